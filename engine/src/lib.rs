@@ -1,0 +1,5 @@
+
+pub mod board;
+pub mod pipeline;
+pub mod partition;
+pub mod replay;

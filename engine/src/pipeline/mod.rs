@@ -1,0 +1,211 @@
+//! From raw messages to books, records and requests: the one piece of code that runs live, in replay and when a range
+//! is derived again.
+//!
+//! A [`Pipeline`] handles one partition. It is a pure function of the partition's two raw streams: what it hands to its
+//! [`Output`] depends on the messages and their order within each stream alone, never on a clock or on how the two
+//! interleave. That is what makes a replay give the same records.
+
+mod book_lane;
+mod checkpoint;
+mod kline_check;
+mod ticker_check;
+mod trade_lane;
+
+use depthlake_orderbook::book::Book;
+use depthlake_orderbook::event::{DepthUpdate, Provenance, Trade};
+use depthlake_orderbook::frame::{Envelope, FrameKind, RawStream};
+use depthlake_orderbook::instrument::Instrument;
+use depthlake_orderbook::record::{DeadLetter, DeadLetterReason, Derived, Trigger};
+use depthlake_orderbook::symbol::Symbol;
+use depthlake_orderbook::time::Timestamp;
+
+pub use book_lane::BookStatus;
+pub use checkpoint::{BookCheckpoint, Checkpoint, CheckpointError, TradeCheckpoint};
+
+use book_lane::BookLane;
+use depthlake_ingest::wire::{DecodeError, Decoder};
+use trade_lane::TradeLane;
+
+/// What a book needs from the venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// A first snapshot.
+    FirstSnapshot,
+    /// A new snapshot: events were lost.
+    NewSnapshot,
+    /// The instrument's entry anew, and a snapshot: numbers no longer fit its scales.
+    Instrument,
+}
+
+/// A book after an event was applied.
+#[derive(Debug, Clone, Copy)]
+pub struct Applied<'a> {
+    pub instrument: &'a Instrument,
+    pub book: &'a Book,
+    pub update: &'a DepthUpdate,
+}
+
+/// Takes what a pipeline gives. Called while a message is handled, in order.
+pub trait Output {
+    /// A record to keep.
+    fn derived(&mut self, trigger: Trigger, record: Derived);
+
+    /// A book after each event that was applied to it.
+    fn applied(&mut self, _applied: Applied<'_>) {}
+
+    /// Where an instrument's book stands, after each message that bears on it.
+    fn status(&mut self, _instrument: &Instrument, _status: &BookStatus) {}
+
+    /// A trade on the market.
+    fn trade(&mut self, _instrument: &Instrument, _trade: &Trade) {}
+
+    /// Something only the venue can give.
+    fn need(&mut self, _symbol: Symbol, _need: Need) {}
+}
+
+/// How often figures of ours were compared with the venue's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Agreement {
+    pub agreed: u64,
+    pub disagreed: u64,
+}
+
+/// Everything that happens to the messages of one partition.
+#[derive(Debug)]
+pub struct Pipeline {
+    partition: u16,
+    decoder: Decoder,
+    books: BookLane,
+    trades: TradeLane,
+}
+
+/// One message on its way through a lane.
+struct Context<'a, O> {
+    envelope: &'a Envelope,
+    payload: &'a [u8],
+    provenance: Provenance,
+    trigger: Trigger,
+    output: &'a mut O,
+}
+
+impl Pipeline {
+    #[must_use]
+    pub fn new(partition: u16) -> Self {
+        Self {
+            partition,
+            decoder: Decoder::default(),
+            books: BookLane::default(),
+            trades: TradeLane::default(),
+        }
+    }
+
+    /// Handles one message of `stream`, kept there at `offset`.
+    pub fn frame<O: Output>(
+        &mut self,
+        stream: RawStream,
+        offset: u64,
+        envelope: &Envelope,
+        payload: &[u8],
+        output: &mut O,
+    ) {
+        let mut context = Context {
+            envelope,
+            payload,
+            provenance: Provenance { received: envelope.received, offset },
+            trigger: Trigger { stream, partition: self.partition, offset, ordinal: 0 },
+            output,
+        };
+        match stream {
+            RawStream::Orderbook => self.books.frame(&mut self.decoder, &mut context),
+            RawStream::Trade => self.trades.frame(&mut self.decoder, &mut context),
+        }
+    }
+
+    /// Closes every open bar, for its trade stream ended at `end` with a message received then.
+    pub fn close_bars<O: Output>(&mut self, end: u64, received: Timestamp, output: &mut O) {
+        let trigger =
+            Trigger { stream: RawStream::Trade, partition: self.partition, offset: end, ordinal: 0 };
+        self.trades.close_all(trigger, Provenance { received, offset: end }, output);
+    }
+
+    /// The symbols seen so far, with where their books stand.
+    pub fn books(&self) -> impl Iterator<Item = (Symbol, &BookStatus)> {
+        self.books.statuses()
+    }
+
+    /// The live book of a symbol, if it has one.
+    #[must_use]
+    pub fn book(&self, symbol: Symbol) -> Option<(&Instrument, &Book)> {
+        self.books.live(symbol)
+    }
+
+    /// How the bars of `symbol` compare with the venue's own.
+    #[must_use]
+    pub fn kline_agreement(&self, symbol: Symbol) -> Agreement {
+        self.trades.agreement(symbol)
+    }
+
+    /// What is needed to go on with a symbol's book from here; `next_offset` is the offset after the last message
+    /// handled.
+    #[must_use]
+    pub fn book_checkpoint(&self, symbol: Symbol, next_offset: u64) -> Option<BookCheckpoint> {
+        self.books.checkpoint(symbol, next_offset)
+    }
+
+    /// What is needed to go on with the partition's bars from here.
+    #[must_use]
+    pub fn trade_checkpoint(&self, next_offset: u64) -> TradeCheckpoint {
+        self.trades.checkpoint(next_offset)
+    }
+
+    /// Takes up everything where a checkpoint left it. Messages that are in the checkpoint are passed over from now on.
+    pub fn restore(&mut self, checkpoint: &Checkpoint) {
+        for book in &checkpoint.books {
+            self.books.restore(book);
+        }
+        self.trades.restore(&checkpoint.trades);
+    }
+}
+
+impl<O: Output> Context<'_, O> {
+    fn emit(&mut self, record: Derived) {
+        self.output.derived(self.trigger, record);
+        self.trigger.ordinal += 1;
+    }
+
+    fn dead_letter(&mut self, error: DecodeError) {
+        let letter = DeadLetter {
+            reason: error.reason,
+            detail: error.detail,
+            symbol: self.envelope.symbol,
+            stream: self.trigger.stream,
+            payload: self.payload.to_vec(),
+            provenance: self.provenance,
+        };
+        self.emit(Derived::DeadLetter(letter));
+    }
+
+    fn unknown_symbol(&mut self) {
+        let detail = match self.envelope.symbol {
+            Some(symbol) => format!("{symbol} is not one of the instruments of this partition"),
+            None => "the message names no symbol".to_owned(),
+        };
+        self.dead_letter(DecodeError { reason: DeadLetterReason::UnknownSymbol, detail });
+    }
+
+    /// A message of a kind that this stream has no use for.
+    fn unexpected(&mut self) {
+        let error = match serde_json::from_slice::<serde::de::IgnoredAny>(self.payload) {
+            Err(error) => DecodeError { reason: DeadLetterReason::Malformed, detail: error.to_string() },
+            Ok(_) => DecodeError {
+                reason: DeadLetterReason::UnknownMessage,
+                detail: format!("a message of kind {} is not expected here", self.envelope.kind.name()),
+            },
+        };
+        self.dead_letter(error);
+    }
+
+    fn kind(&self) -> FrameKind {
+        self.envelope.kind
+    }
+}

@@ -1,0 +1,6 @@
+
+pub mod live;
+pub mod product;
+pub mod recording;
+pub mod sim;
+pub mod wire;

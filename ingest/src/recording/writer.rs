@@ -1,0 +1,131 @@
+//! Writes the collector format, which other people's tools read too.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, NaiveDate};
+use depthlake_orderbook::frame::{Envelope, FrameKind};
+use depthlake_orderbook::symbol::Symbol;
+use depthlake_orderbook::time::Timestamp;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::{RecordingError, failed};
+
+/// Writes one gzip file a symbol and UTC day, named `symbol_YYYYMMDD.gz`. A file that is there already is continued by
+/// another gzip member, which readers take for one stream.
+#[derive(Debug)]
+pub struct RecordingWriter {
+    folder: PathBuf,
+    files: HashMap<Symbol, DayFile>,
+}
+
+#[derive(Debug)]
+struct DayFile {
+    day: NaiveDate,
+    path: PathBuf,
+    encoder: GzEncoder<File>,
+}
+
+impl RecordingWriter {
+    /// Makes the folder where it is missing.
+    ///
+    /// # Errors
+    /// [`RecordingError`] where the folder cannot be made.
+    pub fn create(folder: &Path) -> Result<Self, RecordingError> {
+        fs::create_dir_all(folder).map_err(|source| failed(folder, source))?;
+        Ok(Self { folder: folder.to_owned(), files: HashMap::new() })
+    }
+
+    /// Writes one message of the venue; messages of ours and those of no symbol have no place in the format.
+    ///
+    /// # Errors
+    /// [`RecordingError`] where the file cannot be written.
+    pub fn write(&mut self, envelope: &Envelope, payload: &[u8]) -> Result<(), RecordingError> {
+        let Some(symbol) = envelope.symbol.filter(|_| is_of_venue(envelope.kind)) else { return Ok(()) };
+        let file = self.file(symbol, envelope.received)?;
+        // A line break inside a message would end the line; JSON allows it only between tokens, where a space is as good.
+        let body: Vec<u8> = payload.iter().map(|&byte| if byte == b'\n' { b' ' } else { byte }).collect();
+        let written = write!(file.encoder, "{} ", envelope.received.0)
+            .and_then(|()| file.encoder.write_all(&body))
+            .and_then(|()| file.encoder.write_all(b"\n"));
+        written.map_err(|source| failed(&file.path, source))
+    }
+
+    /// Ends all files.
+    ///
+    /// # Errors
+    /// [`RecordingError`] where a file cannot be written to its end.
+    pub fn finish(self) -> Result<(), RecordingError> {
+        self.files.into_values().try_for_each(DayFile::finish)
+    }
+
+    fn file(&mut self, symbol: Symbol, received: Timestamp) -> Result<&mut DayFile, RecordingError> {
+        let day = DateTime::from_timestamp_nanos(received.0).date_naive();
+        if self.files.get(&symbol).is_some_and(|file| file.day != day)
+            && let Some(ended) = self.files.remove(&symbol)
+        {
+            ended.finish()?;
+        }
+        match self.files.entry(symbol) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => {
+                Ok(entry.insert(DayFile::open(&self.folder, symbol, day)?))
+            }
+        }
+    }
+}
+
+impl DayFile {
+    fn open(folder: &Path, symbol: Symbol, day: NaiveDate) -> Result<Self, RecordingError> {
+        let name = format!("{}_{}.gz", symbol.as_str().to_lowercase(), day.to_string().replace('-', ""));
+        let path = folder.join(name);
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(|source| failed(&path, source))?;
+        Ok(Self { day, path, encoder: GzEncoder::new(file, Compression::default()) })
+    }
+
+    fn finish(self) -> Result<(), RecordingError> {
+        let synced = self.encoder.finish().and_then(|file| file.sync_all());
+        synced.map_err(|source| failed(&self.path, source))
+    }
+}
+
+fn is_of_venue(kind: FrameKind) -> bool {
+    use FrameKind::{AggregateTrade, BookTicker, DepthUpdate, Kline, Snapshot, Trade};
+    matches!(kind, DepthUpdate | BookTicker | Trade | AggregateTrade | Kline | Snapshot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Recording;
+    use super::*;
+    use crate::wire;
+
+    #[test]
+    fn what_is_written_is_read_again_across_days_and_restarts() {
+        let folder = tempfile::tempdir().unwrap();
+        let ticker = br#"{"stream":"x@bookTicker","data":{"u":7,"s":"X","b":"1","B":"2","a":"3","A":"4"}}"#;
+        let times = [10, 20, 86_400_000_000_005];
+        for time in times {
+            let mut writer = RecordingWriter::create(folder.path()).unwrap();
+            let envelope = wire::peek(ticker, Timestamp(time));
+            writer.write(&envelope, ticker).unwrap();
+            writer.write(&Envelope::own(FrameKind::Silent, envelope.symbol, Timestamp(time)), b"").unwrap();
+            writer.finish().unwrap();
+        }
+        let recording = Recording::open(folder.path()).unwrap();
+        let found: Vec<_> = recording.frames().unwrap().map(Result::unwrap).collect();
+        assert_eq!(found.iter().map(|frame| frame.envelope.received.0).collect::<Vec<_>>(), times);
+        assert!(found.iter().all(|frame| &frame.payload[..] == ticker));
+        for name in ["x_19700101.gz", "x_19700102.gz"] {
+            assert!(folder.path().join(name).is_file(), "{name}");
+        }
+    }
+}

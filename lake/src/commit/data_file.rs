@@ -1,0 +1,87 @@
+//! Parquet data files, each of one partition, with the statistics that Iceberg's manifests carry.
+
+use iceberg::io::FileIO;
+use iceberg::spec::{DataFile, Literal, PartitionKey, Struct, TableMetadata};
+use iceberg::writer::file_writer::{FileWriter, FileWriterBuilder, ParquetWriterBuilder};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::SortingColumn;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
+use uuid::Uuid;
+
+use super::ledger::Ledger;
+use super::rows::DayOfRows;
+use crate::table::{Column, Kind, Table};
+
+/// The most digits of a decimal that Parquet stores as a 64-bit integer.
+const DIGITS_OF_INT64: u32 = 18;
+
+/// Writes each day's rows into a file of its own, durable when this returns.
+pub(super) async fn write_data_files(
+    file_io: &FileIO,
+    table: Table,
+    metadata: &TableMetadata,
+    days: Vec<DayOfRows>,
+    ledger: &Ledger,
+) -> iceberg::Result<Vec<DataFile>> {
+    let builder = ParquetWriterBuilder::new(writer_properties(table), metadata.current_schema().clone());
+    let mut files = Vec::with_capacity(days.len());
+    for DayOfRows { day, rows } in days {
+        let spec = metadata.default_partition_spec().as_ref().clone();
+        let values = Struct::from_iter([Some(Literal::date(day))]);
+        let partition = PartitionKey::new(spec, metadata.current_schema().clone(), values);
+        let location =
+            format!("{}/data/{}/{}.parquet", metadata.location(), partition.to_path(), Uuid::new_v4());
+
+        let mut writer = builder.build(ledger.new_output(file_io, location)?).await?;
+        writer.write(&rows).await?;
+        for mut file in writer.close().await? {
+            file.partition(partition.data().clone());
+            file.partition_spec_id(partition.spec().spec_id());
+            file.sort_order_id(i32::try_from(metadata.default_sort_order_id())?);
+            files.push(file.build().map_err(incomplete)?);
+        }
+    }
+    Ok(files)
+}
+
+fn writer_properties(table: Table) -> WriterProperties {
+    let level = ZstdLevel::try_new(3).expect("zstd has a level 3");
+    let builder = WriterProperties::builder()
+        .set_created_by(concat!("depthlake ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(Compression::ZSTD(level))
+        .set_dictionary_enabled(false)
+        .set_sorting_columns(Some(sorting_columns(table)));
+    table.definition().columns.iter().fold(builder, encode).build()
+}
+
+fn encode(builder: WriterPropertiesBuilder, column: &Column) -> WriterPropertiesBuilder {
+    let path = ColumnPath::from(column.name);
+    match column.kind {
+        Kind::Label => builder.set_column_dictionary_enabled(path, true),
+        Kind::Text => builder.set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY),
+        // Bounds of payloads would help no query and swell every manifest.
+        Kind::Bytes => builder
+            .set_column_statistics_enabled(path.clone(), EnabledStatistics::None)
+            .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY),
+        Kind::Int | Kind::Long | Kind::Time => {
+            builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
+        }
+        Kind::Decimal { precision, .. } if precision <= DIGITS_OF_INT64 => {
+            builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
+        }
+        Kind::Double | Kind::Decimal { .. } => builder,
+    }
+}
+
+fn sorting_columns(table: Table) -> Vec<SortingColumn> {
+    let definition = table.definition();
+    let index =
+        |name: &&str| definition.columns.iter().zip(0..).find(|(c, _)| c.name == *name).map(|(_, i)| i);
+    let ascending = |column_idx| SortingColumn { column_idx, descending: false, nulls_first: true };
+    definition.sorted_by.iter().filter_map(index).map(ascending).collect()
+}
+
+fn incomplete(error: impl std::fmt::Display) -> iceberg::Error {
+    iceberg::Error::new(iceberg::ErrorKind::Unexpected, format!("an incomplete data file: {error}"))
+}

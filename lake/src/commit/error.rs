@@ -1,0 +1,70 @@
+//! What can go wrong in opening a lake and in committing to it.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::table::Table;
+
+/// Why a lake cannot be opened or read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LakeError {
+    #[error("cannot create {}", .path.display())]
+    Create { path: PathBuf, source: io::Error },
+    #[error("the path {} is not UTF-8, as Iceberg locations must be", .path.display())]
+    PathNotUtf8 { path: PathBuf },
+    #[error("the catalog {} is no intact SQLite database ({detail}); restore it from a copy", .path.display())]
+    CorruptCatalog { path: PathBuf, detail: String },
+    #[error("the catalog {} knows no tables but {} holds data; restore the catalog from a copy", .catalog.display(), .warehouse.display())]
+    CatalogLost { catalog: PathBuf, warehouse: PathBuf },
+    #[error("the catalog {} knows tables but their warehouse {} is missing", .catalog.display(), .warehouse.display())]
+    WarehouseMissing { catalog: PathBuf, warehouse: PathBuf },
+    #[error("table {table} lives in {location}, not in the warehouse {}", .warehouse.display())]
+    OutsideWarehouse { table: Table, location: String, warehouse: PathBuf },
+    #[error("table {table} has the {what} {found}, expected {expected}; it was made by another version")]
+    LayoutDiffers { table: Table, what: &'static str, found: String, expected: String },
+    #[error("the catalog {} knows no table {table}", .catalog.display())]
+    TableMissing { catalog: PathBuf, table: Table },
+    #[error("table {table} has row deletes, which another engine wrote and this one does not apply")]
+    RowDeletes { table: Table },
+    #[error("the catalog {} holds the impossible offset {offset} of {table}", .catalog.display())]
+    ImpossibleOffset { catalog: PathBuf, table: String, offset: i64 },
+    #[error("cannot {action} the catalog {}", .path.display())]
+    Catalog { path: PathBuf, action: &'static str, source: sqlx::Error },
+    #[error("cannot {action} of table {table}")]
+    Table { table: Table, action: &'static str, source: Box<iceberg::Error> },
+    #[error("the program is shutting down")]
+    ShuttingDown,
+}
+
+/// Why rows were not committed. Unless it says otherwise, no table has changed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    #[error(
+        "{table} has {topic}/{partition} up to {committed}, but these rows begin at {start}: another writer has taken over, or rows are missing"
+    )]
+    Superseded { table: Table, topic: String, partition: u32, start: u64, committed: u64 },
+    #[error(
+        "{table} has {topic}/{partition} up to {committed}, inside the rows {start} to {end}: appending them would double the first"
+    )]
+    PartialOverlap { table: Table, topic: String, partition: u32, start: u64, end: u64, committed: u64 },
+    #[error("{done} is already committed but {open} is not, so they were not committed together")]
+    PartlyDone { done: String, open: String },
+    #[error("the append to {table} is malformed: {reason}")]
+    Malformed { table: Table, reason: String },
+    #[error("other writers moved the tables {attempts} times while this commit was prepared")]
+    Contended { attempts: usize },
+    #[error("the catalog did not confirm the commit, which may or may not have happened")]
+    Doubtful(#[source] Box<LakeError>),
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+}
+
+impl LakeError {
+    pub(super) fn table(table: Table, action: &'static str) -> impl Fn(iceberg::Error) -> Self {
+        move |source| Self::Table { table, action, source: Box::new(source) }
+    }
+}

@@ -1,0 +1,274 @@
+//! The lake: opening it, and the commits that are the only way rows get into it.
+//!
+//! This module alone touches manifests, metadata files and the catalog's pointers. An append goes so:
+//!
+//! 1. Read from the catalog, in one transaction, every table's pointer and every position. Ranges that end where the
+//!    tables end have been appended already: done. Ranges that do not begin there are refused (`position`).
+//! 2. Write data files (`data_file`), then manifests, snapshots and metadata on top of the versions read in step 1
+//!    (`snapshot`). Each file is on disk, with its directory entry, before the next step. No reader sees any of it.
+//! 3. In one database transaction move all pointers and all positions, each only from what step 1 saw (`catalog`). This
+//!    is the commit. If anything has moved meanwhile, begin again at step 1 with the same data files.
+//! 4. Remove what a lost race left, and metadata that has become too old.
+//!
+//! A crash before 3 leaves files that nothing refers to; the rows come again from the log. A crash after 3 leaves a
+//! commit whose answer was lost; the retry finds in step 1 that it is done. Hence, while all rows come with the range of
+//! the log they were derived from, each is in its table once.
+
+mod append;
+mod catalog;
+mod data_file;
+mod error;
+mod ledger;
+mod manifest;
+mod position;
+mod read;
+mod rows;
+mod snapshot;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use depthlake_orderbook::time::Timestamp;
+use iceberg::io::FileIO;
+use iceberg::spec::{FormatVersion, TableMetadata, TableMetadataBuilder};
+use iceberg::{MetadataLocation, TableCreation};
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+
+pub use append::{Appended, TableAppend};
+pub use catalog::CATALOG_NAME;
+pub use error::{CommitError, LakeError};
+pub use position::{OffsetRange, PartitionOfTable, Positions};
+pub use read::{StoredFile, TableContents, TableStatus};
+
+use catalog::{Catalog, Pointers};
+use snapshot::TableVersion;
+
+use crate::storage::{create_folder, durable_file_io, location_of};
+use crate::table::{Table, iceberg_schema, partition_spec, properties, sort_order};
+
+/// A catalog and the warehouse of its tables. Clones share both.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    inner: Arc<Inner>,
+}
+
+/// A snapshot that an append has committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommittedSnapshot {
+    pub table: Table,
+    pub snapshot_id: i64,
+    /// Rows appended.
+    pub rows: u64,
+    /// Data files added.
+    pub files: usize,
+    /// Bytes of the data files added.
+    pub bytes: u64,
+    pub committed_at: Timestamp,
+}
+
+#[derive(Debug)]
+struct Inner {
+    catalog: Catalog,
+    warehouse: PathBuf,
+    file_io: FileIO,
+    upkeep: Upkeep,
+    /// The versions last seen, which spares reading metadata that this process has written itself.
+    versions: Mutex<HashMap<Table, Arc<TableVersion>>>,
+}
+
+/// How much history a table drags along.
+#[derive(Debug, Clone, Copy)]
+struct Upkeep {
+    /// Small manifests are merged when a snapshot has more than so many.
+    manifests_before_merge: usize,
+    /// Snapshots in a table's metadata; older ones are dropped as new ones come.
+    snapshots_kept: usize,
+}
+
+impl Upkeep {
+    const DEFAULT: Self = Self { manifests_before_merge: 100, snapshots_kept: 1_000 };
+}
+
+impl Lake {
+    /// Opens the lake whose catalog is the database file `catalog`; creates what does not exist yet.
+    ///
+    /// # Errors
+    /// [`LakeError`] where a folder cannot be created, the catalog is damaged or lost, its warehouse is missing or another
+    /// one, or a table has been made by another version.
+    pub async fn open(catalog: &Path, warehouse: &Path) -> Result<Self, LakeError> {
+        Self::open_with(catalog, warehouse, Upkeep::DEFAULT).await
+    }
+
+    async fn open_with(catalog: &Path, warehouse: &Path, upkeep: Upkeep) -> Result<Self, LakeError> {
+        let catalog = Catalog::open(catalog).await?;
+        let pointers = catalog.pointers().await?;
+        let warehouse = open_warehouse(warehouse, &catalog, &pointers)?;
+        let (file_io, versions) = (durable_file_io(), Mutex::default());
+        let lake = Self { inner: Arc::new(Inner { catalog, warehouse, file_io, upkeep, versions }) };
+        lake.inner.create_missing_tables(&pointers).await?;
+        let pointers = lake.inner.catalog.pointers().await?;
+        for table in Table::ALL {
+            let version = lake.inner.version(table, &pointers).await?;
+            lake.inner.check_layout(&version)?;
+        }
+        Ok(lake)
+    }
+
+    /// The offset of the next record each table needs of each partition it has read.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the catalog cannot be read.
+    pub async fn positions(&self) -> Result<Positions, LakeError> {
+        self.inner.catalog.state().await.map(|(_, positions)| positions)
+    }
+}
+
+impl Inner {
+    async fn create_missing_tables(self: &Arc<Self>, known: &Pointers) -> Result<(), LakeError> {
+        let missing: Vec<_> = Table::ALL.into_iter().filter(|table| !known.contains_key(table)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let inner = Arc::clone(self);
+        let created = blocking(async move {
+            let mut created = Pointers::new();
+            for table in missing {
+                created.insert(table, inner.write_new_table(table).await?);
+            }
+            Ok(created)
+        });
+        self.catalog.register(&created.await??).await
+    }
+
+    async fn write_new_table(&self, table: Table) -> Result<String, LakeError> {
+        let folder = self.warehouse.join(table.namespace()).join(table.name());
+        let location = location_of(&folder).ok_or(LakeError::PathNotUtf8 { path: folder })?;
+        let write = async {
+            let metadata = new_metadata(table, location.clone())?;
+            let file = MetadataLocation::new_with_metadata(location, &metadata);
+            metadata.write_to(&self.file_io, &file).await?;
+            Ok(file.to_string())
+        };
+        write.await.map_err(LakeError::table(table, "write the metadata"))
+    }
+
+    /// The version of a table that the catalog points to.
+    async fn version(
+        self: &Arc<Self>,
+        table: Table,
+        pointers: &Pointers,
+    ) -> Result<Arc<TableVersion>, LakeError> {
+        let missing = || LakeError::TableMissing { catalog: self.catalog.path().to_owned(), table };
+        let location = pointers.get(&table).ok_or_else(missing)?;
+        if let Some(known) = self.known_version(table).filter(|version| version.location == *location) {
+            return Ok(known);
+        }
+        let (file_io, file) = (self.file_io.clone(), location.clone());
+        let metadata = blocking(async move { TableMetadata::read_from(&file_io, &file).await }).await?;
+        let metadata = metadata.map_err(LakeError::table(table, "read the metadata"))?;
+        let version = Arc::new(TableVersion { table, location: location.clone(), metadata });
+        self.remember(Arc::clone(&version));
+        Ok(version)
+    }
+
+    fn known_version(&self, table: Table) -> Option<Arc<TableVersion>> {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner).get(&table).cloned()
+    }
+
+    fn remember(&self, version: Arc<TableVersion>) {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(version.table, version);
+    }
+
+    /// Refuses a table that is elsewhere, or laid out otherwise than this version would.
+    fn check_layout(&self, version: &TableVersion) -> Result<(), LakeError> {
+        let table = version.table;
+        let found = &version.metadata;
+        let root = location_of(&self.warehouse).unwrap_or_default();
+        if found.location().strip_prefix(&root).is_none_or(|rest| !rest.starts_with('/')) {
+            let (location, warehouse) = (found.location().to_owned(), self.warehouse.clone());
+            return Err(LakeError::OutsideWarehouse { table, location, warehouse });
+        }
+        let expected = new_metadata(table, found.location().to_owned())
+            .map_err(LakeError::table(table, "lay out the metadata"))?;
+        let parts: [(_, PartOfLayout); 3] = [
+            ("columns", |metadata| columns(metadata)),
+            ("partitions", |metadata| format!("{:?}", metadata.default_partition_spec().fields())),
+            ("sort order", |metadata| format!("{:?}", metadata.default_sort_order().fields)),
+        ];
+        for (what, part) in parts {
+            let (found, expected) = (part(found), part(&expected));
+            if found != expected {
+                return Err(LakeError::LayoutDiffers { table, what, found, expected });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The folder of the warehouse, absolute. Created for a new lake only: a lake whose folder is gone is an error.
+fn open_warehouse(path: &Path, catalog: &Catalog, pointers: &Pointers) -> Result<PathBuf, LakeError> {
+    let known = catalog.path().to_owned();
+    if !pointers.is_empty() && !path.is_dir() {
+        return Err(LakeError::WarehouseMissing { catalog: known, warehouse: path.to_owned() });
+    }
+    if pointers.is_empty() && Table::ALL.iter().any(|table| has_data(path, *table)) {
+        return Err(LakeError::CatalogLost { catalog: known, warehouse: path.to_owned() });
+    }
+    let opened = create_folder(path).and_then(|()| path.canonicalize());
+    opened.map_err(|source| LakeError::Create { path: path.to_owned(), source })
+}
+
+fn has_data(warehouse: &Path, table: Table) -> bool {
+    warehouse.join(table.namespace()).join(table.name()).join("data").is_dir()
+}
+
+fn new_metadata(table: Table, location: String) -> iceberg::Result<TableMetadata> {
+    let schema = iceberg_schema(table)?;
+    let creation = TableCreation::builder()
+        .name(table.name().to_owned())
+        .location(location)
+        .partition_spec(partition_spec(table, &schema)?)
+        .sort_order(sort_order(table, &schema)?)
+        .schema(schema)
+        .properties(properties(table))
+        .format_version(FormatVersion::V2)
+        .build();
+    Ok(TableMetadataBuilder::from_table_creation(creation)?.build()?.metadata)
+}
+
+/// Shows one part of a table's layout, to be compared.
+type PartOfLayout = fn(&TableMetadata) -> String;
+
+/// Ids, names, types and presence of the columns; their docs may differ.
+fn columns(metadata: &TableMetadata) -> String {
+    let fields = metadata.current_schema().as_struct().fields().iter();
+    let column = |field: &Arc<iceberg::spec::NestedField>| {
+        let presence = if field.required { "" } else { "?" };
+        format!("{} {}{presence} {}", field.id, field.name, field.field_type)
+    };
+    fields.map(column).collect::<Vec<_>>().join(", ")
+}
+
+/// Runs work that blocks its thread where that hurts nobody. The work has begun when this returns.
+fn blocking<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> impl Future<Output = Result<T, LakeError>> {
+    let runtime = Handle::current();
+    let running = spawn_blocking(move || runtime.block_on(work));
+    async move {
+        match running.await {
+            Ok(done) => Ok(done),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(LakeError::ShuttingDown),
+            },
+        }
+    }
+}

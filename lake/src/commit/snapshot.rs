@@ -1,0 +1,219 @@
+//! The next version of a table, written beside the current one: manifests, snapshot, metadata.
+//!
+//! Nothing here is visible to a reader until the catalog's pointer moves to the new metadata file. The snapshot's summary
+//! carries the complete map of offsets, `depthlake.offset.<topic>.<partition>` = the next offset needed, so that a
+//! table tells its position even where its catalog is lost.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use depthlake_orderbook::time::Timestamp;
+use iceberg::MetadataLocation;
+use iceberg::io::FileIO;
+use iceberg::spec::{
+    DataFile, MAIN_BRANCH, Operation, Snapshot, SnapshotRef, SnapshotSummaryCollector, Summary, TableMetadata,
+};
+use uuid::Uuid;
+
+use super::ledger::Ledger;
+use super::manifest::{ManifestContext, manifests_of};
+use super::position::Positions;
+use super::{CommittedSnapshot, Upkeep};
+use crate::table::Table;
+
+const OFFSET_KEY: &str = "depthlake.offset.";
+const TOTALS: [(&str, &str); 6] = [
+    ("total-records", "added-records"),
+    ("total-data-files", "added-data-files"),
+    ("total-files-size", "added-files-size"),
+    ("total-delete-files", "added-delete-files"),
+    ("total-position-deletes", "added-position-deletes"),
+    ("total-equality-deletes", "added-equality-deletes"),
+];
+
+/// A table as one metadata file describes it.
+#[derive(Debug)]
+pub(super) struct TableVersion {
+    pub(super) table: Table,
+    /// Where the metadata file is.
+    pub(super) location: String,
+    pub(super) metadata: TableMetadata,
+}
+
+/// A version of a table that is written but not yet current.
+#[derive(Debug)]
+pub(super) struct Staged {
+    pub(super) replaces: String,
+    pub(super) version: Arc<TableVersion>,
+    pub(super) snapshot: CommittedSnapshot,
+    /// Metadata files that nothing refers to once this version is current.
+    pub(super) obsolete_metadata: Vec<String>,
+    /// Snapshots that are no longer in the table, oldest first, and last the oldest that still is.
+    pub(super) expired_then_kept: Vec<SnapshotRef>,
+}
+
+/// Writes the version of the table that has `files` besides those of `base`, and whose summary tells `positions`, all
+/// of the table.
+pub(super) async fn stage_append(
+    file_io: &FileIO,
+    base: &TableVersion,
+    files: Vec<DataFile>,
+    positions: &Positions,
+    upkeep: Upkeep,
+    ledger: &Ledger,
+) -> iceberg::Result<Staged> {
+    let context =
+        ManifestContext { file_io, metadata: &base.metadata, snapshot_id: new_snapshot_id(base), ledger };
+    let summary = summary(base, &files, positions);
+    let manifests = match base.metadata.current_snapshot() {
+        Some(current) => manifests_of(file_io, &base.metadata, current).await?,
+        None => Vec::new(),
+    };
+    let mut manifests = context.merge_small(manifests, upkeep.manifests_before_merge).await?;
+    let committed = describe(base.table, context.snapshot_id, &files, now_after(&base.metadata));
+    manifests.push(context.add(files).await?);
+    let snapshot = Snapshot::builder()
+        .with_snapshot_id(context.snapshot_id)
+        .with_parent_snapshot_id(base.metadata.current_snapshot_id())
+        .with_sequence_number(base.metadata.next_sequence_number())
+        .with_timestamp_ms(committed.committed_at.milliseconds())
+        .with_manifest_list(context.write_list(manifests).await?)
+        .with_summary(summary)
+        .with_schema_id(base.metadata.current_schema_id())
+        .build();
+    write_version(file_io, base, snapshot, committed, upkeep, ledger).await
+}
+
+/// The manifests and manifest lists of expired snapshots that no later snapshot uses.
+pub(super) async fn files_of_expired(file_io: &FileIO, staged: &Staged) -> iceberg::Result<Vec<String>> {
+    let mut unused = Vec::new();
+    for pair in staged.expired_then_kept.windows(2) {
+        let [expired, next] = pair else { continue };
+        let still_used = manifests_of(file_io, &staged.version.metadata, next).await?;
+        let listed = manifests_of(file_io, &staged.version.metadata, expired).await?.into_iter();
+        // A manifest that the next snapshot has dropped never returns in a line of appends.
+        let dropped = listed.filter(|m| still_used.iter().all(|used| used.manifest_path != m.manifest_path));
+        unused.extend(dropped.map(|manifest| manifest.manifest_path));
+        unused.push(expired.manifest_list().to_owned());
+    }
+    Ok(unused)
+}
+
+async fn write_version(
+    file_io: &FileIO,
+    base: &TableVersion,
+    snapshot: Snapshot,
+    committed: CommittedSnapshot,
+    upkeep: Upkeep,
+    ledger: &Ledger,
+) -> iceberg::Result<Staged> {
+    let expired_then_kept = expire(&base.metadata, upkeep.snapshots_kept);
+    let expired: Vec<_> = expired_then_kept.split_last().map_or(&[][..], |(_, expired)| expired).to_vec();
+    let built = base
+        .metadata
+        .clone()
+        .into_builder(Some(base.location.clone()))
+        .set_branch_snapshot(snapshot, MAIN_BRANCH)?
+        .remove_snapshots(&expired.iter().map(|snapshot| snapshot.snapshot_id()).collect::<Vec<_>>())
+        .build()?;
+    let location =
+        MetadataLocation::from_str(&base.location)?.with_next_version().with_new_metadata(&built.metadata);
+    ledger.note(location.to_string());
+    built.metadata.write_to(file_io, &location).await?;
+    Ok(Staged {
+        replaces: base.location.clone(),
+        version: Arc::new(TableVersion {
+            table: base.table,
+            location: location.to_string(),
+            metadata: built.metadata,
+        }),
+        snapshot: committed,
+        obsolete_metadata: built.expired_metadata_logs.into_iter().map(|log| log.metadata_file).collect(),
+        expired_then_kept,
+    })
+}
+
+/// The snapshots that must go so that `kept` remain with the new one, oldest first, and last the oldest that stays;
+/// nothing where the snapshots are not one line of descent, as our appends make them.
+fn expire(metadata: &TableMetadata, kept: usize) -> Vec<SnapshotRef> {
+    let mut line: Vec<_> = metadata.snapshots().cloned().collect();
+    line.sort_by_key(|snapshot| snapshot.sequence_number());
+    let is_line = line.windows(2).all(|pair| match pair {
+        [parent, child] => child.parent_snapshot_id() == Some(parent.snapshot_id()),
+        _ => true,
+    });
+    let excess = (line.len() + 1).saturating_sub(kept);
+    if excess == 0 || excess >= line.len() || !is_line {
+        return Vec::new();
+    }
+    line.truncate(excess + 1);
+    line
+}
+
+fn summary(base: &TableVersion, files: &[DataFile], positions: &Positions) -> Summary {
+    let metadata = &base.metadata;
+    let mut collector = SnapshotSummaryCollector::default();
+    for file in files {
+        collector.add_file(
+            file,
+            metadata.current_schema().clone(),
+            metadata.default_partition_spec().clone(),
+        );
+    }
+    let mut properties = collector.build();
+    let empty = HashMap::new();
+    let previous =
+        metadata.current_snapshot().map_or(&empty, |current| &current.summary().additional_properties);
+    for (total, added) in TOTALS {
+        let sum = count(previous, total) + count(&properties, added);
+        properties.insert(total.to_owned(), sum.to_string());
+    }
+    let carried = previous.iter().filter(|(key, _)| key.starts_with(OFFSET_KEY));
+    properties.extend(carried.map(|(key, value)| (key.clone(), value.clone())));
+    let ours = positions.iter().filter(|(of, _)| of.table == base.table);
+    properties.extend(
+        ours.map(|(of, next)| (format!("{OFFSET_KEY}{}.{}", of.topic, of.partition), next.to_string())),
+    );
+    properties.insert("engine-name".to_owned(), "depthlake".to_owned());
+    properties.insert("engine-version".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    Summary { operation: Operation::Append, additional_properties: properties }
+}
+
+pub(super) fn count(properties: &HashMap<String, String>, key: &str) -> u64 {
+    properties.get(key).and_then(|value| value.parse().ok()).unwrap_or(0)
+}
+
+fn describe(
+    table: Table,
+    snapshot_id: i64,
+    files: &[DataFile],
+    committed_at: Timestamp,
+) -> CommittedSnapshot {
+    CommittedSnapshot {
+        table,
+        snapshot_id,
+        rows: files.iter().map(DataFile::record_count).sum(),
+        files: files.len(),
+        bytes: files.iter().map(DataFile::file_size_in_bytes).sum(),
+        committed_at,
+    }
+}
+
+/// The time of a new snapshot: never before the last one, whatever the clock does.
+fn now_after(metadata: &TableMetadata) -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_milliseconds(now.max(metadata.last_updated_ms()))
+}
+
+fn new_snapshot_id(base: &TableVersion) -> i64 {
+    loop {
+        let (high, low) = Uuid::new_v4().as_u64_pair();
+        let id = (high ^ low).cast_signed() & i64::MAX;
+        if id != 0 && base.metadata.snapshot_by_id(id).is_none() {
+            return id;
+        }
+    }
+}

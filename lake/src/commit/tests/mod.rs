@@ -1,0 +1,109 @@
+//! Commits on real files: restarts, races, crashes, damage, and what other engines read.
+
+mod appending;
+mod opening;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use tempfile::TempDir;
+
+use super::samples::{self, TOPIC};
+use super::*;
+
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn catalog(&self) -> PathBuf {
+        self.folder.path().join("new/catalog.db")
+    }
+
+    fn warehouse(&self) -> PathBuf {
+        self.folder.path().join("new/ware house")
+    }
+
+    async fn open(&self) -> Lake {
+        Lake::open(&self.catalog(), &self.warehouse()).await.unwrap()
+    }
+
+    async fn open_error(&self) -> LakeError {
+        Lake::open(&self.catalog(), &self.warehouse()).await.unwrap_err()
+    }
+
+    /// All files of the warehouse, by path.
+    fn files(&self) -> BTreeSet<PathBuf> {
+        let mut folders = vec![self.warehouse()];
+        let mut files = BTreeSet::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    files.insert(entry.path());
+                }
+            }
+        }
+        files
+    }
+}
+
+/// The rows of a table as its files have them.
+async fn count_rows(lake: &Lake, table: Table) -> u64 {
+    let contents = lake.data_files(table).await.unwrap();
+    let rows = |file: &StoredFile| {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&file.path).unwrap()).unwrap();
+        assert_eq!(fs::metadata(&file.path).unwrap().len(), file.bytes);
+        let rows = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap();
+        assert_eq!(rows, file.rows);
+        rows
+    };
+    contents.files.iter().map(rows).sum()
+}
+
+async fn position(lake: &Lake, table: Table) -> Option<u64> {
+    let of = PartitionOfTable { table, topic: TOPIC.to_owned(), partition: 3 };
+    lake.positions().await.unwrap().get(&of).copied()
+}
+
+async fn append(lake: &Lake, start: u64, end: u64) -> Result<Appended, CommitError> {
+    lake.append(vec![samples::append(Table::RawTrades, start, end)]).await
+}
+
+/// Has `PyIceberg` and `DuckDB` read the lake, where they are installed.
+fn assert_engines_agree(place: &Place, expected: &[(Table, u64)]) {
+    let shared = std::env::var_os("DEPTHLAKE_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
+    let script = shared.join("tools/read_lake.py");
+    let Some(python) = std::env::var_os("DEPTHLAKE_PYTHON").filter(|_| script.is_file()) else {
+        eprintln!(
+            "SKIPPED: other engines, for DEPTHLAKE_PYTHON is not set or {} is absent",
+            script.display()
+        );
+        return;
+    };
+    let output = Command::new(python).arg(script).arg(place.catalog()).output().unwrap();
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{report}{}", String::from_utf8_lossy(&output.stderr));
+    for (table, rows) in expected {
+        let entry = report
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .find(|entry| entry["table"] == table.to_string())
+            .unwrap();
+        assert_eq!(
+            (entry["pyiceberg"].as_u64(), entry["duckdb"].as_u64()),
+            (Some(*rows), Some(*rows)),
+            "{entry}"
+        );
+        assert_eq!(entry["summary"][format!("depthlake.offset.{TOPIC}.3")], rows.to_string(), "{entry}");
+    }
+}

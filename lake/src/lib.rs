@@ -1,0 +1,4 @@
+pub mod commit;
+pub mod log;
+pub mod storage;
+pub mod table;

@@ -1,0 +1,164 @@
+//! The one thread that writes: groups of batches into the newest segment, one fdatasync each, and new segments.
+//!
+//! A batch becomes visible, and its records acknowledged, only after the fdatasync behind it has succeeded. The first
+//! error ends the writing for good: a kernel may drop the pages of a failed fdatasync, so trying again could
+//! succeed without the data being on the disk.
+
+use std::mem;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+use super::batch::OpenBatch;
+use super::index::{BatchEntry, Index, Segment};
+use super::queue::Group;
+use super::segment::{self, SegmentFile};
+use super::slots::Slots;
+use super::{Options, Shared};
+use crate::log::{LogError, TopicPartition};
+
+/// Bytes collected before they are handed to the operating system.
+const STAGE: usize = 1024 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    directory: PathBuf,
+    slots: Slots,
+    places: Vec<TopicPartition>,
+    segment_bytes: u32,
+    commit_interval: Duration,
+    segment: Arc<SegmentFile>,
+    /// The part of the segment that is durable.
+    durable: u32,
+    /// The part of the segment that is written or staged.
+    position: u32,
+    staged: Vec<u8>,
+    /// Where the batches behind `durable` will be.
+    entries: Vec<(usize, BatchEntry)>,
+}
+
+impl Writer {
+    /// A writer that goes on at this position of the newest segment.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        directory: PathBuf,
+        options: &Options,
+        segment: Arc<SegmentFile>,
+        position: u32,
+    ) -> Self {
+        let slots = Slots::new(options.partitions);
+        Self {
+            shared,
+            directory,
+            slots,
+            places: slots.all().collect(),
+            segment_bytes: options.segment_bytes,
+            commit_interval: options.commit_interval,
+            segment,
+            durable: position,
+            position,
+            staged: Vec::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    /// Writes until the queue is closed and empty, or until the first error.
+    pub(super) fn run(mut self) {
+        let mut due = Instant::now() + self.commit_interval;
+        while let Some(group) = self.shared.queue.take(due) {
+            due = Instant::now() + self.commit_interval;
+            let records = group.records;
+            match self.write(group) {
+                Ok(()) => self.shared.queue.complete(records),
+                Err(error) => return self.fail(error),
+            }
+        }
+    }
+
+    fn write(&mut self, group: Group) -> Result<(), LogError> {
+        for (slot, batch) in group.batches {
+            self.stage(slot, batch)?;
+            if self.staged.len() >= STAGE {
+                self.flush()?;
+            }
+        }
+        self.commit()
+    }
+
+    fn stage(&mut self, slot: usize, batch: OpenBatch) -> Result<(), LogError> {
+        let length = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        let holds_batches = self.position > segment::header_length(self.slots);
+        if holds_batches && self.position.saturating_add(length) > self.segment_bytes {
+            self.commit()?;
+            self.begin_segment()?;
+        }
+        let entry = BatchEntry { base: batch.base, count: batch.count, position: self.position, length };
+        self.staged.append(&mut batch.seal(self.places[slot], self.durable));
+        self.entries.push((slot, entry));
+        self.position += length;
+        Ok(())
+    }
+
+    /// Makes durable what is staged, and shows it to consumers.
+    fn commit(&mut self) -> Result<(), LogError> {
+        self.flush()?;
+        if self.durable == self.position {
+            return Ok(());
+        }
+        self.segment.file.sync_data().map_err(self.segment.io("sync"))?;
+        self.durable = self.position;
+        let entries = mem::take(&mut self.entries);
+        let mut index = self.index();
+        for (slot, entry) in entries {
+            index.add(slot, entry);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), LogError> {
+        let at = u64::from(self.position) - self.staged.len() as u64;
+        self.segment.file.write_all_at(&self.staged, at).map_err(self.segment.io("write to"))?;
+        self.staged.clear();
+        Ok(())
+    }
+
+    /// Goes on in a new segment; everything in the old one must be durable.
+    fn begin_segment(&mut self) -> Result<(), LogError> {
+        let bases = self.index().ends().to_vec();
+        let sequence = self.segment.sequence + 1;
+        self.segment = Arc::new(SegmentFile::create(&self.directory, sequence, self.slots, &bases)?);
+        self.durable = segment::header_length(self.slots);
+        self.position = self.durable;
+        self.index().add_segment(Segment::new(Arc::clone(&self.segment), bases));
+        Ok(())
+    }
+
+    /// Refuses all that comes, and cuts off what was never acknowledged so that it cannot return from the page cache
+    /// at the next start looking as if it were on the disk.
+    fn fail(&mut self, error: LogError) {
+        tracing::error!(%error, "the log takes no more records");
+        let durable = u64::from(self.durable);
+        let cut = self.segment.file.set_len(durable).and_then(|()| self.segment.file.sync_all());
+        if let Err(error) = cut {
+            tracing::warn!(%error, file = %self.segment.path.display(), durable, "cannot cut off what failed");
+        }
+        self.shared.queue.fail(error);
+    }
+
+    fn index(&self) -> RwLockWriteGuard<'_, Index> {
+        self.shared.index.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Writer {
+    /// A writer that panicked must not leave producers waiting for ever.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let cause = io::Error::other("the writing thread panicked");
+            self.shared.queue.fail(LogError::io("write to", &self.segment.path)(cause));
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! `depthlake top`: all books of a board in the terminal, live, or once as plain text.
+
+mod columns;
+mod ladder;
+mod market;
+mod plain;
+mod screen;
+mod view;
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use depthlake_engine::board::BoardError;
+use depthlake_orderbook::symbol::Symbol;
+use depthlake_orderbook::time::Timestamp;
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{self, Event, KeyEventKind};
+
+use self::market::Market;
+use self::view::{Next, View};
+
+/// How often a board that is not there yet is looked for.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Shows the books of the board at `board`, beginning with `symbol`, and looks at them every `refresh`.
+///
+/// With `once`, or where the standard output is no terminal, prints one plain table (of `symbol` alone, with its
+/// ladder, where one is given) and returns; rates are then measured over one `refresh`.
+///
+/// # Errors
+/// Where the file is no board or is damaged, the symbol is not on it, the terminal refuses, or, with `once`, there
+/// is no board yet.
+pub fn run(board: &Path, symbol: Option<&str>, refresh: Duration, once: bool) -> Result<()> {
+    if once || !io::stdout().is_terminal() {
+        let mut market = Market::open(board).context("start `depthlake run`, or name its board")?;
+        let symbol = symbol.map(|text| known_symbol(&market, text)).transpose()?;
+        thread::sleep(refresh);
+        market.refresh()?;
+        return plain::print(&market, symbol, now());
+    }
+    let market = wait_for_board(board)?;
+    let symbol = symbol.map(|text| known_symbol(&market, text)).transpose()?;
+    let mut terminal = ratatui::try_init().context("cannot take over the terminal")?;
+    let outcome = show(&mut terminal, market, View::new(symbol), refresh);
+    ratatui::try_restore().context("cannot give the terminal back")?;
+    outcome
+}
+
+fn show(terminal: &mut DefaultTerminal, mut market: Market, mut view: View, refresh: Duration) -> Result<()> {
+    loop {
+        market.refresh()?;
+        let due = Instant::now() + refresh;
+        loop {
+            terminal.draw(|frame| screen::draw(frame, &market, &mut view, now()))?;
+            if !event::poll(due.saturating_duration_since(Instant::now()))? {
+                break;
+            }
+            if let Event::Key(key) = event::read()?
+                && key.kind != KeyEventKind::Release
+                && view.press(key, &market) == Next::Quit
+            {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn wait_for_board(path: &Path) -> Result<Market> {
+    let mut told = false;
+    loop {
+        match Market::open(path) {
+            Err(BoardError::Missing { .. }) if !told => {
+                eprintln!(
+                    "waiting for the board {} (`depthlake run` makes it; Ctrl-C to stop)",
+                    path.display()
+                );
+                told = true;
+            }
+            Err(BoardError::Missing { .. }) => thread::sleep(LOOK_INTERVAL),
+            opened => return Ok(opened?),
+        }
+    }
+}
+
+fn known_symbol(market: &Market, text: &str) -> Result<Symbol> {
+    let known = || market.books().iter().map(|book| book.symbol);
+    if let Some(symbol) = Symbol::new(text).ok().filter(|symbol| known().any(|other| other == *symbol)) {
+        return Ok(symbol);
+    }
+    let upper = text.to_ascii_uppercase();
+    match known().min_by_key(|other| strsim::damerau_levenshtein(&upper, other.as_str())) {
+        Some(nearest) => bail!("unknown symbol {text:?}; the nearest on the board is {nearest}"),
+        None => bail!("unknown symbol {text:?}; the board has none"),
+    }
+}
+
+fn now() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::top::market::tests::TestBoard;
+
+    #[test]
+    fn an_unknown_symbol_is_answered_with_the_nearest() {
+        let board = TestBoard::new();
+        let market = board.open();
+        assert_eq!(known_symbol(&market, "ethusdt").unwrap().as_str(), "ETHUSDT");
+        let error = known_symbol(&market, "BTCUSTD").unwrap_err().to_string();
+        assert_eq!(error, "unknown symbol \"BTCUSTD\"; the nearest on the board is BTCUSDT");
+    }
+
+    #[test]
+    fn once_without_a_board_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = run(&folder.path().join("none"), None, Duration::ZERO, true).unwrap_err();
+        let text = format!("{error:#}");
+        assert!(text.contains("depthlake run") && text.contains("there is no board at"), "{text}");
+    }
+}
