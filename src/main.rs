@@ -1,1 +1,69 @@
-fn main(){}
+//! The `depthlake` command: arguments, configuration, wiring.
+
+mod arguments;
+mod configuration;
+mod data_folder;
+mod messages;
+mod record;
+mod replay;
+mod run;
+mod sim;
+mod sql;
+mod tables;
+mod top;
+mod venue;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match execute(Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("depthlake: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(arguments: Arguments) -> Result<ExitCode> {
+    let configuration = configuration::Configuration::read(arguments.config.as_deref())?;
+    // `run` may give the terminal to the books, so it decides itself where messages go.
+    if !matches!(arguments.command, Command::Run(_)) {
+        messages::to_standard_error();
+    }
+    match arguments.command {
+        Command::Run(options) => run::run(&options, &configuration),
+        Command::Sim(options) => sim::run(&options, &configuration),
+        Command::Record(options) => record::run(&options, &configuration),
+        Command::Replay(options) => replay::run(&options, &configuration),
+        Command::Sql(options) => block_on(sql::run(&options.data(&configuration), options.query, options.format)),
+        Command::Tables(options) => block_on(tables::run(&options.data(&configuration), options.format)),
+        Command::Top(options) => {
+            let board = data_folder::DataFolder::at(&options.data(&configuration)).board();
+            top::run(&board, options.symbol.as_deref(), options.refresh(), options.once)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<()>>) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(work)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The reader of our output has had enough, as `head` has.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

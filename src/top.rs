@@ -10,16 +10,16 @@ mod view;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use depthlake_engine::board::BoardError;
+use depthlake_engine::clock::now;
 use depthlake_orderbook::symbol::Symbol;
-use depthlake_orderbook::time::Timestamp;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
-use self::market::Market;
+use self::market::{Market, SHORTEST_RATE_WINDOW};
 use self::view::{Next, View};
 
 /// How often a board that is not there yet is looked for.
@@ -28,29 +28,47 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// Shows the books of the board at `board`, beginning with `symbol`, and looks at them every `refresh`.
 ///
 /// With `once`, or where the standard output is no terminal, prints one plain table (of `symbol` alone, with its
-/// ladder, where one is given) and returns; rates are then measured over one `refresh`.
+/// ladder, where one is given) and returns, after the second that it takes to measure the rates.
 ///
 /// # Errors
 /// Where the file is no board or is damaged, the symbol is not on it, the terminal refuses, or, with `once`, there
 /// is no board yet.
 pub fn run(board: &Path, symbol: Option<&str>, refresh: Duration, once: bool) -> Result<()> {
     if once || !io::stdout().is_terminal() {
-        let mut market = Market::open(board).context("start `depthlake run`, or name its board")?;
+        let mut market = Market::open(board).map_err(with_advice)?;
         let symbol = symbol.map(|text| known_symbol(&market, text)).transpose()?;
-        thread::sleep(refresh);
+        thread::sleep(SHORTEST_RATE_WINDOW);
         market.refresh()?;
         return plain::print(&market, symbol, now());
     }
     let market = wait_for_board(board)?;
     let symbol = symbol.map(|text| known_symbol(&market, text)).transpose()?;
+    watch(market, symbol, refresh, || true)
+}
+
+/// Shows the board of a writer in this process until the user quits, or `goes_on` says no more.
+///
+/// # Errors
+/// As [`run`].
+pub fn accompany(board: &Path, refresh: Duration, goes_on: impl Fn() -> bool) -> Result<()> {
+    watch(Market::open(board)?, None, refresh, goes_on)
+}
+
+fn watch(market: Market, symbol: Option<Symbol>, refresh: Duration, goes_on: impl Fn() -> bool) -> Result<()> {
     let mut terminal = ratatui::try_init().context("cannot take over the terminal")?;
-    let outcome = show(&mut terminal, market, View::new(symbol), refresh);
+    let outcome = show(&mut terminal, market, View::new(symbol), refresh, goes_on);
     ratatui::try_restore().context("cannot give the terminal back")?;
     outcome
 }
 
-fn show(terminal: &mut DefaultTerminal, mut market: Market, mut view: View, refresh: Duration) -> Result<()> {
-    loop {
+fn show(
+    terminal: &mut DefaultTerminal,
+    mut market: Market,
+    mut view: View,
+    refresh: Duration,
+    goes_on: impl Fn() -> bool,
+) -> Result<()> {
+    while goes_on() {
         market.refresh()?;
         let due = Instant::now() + refresh;
         loop {
@@ -66,6 +84,7 @@ fn show(terminal: &mut DefaultTerminal, mut market: Market, mut view: View, refr
             }
         }
     }
+    Ok(())
 }
 
 fn wait_for_board(path: &Path) -> Result<Market> {
@@ -85,6 +104,13 @@ fn wait_for_board(path: &Path) -> Result<Market> {
     }
 }
 
+fn with_advice(error: BoardError) -> anyhow::Error {
+    match error {
+        BoardError::Missing { .. } => anyhow!("{error}; `depthlake run` makes one"),
+        _ => error.into(),
+    }
+}
+
 fn known_symbol(market: &Market, text: &str) -> Result<Symbol> {
     let known = || market.books().iter().map(|book| book.symbol);
     if let Some(symbol) = Symbol::new(text).ok().filter(|symbol| known().any(|other| other == *symbol)) {
@@ -95,11 +121,6 @@ fn known_symbol(market: &Market, text: &str) -> Result<Symbol> {
         Some(nearest) => bail!("unknown symbol {text:?}; the nearest on the board is {nearest}"),
         None => bail!("unknown symbol {text:?}; the board has none"),
     }
-}
-
-fn now() -> Timestamp {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]
@@ -120,7 +141,10 @@ mod tests {
     fn once_without_a_board_says_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
         let error = run(&folder.path().join("none"), None, Duration::ZERO, true).unwrap_err();
-        let text = format!("{error:#}");
-        assert!(text.contains("depthlake run") && text.contains("there is no board at"), "{text}");
+        let text = error.to_string();
+        assert!(
+            text.starts_with("there is no board at") && text.ends_with("`depthlake run` makes one"),
+            "{text}"
+        );
     }
 }

@@ -1,5 +1,8 @@
-
 pub mod board;
-pub mod pipeline;
+pub mod clock;
+pub mod latency;
 pub mod partition;
+pub mod pipeline;
+pub mod recovery;
 pub mod replay;
+pub mod shard;

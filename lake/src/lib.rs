@@ -1,4 +1,6 @@
 pub mod commit;
 pub mod log;
+pub mod record;
+pub mod sink;
 pub mod storage;
 pub mod table;

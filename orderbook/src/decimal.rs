@@ -160,7 +160,8 @@ pub struct ExactDecimal {
 }
 
 impl ExactDecimal {
-    /// `decimals` may be at most 38, the digits of an `i128`.
+    /// # Panics
+    /// Where `decimals` is above 38, the digits of an `i128`.
     #[must_use]
     pub const fn new(units: i128, decimals: u8) -> Self {
         assert!(decimals <= 38, "an i128 has no more digits");

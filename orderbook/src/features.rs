@@ -153,7 +153,7 @@ fn order_flow(before: Touch, after: Touch) -> i64 {
 /// The double nearest to `numerator / denominator`, also where neither fits into a double; 0 for a zero denominator.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "exact below 2⁵³; above, the quotient is rounded once, with its sticky bit")]
-#[expect(clippy::cast_possible_wrap, clippy::cast_possible_truncation, reason = "shifts are below 128")]
+#[expect(clippy::cast_possible_wrap, reason = "shifts are below 128")]
 pub fn ratio(numerator: i128, denominator: i128) -> f64 {
     const EXACT: u128 = 1 << 53;
     let (n, d) = (numerator.unsigned_abs(), denominator.unsigned_abs());
@@ -258,8 +258,8 @@ mod tests {
                 let sum = |levels: &std::collections::BTreeMap<i64, i64>| -> i64 {
                     levels.iter().filter(|&(&p, _)| 20_000 * p >= low && 20_000 * p <= high).map(|(p, q)| p * q).sum()
                 };
-                prop_assert_eq!(features.bid_depth[index], Some(sum(&twin.bids) as f64));
-                prop_assert_eq!(features.ask_depth[index], Some(sum(&twin.asks) as f64));
+                prop_assert_eq!(features.bid_depth[index], Some(scale.to_f64(sum(&twin.bids))));
+                prop_assert_eq!(features.ask_depth[index], Some(scale.to_f64(sum(&twin.asks))));
             }
         }
 

@@ -29,6 +29,8 @@ pub enum FrameKind {
     Reconnected = 11,
     /// Ours: a symbol was silent for longer than is usual for it.
     Silent = 12,
+    /// Ours: a recording ended; no bar waits for more trades.
+    StreamEnd = 13,
 }
 
 /// The two streams of raw messages. Books come from one alone and bars from the other, so that each can be derived
@@ -40,7 +42,7 @@ pub enum RawStream {
 }
 
 impl FrameKind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::DepthUpdate,
         Self::BookTicker,
         Self::Trade,
@@ -53,6 +55,7 @@ impl FrameKind {
         Self::Disconnected,
         Self::Reconnected,
         Self::Silent,
+        Self::StreamEnd,
     ];
 
     /// The kind's name in the lake.
@@ -71,6 +74,7 @@ impl FrameKind {
             Self::Disconnected => "disconnected",
             Self::Reconnected => "reconnected",
             Self::Silent => "silent",
+            Self::StreamEnd => "stream_end",
         }
     }
 
@@ -78,7 +82,7 @@ impl FrameKind {
     #[must_use]
     pub const fn streams(self) -> &'static [RawStream] {
         match self {
-            Self::Trade | Self::AggregateTrade | Self::Kline => &[RawStream::Trade],
+            Self::Trade | Self::AggregateTrade | Self::Kline | Self::StreamEnd => &[RawStream::Trade],
             Self::Instrument | Self::SessionStart => &[RawStream::Orderbook, RawStream::Trade],
             _ => &[RawStream::Orderbook],
         }

@@ -29,6 +29,29 @@ pub enum Derived {
     Feed(FeedEvent),
 }
 
+/// The kinds of [`Derived`] records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordKind {
+    Book,
+    Trade,
+    Bar,
+    DeadLetter,
+    Feed,
+}
+
+impl Derived {
+    #[must_use]
+    pub const fn kind(&self) -> RecordKind {
+        match self {
+            Self::Book(_) => RecordKind::Book,
+            Self::Trade(_) => RecordKind::Trade,
+            Self::Bar(_) => RecordKind::Bar,
+            Self::DeadLetter(_) => RecordKind::DeadLetter,
+            Self::Feed(_) => RecordKind::Feed,
+        }
+    }
+}
+
 /// The touch and its features after one depth event.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BookRecord {

@@ -1,6 +1,7 @@
 //! The columns of the table of books, and how their figures are written.
 
 use depthlake_engine::board::BoardState;
+use depthlake_orderbook::decimal::Scale;
 use depthlake_orderbook::event::Level;
 use depthlake_orderbook::time::Timestamp;
 
@@ -13,7 +14,10 @@ const NANOSECONDS_PER_MILLISECOND: i64 = 1_000_000;
 const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 
 /// The cells on either side of the middle of an imbalance bar.
-const HALF_BAR: usize = 4;
+const HALF_BAR: usize = 3;
+
+/// The same in half cells.
+const HALF_BAR_HALVES: f64 = 6.0;
 
 /// A column, in the order of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,14 +75,14 @@ impl Column {
 
     pub const fn width(self) -> u16 {
         match self {
-            Self::Symbol => 12,
-            Self::State => 9,
             Self::Bid | Self::Ask => 11,
-            Self::Mid | Self::Microprice => 12,
-            Self::Imbalance => 9,
+            Self::Symbol | Self::Mid | Self::Microprice => 12,
+            Self::State => 9,
+            Self::Imbalance => 7,
             Self::Depth => 10,
-            Self::Spread | Self::Events | Self::Age => 6,
-            Self::Gaps => 5,
+            Self::Spread | Self::Events => 6,
+            Self::Age => 5,
+            Self::Gaps => 4,
         }
     }
 
@@ -108,8 +112,7 @@ impl Column {
         let row = &book.row;
         let features = row.features.as_ref();
         let decimals = usize::from(row.price_scale.decimals());
-        let price =
-            |level: Option<&Level>| level.map(|level| row.price_scale.text(level.price.0).to_string());
+        let price = |level: Option<&Level>| level.map(|level| fixed(row.price_scale, level.price.0));
         let text = match self {
             Self::Symbol => Some(book.symbol.to_string()),
             Self::State => Some(state_name(row.state).to_owned()),
@@ -136,6 +139,17 @@ pub const fn state_name(state: BoardState) -> &'static str {
         BoardState::Resyncing => "resyncing",
         BoardState::Stale => "stale",
         BoardState::Halted => "halted",
+    }
+}
+
+/// `units` of `scale` with all of its decimal places, so that figures stand below each other.
+pub fn fixed(scale: Scale, units: i64) -> String {
+    let text = scale.text(units).to_string();
+    let places = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let missing = usize::from(scale.decimals()) - places;
+    match places {
+        0 if missing > 0 => format!("{text}.{:0<missing$}", ""),
+        _ => format!("{text}{:0<missing$}", ""),
     }
 }
 
@@ -173,7 +187,7 @@ pub fn imbalance_bar(imbalance: f64) -> String {
         clippy::cast_sign_loss,
         reason = "a few half cells, at least 0"
     )]
-    let halves = (imbalance.abs().min(1.0) * (2 * HALF_BAR) as f64).round() as usize;
+    let halves = (imbalance.abs().min(1.0) * HALF_BAR_HALVES).round() as usize;
     let (full, half) = ("█".repeat(halves / 2), halves % 2 == 1);
     if imbalance < 0.0 {
         let bar = format!("{}{full}", if half { "▐" } else { "" });
@@ -197,7 +211,7 @@ mod tests {
             assert!(Column::total_width(&columns) <= width.max(60), "{width}");
             assert!([Column::Symbol, Column::Bid, Column::Ask].iter().all(|column| columns.contains(column)));
         }
-        assert!(Column::fitting(80).contains(&Column::Age));
+        assert!(Column::fitting(80).contains(&Column::Gaps));
     }
 
     #[test]
@@ -214,6 +228,17 @@ mod tests {
     }
 
     #[test]
+    fn fixed_figures_have_all_their_places() {
+        let texts = |decimals| {
+            let scale = Scale::new(decimals).unwrap();
+            [0, 7, -120, 12_345].map(|units| fixed(scale, units))
+        };
+        assert_eq!(texts(0), ["0", "7", "-120", "12345"]);
+        assert_eq!(texts(2), ["0.00", "0.07", "-1.20", "123.45"]);
+        assert_eq!(texts(8), ["0.00000000", "0.00000007", "-0.00000120", "0.00012345"]);
+    }
+
+    #[test]
     fn figures_are_short() {
         let texts = [0.0, 9.994, 17.26, 512.4, 9_999.4, 12_345.0, 1.5e6, 2.5e9, 3e12].map(compact);
         assert_eq!(texts, ["0.00", "9.99", "17.3", "512", "9999", "12.3k", "1.50M", "2.50G", "3.00T"]);
@@ -224,9 +249,9 @@ mod tests {
 
     #[test]
     fn an_imbalance_bar_grows_from_the_middle() {
-        assert_eq!(imbalance_bar(0.0), "    │    ");
-        assert_eq!(imbalance_bar(1.0), "    │████");
-        assert_eq!(imbalance_bar(-0.4), "  ▐█│    ");
+        assert_eq!(imbalance_bar(0.0), "   │   ");
+        assert_eq!(imbalance_bar(1.0), "   │███");
+        assert_eq!(imbalance_bar(-0.5), " ▐█│   ");
         assert_eq!(imbalance_bar(7.0), imbalance_bar(1.0));
     }
 }

@@ -8,7 +8,7 @@ use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders, Paragraph};
 
-use super::columns::state_name;
+use super::columns::{fixed, state_name};
 use super::market::Book;
 
 /// The columns a ladder needs, border included.
@@ -29,8 +29,8 @@ pub fn draw(frame: &mut Frame, area: Rect, book: &Book) {
         |levels: &[Level]| levels.iter().take(shown).map(|level| level.quantity.0).max().unwrap_or(0);
     let largest = largest(&row.bids).max(largest(&row.asks));
     let line = |level: &Level, colour: Color| {
-        let price = row.price_scale.text(level.price.0).to_string();
-        let quantity = row.quantity_scale.text(level.quantity.0).to_string();
+        let price = fixed(row.price_scale, level.price.0);
+        let quantity = fixed(row.quantity_scale, level.quantity.0);
         let bar = quantity_bar(level.quantity.0, largest);
         Line::from(vec![
             format!("{price:>PRICE_WIDTH$}").fg(colour),
@@ -59,8 +59,8 @@ fn spread_line(book: &Book) -> Line<'static> {
     let Some(features) = row.features else {
         return Line::from("            no touch").dim();
     };
-    let spread = row.price_scale.text(features.spread.0);
-    Line::from(format!("{:>PRICE_WIDTH$} spread ({:.2} bps)", spread.to_string(), features.spread_bps)).dim()
+    let spread = fixed(row.price_scale, features.spread.0);
+    Line::from(format!("{:>PRICE_WIDTH$} spread ({:.2} bps)", spread, features.spread_bps)).dim()
 }
 
 fn trade_line(book: &Book) -> Line<'static> {
@@ -72,7 +72,8 @@ fn trade_line(book: &Book) -> Line<'static> {
         Taker::Buyer => ("bought", Color::Green),
         Taker::Seller => ("sold", Color::Red),
     };
-    let (price, quantity) = (row.price_scale.text(trade.price.0), row.quantity_scale.text(trade.quantity.0));
+    let (price, quantity) =
+        (fixed(row.price_scale, trade.price.0), fixed(row.quantity_scale, trade.quantity.0));
     Line::from(vec![" last ".dim(), format!("{taker} {quantity} at {price}").fg(colour)])
 }
 

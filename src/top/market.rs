@@ -8,8 +8,10 @@ use depthlake_orderbook::decimal::Scale;
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 
+use super::columns::duration;
+
 /// Rates are measured over at least this long, however often the screen is drawn.
-const SHORTEST_RATE_WINDOW: Duration = Duration::from_secs(1);
+pub const SHORTEST_RATE_WINDOW: Duration = Duration::from_secs(1);
 
 /// All books of a board.
 pub struct Market {
@@ -138,6 +140,18 @@ impl Book {
     }
 }
 
+impl Writer {
+    /// In words, e.g. `writer alive (pid 4711)`.
+    pub fn text(&self, now: Timestamp) -> String {
+        match self {
+            Self::Alive { pid } => format!("writer alive (pid {pid})"),
+            Self::Dead { pid, last_heartbeat } => {
+                format!("writer dead (pid {pid}, silent for {})", duration((now - *last_heartbeat).max(0)))
+            }
+        }
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a rate for display")]
 fn rate(events: u64, elapsed: Duration) -> f64 {
     events as f64 / elapsed.as_secs_f64()
@@ -204,7 +218,7 @@ pub mod tests {
                 touch,
                 mid: bid as f64 / 100.0 + 0.005,
                 spread: Price(1),
-                spread_bps: 100.0 / bid as f64,
+                spread_bps: 10_000.0 / bid as f64,
                 microprice: bid as f64 / 100.0 + 0.004,
                 imbalance: [Some(imbalance); 4],
                 bid_depth: [Some(600_000.0); 3],

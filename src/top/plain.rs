@@ -7,8 +7,8 @@ use depthlake_orderbook::event::Level;
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 
-use super::columns::{Column, compact, duration};
-use super::market::{Book, Market, Writer};
+use super::columns::{Column, compact, fixed};
+use super::market::{Book, Market};
 
 /// Prints all books, or `symbol` alone with its ladder, to the standard output.
 ///
@@ -35,15 +35,9 @@ fn write(out: &mut impl Write, market: &Market, symbol: Option<Symbol>, now: Tim
 }
 
 fn summary(market: &Market, now: Timestamp) -> String {
-    let writer = match market.writer(now) {
-        Writer::Alive { pid } => format!("writer alive (pid {pid})"),
-        Writer::Dead { pid, last_heartbeat } => {
-            format!("writer dead (pid {pid}, silent for {})", duration((now - last_heartbeat).max(0)))
-        }
-    };
     let events =
         market.events_per_second().map_or_else(String::new, |rate| format!(", {} events/s", compact(rate)));
-    format!("{writer}, {}/{} live{events}", market.live(), market.books().len())
+    format!("{}, {}/{} live{events}", market.writer(now).text(now), market.live(), market.books().len())
 }
 
 fn line(text: impl Fn(Column) -> String) -> String {
@@ -59,8 +53,8 @@ fn write_ladder(out: &mut impl Write, book: &Book) -> io::Result<()> {
     let row = &book.row;
     let mut write_level = |side: &str, level: &Level| {
         let (price, quantity) =
-            (row.price_scale.text(level.price.0), row.quantity_scale.text(level.quantity.0));
-        writeln!(out, "{side} {:>18} {:>20}", price.to_string(), quantity.to_string())
+            (fixed(row.price_scale, level.price.0), fixed(row.quantity_scale, level.quantity.0));
+        writeln!(out, "{side} {price:>18} {quantity:>20}")
     };
     row.asks.iter().rev().try_for_each(|level| write_level("ask", level))?;
     row.bids.iter().try_for_each(|level| write_level("bid", level))
@@ -97,7 +91,7 @@ mod tests {
         let lines = printed(Some("ETHUSDT"));
         assert_eq!(lines.len(), 2 + 1 + 40);
         let words = |line: usize| lines[line].split_whitespace().collect::<Vec<_>>();
-        assert_eq!(words(22), ["ask", "2450.01", "1.5"]);
-        assert_eq!(words(23), ["bid", "2450", "1.5"]);
+        assert_eq!(words(22), ["ask", "2450.01", "1.50000"]);
+        assert_eq!(words(23), ["bid", "2450.00", "1.50000"]);
     }
 }

@@ -8,13 +8,13 @@ use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Block, Cell, Clear, Paragraph, Row, Table};
 
-use super::columns::{Column, compact, duration, imbalance_bar};
+use super::columns::{Column, compact, imbalance_bar};
 use super::ladder::{self, LADDER_WIDTH};
 use super::market::{Book, Market, Writer};
 use super::view::{Mode, View};
 
 /// The table beside a ladder keeps at least this width.
-const NARROWEST_TABLE: u16 = 76;
+const NARROWEST_TABLE: u16 = 79;
 
 const HELP: &str = "\
 ↑ ↓  k j      select a book
@@ -57,13 +57,11 @@ pub fn draw(frame: &mut Frame, market: &Market, view: &mut View, now: Timestamp)
 }
 
 fn header_line(market: &Market, view: &View, now: Timestamp) -> Line<'static> {
-    let writer = match market.writer(now) {
-        Writer::Alive { pid } => format!("writer alive (pid {pid})").green(),
-        Writer::Dead { pid, last_heartbeat } => {
-            format!("writer dead (pid {pid}, silent for {})", duration((now - last_heartbeat).max(0)))
-                .red()
-                .bold()
-        }
+    let writer = market.writer(now);
+    let text = writer.text(now);
+    let writer = match writer {
+        Writer::Alive { .. } => text.green(),
+        Writer::Dead { .. } => text.red().bold(),
     };
     let (live, total) = (market.live(), market.books().len());
     let live_colour = if live == total { Color::Green } else { Color::Yellow };
@@ -140,6 +138,7 @@ fn draw_help(frame: &mut Frame, area: Rect) {
 mod tests {
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
+    use ratatui::buffer;
     use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
     use super::*;
@@ -155,7 +154,7 @@ mod tests {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         terminal.draw(|frame| draw(frame, &market, &mut view, NOW)).unwrap();
         let buffer = terminal.backend().buffer();
-        let symbols: Vec<&str> = buffer.content().iter().map(|cell| cell.symbol()).collect();
+        let symbols: Vec<&str> = buffer.content().iter().map(buffer::Cell::symbol).collect();
         symbols.chunks(usize::from(width)).map(<[&str]>::concat).collect()
     }
 
@@ -163,7 +162,7 @@ mod tests {
     fn a_small_terminal_shows_the_table_alone() {
         let lines = drawn(80, 24, &[]);
         assert!(lines[0].contains("writer alive") && lines[0].contains("1/3 live"), "{}", lines[0]);
-        assert!(lines[1].contains("symbol") && lines[1].contains("age"), "{}", lines[1]);
+        assert!(lines[1].contains("symbol") && lines[1].contains("gaps"), "{}", lines[1]);
         assert!(
             lines[2].contains("BTCUSDT") && lines[2].contains("61837.63") && lines[2].contains("61837.64")
         );
@@ -177,16 +176,16 @@ mod tests {
         assert!(screen.contains("ETHUSDT · resyncing") && screen.contains("micro"));
         // Bids 2450.00 to 2449.81 and asks 2450.01 to 2450.20, of which the last have thirty.
         assert!(
-            screen.contains("2449.81             30") && screen.contains("2450.2             30"),
+            screen.contains("2449.81       30.00000") && screen.contains("2450.20       30.00000"),
             "{screen}"
         );
-        assert!(screen.contains("0.01 spread (0.04 bps)") && screen.contains("bought 0.5 at 2450"));
+        assert!(screen.contains("0.01 spread (0.04 bps)") && screen.contains("bought 0.50000 at 2450.00"));
     }
 
     #[test]
     fn a_low_terminal_shows_the_levels_at_the_touch() {
         let screen = drawn(130, 12, &[]).concat();
-        assert!(screen.contains("61837.63            1.5") && !screen.contains("61837.59"), "{screen}");
+        assert!(screen.contains("61837.63        1.50000") && !screen.contains("61837.59"), "{screen}");
     }
 
     #[test]

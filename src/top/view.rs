@@ -75,7 +75,7 @@ impl View {
     pub fn books<'a>(&self, market: &'a Market) -> Vec<&'a Book> {
         let mut books: Vec<&Book> =
             market.books().iter().filter(|book| book.symbol.as_str().contains(&self.search)).collect();
-        books.sort_by(|left, right| left.symbol.cmp(&right.symbol));
+        books.sort_by_key(|book| book.symbol);
         self.order.sort(&mut books);
         books
     }
@@ -193,8 +193,7 @@ mod tests {
     use crate::top::market::tests::TestBoard;
 
     fn press(view: &mut View, market: &Market, keys: &[KeyCode]) -> Next {
-        let outcomes = keys.iter().map(|key| view.press(KeyEvent::new(*key, KeyModifiers::NONE), market));
-        outcomes.last().unwrap()
+        keys.iter().fold(Next::GoOn, |_, key| view.press(KeyEvent::new(*key, KeyModifiers::NONE), market))
     }
 
     fn selected(view: &View, market: &Market) -> String {

@@ -19,6 +19,8 @@ mod atomic;
 mod error;
 pub mod layout;
 mod mapping;
+#[cfg(test)]
+mod one_process;
 mod process;
 mod reader;
 mod row;

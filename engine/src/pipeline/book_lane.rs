@@ -41,6 +41,15 @@ pub(super) struct BookLane {
     books: BTreeMap<Symbol, SymbolBook>,
 }
 
+/// What was asked of the venue and has not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    Nothing,
+    Snapshot,
+    /// The instrument's entry; a snapshot is of use only after it.
+    Instrument,
+}
+
 #[derive(Debug)]
 struct SymbolBook {
     instrument: Instrument,
@@ -48,8 +57,7 @@ struct SymbolBook {
     flow: OrderFlow,
     check: TickerCheck,
     status: BookStatus,
-    /// A snapshot was asked for and has not come.
-    is_waiting: bool,
+    awaited: Awaited,
     /// Messages before this offset are in a checkpoint already.
     from_offset: u64,
 }
@@ -59,7 +67,7 @@ impl BookLane {
         match (context.kind(), context.envelope.symbol) {
             (FrameKind::SessionStart, _) => self.start_session(context),
             (FrameKind::Instrument, _) => self.instrument(context),
-            (FrameKind::Disconnected, symbol) => feed_note(context, FeedEventKind::Disconnect, symbol),
+            (FrameKind::Disconnected, _) => self.disconnect(context),
             (FrameKind::Reconnected, symbol) => feed_note(context, FeedEventKind::Reconnect, symbol),
             (FrameKind::Unknown, _) => context.unexpected(),
             (_, symbol) => match symbol.and_then(|symbol| self.books.get_mut(&symbol)) {
@@ -118,7 +126,7 @@ impl BookLane {
             return context.dead_letter(DecodeError { reason: DeadLetterReason::Inexact, detail });
         };
         if book.instrument == instrument {
-            return;
+            return book.resume_with_instrument(context);
         }
         let before = std::mem::replace(&mut book.instrument, instrument);
         feed_event(context, FeedEvent {
@@ -126,10 +134,23 @@ impl BookLane {
             ..event(context, FeedEventKind::InstrumentChange, Some(instrument.symbol))
         });
         book.status.trading = instrument.status;
-        if !before.same_scales(&instrument) {
+        if before.same_scales(&instrument) {
+            book.resume_with_instrument(context);
+        } else {
             book.lose(context, Need::NewSnapshot);
         }
         book.report(context);
+    }
+
+    /// What the streams carry stops for now, so the books are not to be relied on.
+    fn disconnect<O: Output>(&mut self, context: &mut Context<'_, O>) {
+        let symbol = context.envelope.symbol;
+        feed_note(context, FeedEventKind::Disconnect, symbol);
+        let known = symbol.and_then(|symbol| self.books.get_mut(&symbol));
+        if let Some(book) = known.filter(|book| context.provenance.offset >= book.from_offset) {
+            book.status.is_silent = true;
+            book.report(context);
+        }
     }
 }
 
@@ -153,7 +174,7 @@ impl SymbolBook {
                 dead_letters: 0,
                 tickers: Agreement::default(),
             },
-            is_waiting: false,
+            awaited: Awaited::Nothing,
             from_offset: 0,
         }
     }
@@ -162,7 +183,7 @@ impl SymbolBook {
         self.synced = SyncedBook::new();
         self.flow.restart();
         self.check.restart();
-        self.is_waiting = false;
+        self.awaited = Awaited::Nothing;
     }
 
     fn frame<O: Output>(&mut self, decoder: &mut Decoder, context: &mut Context<'_, O>) {
@@ -198,13 +219,13 @@ impl SymbolBook {
                 self.gap(context, None, "no snapshot came in time for the events kept");
             }
         }
-        if state == SyncState::Buffering && !self.is_waiting {
+        if state == SyncState::Buffering && self.awaited == Awaited::Nothing {
             self.ask(context, Need::FirstSnapshot);
         }
     }
 
     fn snapshot<O: Output>(&mut self, context: &mut Context<'_, O>) {
-        self.is_waiting = false;
+        self.awaited = Awaited::Nothing;
         let snapshot = match wire::decode_snapshot(context.payload, &self.instrument) {
             Ok(snapshot) => snapshot,
             Err(error) => {
@@ -250,10 +271,17 @@ impl SymbolBook {
                 self.status.dead_letters += 1;
                 let need = need_after(&error);
                 context.dead_letter(error);
-                if need == Need::Instrument && !self.is_waiting {
+                if need == Need::Instrument && self.awaited != Awaited::Instrument {
                     self.ask(context, need);
                 }
             }
+        }
+    }
+
+    /// The entry asked for came: now a snapshot can be made sense of.
+    fn resume_with_instrument<O: Output>(&mut self, context: &mut Context<'_, O>) {
+        if self.awaited == Awaited::Instrument {
+            self.ask(context, Need::NewSnapshot);
         }
     }
 
@@ -268,7 +296,7 @@ impl SymbolBook {
             let event = FeedEvent { detail, ..event(context, FeedEventKind::Gap, Some(self.instrument.symbol)) };
             feed_event(context, event);
             self.lose(context, need);
-        } else if need == Need::Instrument {
+        } else if need == Need::Instrument && self.awaited != Awaited::Instrument {
             self.lose(context, need);
         }
     }
@@ -300,7 +328,10 @@ impl SymbolBook {
     }
 
     fn ask<O: Output>(&mut self, context: &mut Context<'_, O>, need: Need) {
-        self.is_waiting = true;
+        self.awaited = match need {
+            Need::Instrument => Awaited::Instrument,
+            Need::FirstSnapshot | Need::NewSnapshot => Awaited::Snapshot,
+        };
         context.output.need(self.instrument.symbol, need);
     }
 

@@ -17,7 +17,6 @@ use depthlake_orderbook::frame::{Envelope, FrameKind, RawStream};
 use depthlake_orderbook::instrument::Instrument;
 use depthlake_orderbook::record::{DeadLetter, DeadLetterReason, Derived, Trigger};
 use depthlake_orderbook::symbol::Symbol;
-use depthlake_orderbook::time::Timestamp;
 
 pub use book_lane::BookStatus;
 pub use checkpoint::{BookCheckpoint, Checkpoint, CheckpointError, TradeCheckpoint};
@@ -33,7 +32,7 @@ pub enum Need {
     FirstSnapshot,
     /// A new snapshot: events were lost.
     NewSnapshot,
-    /// The instrument's entry anew, and a snapshot: numbers no longer fit its scales.
+    /// The instrument's entry anew: numbers no longer fit its scales.
     Instrument,
 }
 
@@ -119,13 +118,6 @@ impl Pipeline {
             RawStream::Orderbook => self.books.frame(&mut self.decoder, &mut context),
             RawStream::Trade => self.trades.frame(&mut self.decoder, &mut context),
         }
-    }
-
-    /// Closes every open bar, for its trade stream ended at `end` with a message received then.
-    pub fn close_bars<O: Output>(&mut self, end: u64, received: Timestamp, output: &mut O) {
-        let trigger =
-            Trigger { stream: RawStream::Trade, partition: self.partition, offset: end, ordinal: 0 };
-        self.trades.close_all(trigger, Provenance { received, offset: end }, output);
     }
 
     /// The symbols seen so far, with where their books stand.

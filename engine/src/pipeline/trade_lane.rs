@@ -7,7 +7,7 @@ use depthlake_orderbook::bars::{Bar, Bars, LateTrade, Watermark};
 use depthlake_orderbook::event::{Provenance, Trade};
 use depthlake_orderbook::frame::FrameKind;
 use depthlake_orderbook::instrument::Instrument;
-use depthlake_orderbook::record::{BarRecord, DeadLetterReason, Derived, TradeRecord, Trigger};
+use depthlake_orderbook::record::{BarRecord, DeadLetterReason, Derived, TradeRecord};
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 
@@ -37,6 +37,7 @@ impl TradeLane {
         }
         match context.kind() {
             FrameKind::SessionStart => {}
+            FrameKind::StreamEnd => self.close_all(context),
             FrameKind::Instrument => self.instrument(context),
             FrameKind::Trade | FrameKind::AggregateTrade => self.trade(decoder, context),
             FrameKind::Kline => self.kline(decoder, context),
@@ -46,15 +47,6 @@ impl TradeLane {
 
     pub(super) fn agreement(&self, symbol: Symbol) -> Agreement {
         self.symbols.get(&symbol).map(|found| found.check.agreement()).unwrap_or_default()
-    }
-
-    pub(super) fn close_all<O: Output>(&mut self, mut trigger: Trigger, provenance: Provenance, output: &mut O) {
-        for found in self.symbols.values_mut() {
-            for bar in std::mem::take(&mut found.bars).into_open() {
-                output.derived(trigger, found.close(bar, provenance));
-                trigger.ordinal += 1;
-            }
-        }
     }
 
     pub(super) fn checkpoint(&self, next_offset: u64) -> TradeCheckpoint {
@@ -69,6 +61,14 @@ impl TradeLane {
             .symbols()
             .map(|(instrument, bars)| (instrument.symbol, SymbolTrades::new(instrument, bars)))
             .collect();
+    }
+
+    fn close_all<O: Output>(&mut self, context: &mut Context<'_, O>) {
+        for found in self.symbols.values_mut() {
+            for bar in std::mem::take(&mut found.bars).into_open() {
+                context.emit(found.close(bar, context.provenance));
+            }
+        }
     }
 
     fn instrument<O: Output>(&mut self, context: &mut Context<'_, O>) {

@@ -107,28 +107,36 @@ impl OfflinePipelines {
     pub fn frame<O: Output>(&mut self, envelope: &Envelope, payload: &[u8], output: &mut O) {
         let count = u16::try_from(self.partitions.len()).unwrap_or(u16::MAX);
         let number = envelope.symbol.map_or(0, |symbol| partition_of(symbol, count));
-        let Some(partition) = self.partitions.get_mut(usize::from(number)) else { return };
-        for &stream in envelope.kind.streams() {
-            let end = match stream {
-                RawStream::Orderbook => &mut partition.orderbook_end,
-                RawStream::Trade => &mut partition.trade_end,
-            };
-            let offset = *end;
-            *end += 1;
-            partition.pipeline.frame(stream, offset, envelope, payload, output);
-            partition.last_received = envelope.received;
+        if let Some(partition) = self.partitions.get_mut(usize::from(number)) {
+            partition.frame(envelope, payload, output);
         }
     }
 
     /// Closes all bars, for the recording has ended.
     pub fn finish<O: Output>(&mut self, output: &mut O) {
         for partition in &mut self.partitions {
-            partition.pipeline.close_bars(partition.trade_end, partition.last_received, output);
+            let end = Envelope::own(FrameKind::StreamEnd, None, partition.last_received);
+            partition.frame(&end, &[], output);
         }
     }
 
     /// The pipelines, one a partition.
     pub fn pipelines(&self) -> impl Iterator<Item = &Pipeline> {
         self.partitions.iter().map(|partition| &partition.pipeline)
+    }
+}
+
+impl OfflinePartition {
+    fn frame<O: Output>(&mut self, envelope: &Envelope, payload: &[u8], output: &mut O) {
+        for &stream in envelope.kind.streams() {
+            let end = match stream {
+                RawStream::Orderbook => &mut self.orderbook_end,
+                RawStream::Trade => &mut self.trade_end,
+            };
+            let offset = *end;
+            *end += 1;
+            self.pipeline.frame(stream, offset, envelope, payload, output);
+        }
+        self.last_received = envelope.received;
     }
 }

@@ -91,6 +91,16 @@ impl Endpoints {
             rest: rest.to_owned(),
         }
     }
+
+    /// Binance.US, a spot venue of its own with the same protocol.
+    #[must_use]
+    pub fn binance_us() -> Self {
+        Self {
+            websocket: "wss://stream.binance.us:9443".to_owned(),
+            trades_websocket: None,
+            rest: "https://api.binance.us".to_owned(),
+        }
+    }
 }
 
 /// What is to be fed, and from where.

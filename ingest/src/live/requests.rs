@@ -47,7 +47,8 @@ pub(super) async fn serve<S: FrameSink>(
             },
             Some((task, reply)) = under_way.next(), if !under_way.is_empty() => {
                 let now = Instant::now();
-                if let Some(used) = reply.used_weight {
+                // A refusal's weight is that of a minute that ends with the wait it asks for.
+                if let (Some(used), false) = (reply.used_weight, reply.is_refusal()) {
                     scheduler.observe_weight(used, now);
                 }
                 let outcome = settle(task.job, reply.result, &mut hub.borrow_mut())?;

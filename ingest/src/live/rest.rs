@@ -75,6 +75,8 @@ impl Rest {
         let client = reqwest::Client::builder()
             .user_agent(concat!("depthlake/", env!("CARGO_PKG_VERSION")))
             .timeout(timeout)
+            // WebSockets go to the configured address, and so does this.
+            .no_proxy()
             .build()
             .map_err(|error| RequestError::Transport(chain(&error)))?;
         let levels = documented_cut(product, levels);
@@ -132,6 +134,13 @@ impl Rest {
         let used_weight = number(response.headers(), "x-mbx-used-weight-1m")
             .or_else(|| number(response.headers(), "x-mbx-used-weight"));
         Reply { used_weight, result: read(response).await }
+    }
+}
+
+impl Reply {
+    /// Whether the venue refused the request for the number of them.
+    pub(super) const fn is_refusal(&self) -> bool {
+        matches!(self.result, Err(RequestError::Limited { .. }))
     }
 }
 

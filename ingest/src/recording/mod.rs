@@ -9,6 +9,7 @@
 mod capture;
 mod collector;
 mod instruments;
+mod recorder;
 mod writer;
 
 use std::fs;
@@ -20,6 +21,7 @@ use depthlake_orderbook::frame::Envelope;
 use thiserror::Error;
 
 pub use instruments::RecordedInstrument;
+pub use recorder::Recorder;
 pub use writer::RecordingWriter;
 
 use collector::CollectorFile;

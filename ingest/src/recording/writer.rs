@@ -40,19 +40,20 @@ impl RecordingWriter {
         Ok(Self { folder: folder.to_owned(), files: HashMap::new() })
     }
 
-    /// Writes one message of the venue; messages of ours and those of no symbol have no place in the format.
+    /// Writes one message of the venue. `false` for messages of ours and those of no symbol, which have no place in the
+    /// format.
     ///
     /// # Errors
     /// [`RecordingError`] where the file cannot be written.
-    pub fn write(&mut self, envelope: &Envelope, payload: &[u8]) -> Result<(), RecordingError> {
-        let Some(symbol) = envelope.symbol.filter(|_| is_of_venue(envelope.kind)) else { return Ok(()) };
+    pub fn write(&mut self, envelope: &Envelope, payload: &[u8]) -> Result<bool, RecordingError> {
+        let Some(symbol) = envelope.symbol.filter(|_| is_of_venue(envelope.kind)) else { return Ok(false) };
         let file = self.file(symbol, envelope.received)?;
         // A line break inside a message would end the line; JSON allows it only between tokens, where a space is as good.
         let body: Vec<u8> = payload.iter().map(|&byte| if byte == b'\n' { b' ' } else { byte }).collect();
         let written = write!(file.encoder, "{} ", envelope.received.0)
             .and_then(|()| file.encoder.write_all(&body))
             .and_then(|()| file.encoder.write_all(b"\n"));
-        written.map_err(|source| failed(&file.path, source))
+        written.map(|()| true).map_err(|source| failed(&file.path, source))
     }
 
     /// Ends all files.

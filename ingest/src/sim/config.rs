@@ -11,6 +11,7 @@ use crate::product::Product;
 use crate::recording::{Recording, RecordingError};
 
 /// Everything the venue needs to know before it listens.
+#[derive(Debug)]
 pub struct VenueConfig {
     /// Port 0 takes any free port; see [`super::Venue::local_addr`].
     pub listen: SocketAddr,
@@ -39,6 +40,7 @@ impl VenueConfig {
 }
 
 /// Where the market data comes from.
+#[derive(Debug)]
 pub enum Source {
     /// Matching engines under seeded order flow; `rate` multiplies the activity of every market.
     Generated { markets: Vec<MarketSpec>, rate: f64 },

@@ -16,8 +16,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_unti
 use super::clock::now;
 use super::config::Limits;
 use super::control::{self, Refusal, Request};
-use super::hub::{Envelope, Frame, Hub, Line, Order, Outgoing};
+use super::hub::{Hub, Line, Order, Outgoing};
 use super::numbers::TimeUnit;
+use super::parcel::{Envelope, Frame};
 use super::stop::Stop;
 use super::weight::SlidingWindow;
 

@@ -29,7 +29,8 @@ pub(super) trait Exchange: Send + Sync {
 
     fn aggregates(&self, symbol: &str, limit: usize) -> Option<Vec<AggregateTrade>>;
 
-    /// Stops the markets after sending what is pending, so that the streams lead exactly to the books.
+    /// Stops the markets after sending what is pending, so that the streams lead exactly to the books. A recording stops
+    /// after the frame it is at.
     fn pause(&self);
 
     fn resume(&self);

@@ -4,7 +4,6 @@
 //! built once and shared. Streams nobody can publish to (unknown symbols) are subscribed like any other and stay silent.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +11,7 @@ use axum::extract::ws::Utf8Bytes;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::numbers::TimeUnit;
+use super::parcel::{Envelope, Frame, Parcel};
 
 /// How often a stream's frames went out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,27 +22,6 @@ pub struct StreamCount {
     pub published: u64,
     /// Frames written to sockets: one for each connection that got it.
     pub sent: u64,
-}
-
-/// Whether messages come bare or wrapped as `{"stream":…,"data":…}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Envelope {
-    Raw,
-    Combined,
-}
-
-/// A message of one stream, in both envelopes.
-#[derive(Debug, Clone)]
-pub(super) struct Frame {
-    text: Utf8Bytes,
-    data: Range<usize>,
-}
-
-/// A message of one stream in each unit of time that is listened to.
-#[derive(Debug, Clone)]
-pub(super) struct Parcel {
-    pub stream: String,
-    frames: [Option<Frame>; 2],
 }
 
 /// A frame in a connection's queue. Dropped unsent, it counts as not sent.
@@ -314,63 +293,6 @@ fn forget(topics: &mut HashMap<String, Topic>, stream: &str, id: ConnectionId) {
     }
 }
 
-impl Frame {
-    pub(super) fn new(stream: &str, data: &str) -> Self {
-        let text = format!(r#"{{"stream":"{stream}","data":{data}}}"#);
-        let end = text.len() - 1;
-        Self { data: end - data.len()..end, text: text.into() }
-    }
-
-    pub(super) fn text(&self, envelope: Envelope) -> Utf8Bytes {
-        match envelope {
-            Envelope::Combined => self.text.clone(),
-            Envelope::Raw => self.text.get(self.data.clone()).unwrap_or_default().into(),
-        }
-    }
-
-    /// The frame with its first colon inside the data made a semicolon: no JSON any more.
-    fn malformed(&self) -> Self {
-        let (head, data) = self.text.split_at_checked(self.data.start).unwrap_or_default();
-        Self { text: format!("{head}{}", data.replacen(':', ";", 1)).into(), data: self.data.clone() }
-    }
-
-    /// The frame without its second half.
-    fn truncated(&self) -> Self {
-        let middle = self.data.start + self.data.len() / 2;
-        let text = self.text.get(..middle).unwrap_or_default();
-        Self { text: text.into(), data: self.data.start..text.len() }
-    }
-}
-
-impl Parcel {
-    /// `body` gives the data in a unit of time; it is asked for those of the audience only.
-    pub(super) fn new(stream: String, audience: [bool; 2], body: impl Fn(TimeUnit) -> String) -> Self {
-        let frame = |unit: TimeUnit| Frame::new(&stream, &body(unit));
-        let [milliseconds, microseconds] = audience;
-        let frames = [
-            milliseconds.then(|| frame(TimeUnit::Milliseconds)),
-            microseconds.then(|| frame(TimeUnit::Microseconds)),
-        ];
-        Self { stream, frames }
-    }
-
-    pub(super) fn malformed(self) -> Self {
-        Self { frames: self.frames.map(|frame| frame.map(|frame| frame.malformed())), ..self }
-    }
-
-    pub(super) fn truncated(self) -> Self {
-        Self { frames: self.frames.map(|frame| frame.map(|frame| frame.truncated())), ..self }
-    }
-
-    fn frame(&self, unit: TimeUnit) -> Option<&Frame> {
-        let [milliseconds, microseconds] = &self.frames;
-        match unit {
-            TimeUnit::Milliseconds => milliseconds.as_ref(),
-            TimeUnit::Microseconds => microseconds.as_ref(),
-        }
-    }
-}
-
 impl Outgoing {
     pub(super) fn text(&self, envelope: Envelope) -> Utf8Bytes {
         self.frame.text(envelope)
@@ -424,16 +346,5 @@ mod tests {
         hub.deliver(&parcel("{}"));
         hub.deliver(&parcel("{}"));
         line.cut.notified().await;
-    }
-
-    #[test]
-    fn damage_shows_in_both_envelopes() {
-        let frame = Frame::new("a@trade", r#"{"e":"trade"}"#);
-        assert_eq!(frame.malformed().text(Envelope::Raw).as_str(), r#"{"e";"trade"}"#);
-        assert_eq!(frame.truncated().text(Envelope::Raw).as_str(), r#"{"e":""#);
-        assert_eq!(
-            frame.truncated().text(Envelope::Combined).as_str(),
-            r#"{"stream":"a@trade","data":{"e":""#
-        );
     }
 }

@@ -33,6 +33,7 @@ mod listing;
 mod market;
 mod matching;
 mod numbers;
+mod parcel;
 mod publisher;
 mod recorded;
 mod rest;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::fault::{Fault, FaultKind, Opportunity};
 use super::fault_plan::FaultPlan;
-use super::hub::{Hub, Order, Parcel, Scope};
+use super::hub::{Hub, Order, Scope};
 use super::numbers::TimeUnit;
+use super::parcel::Parcel;
 
 /// One message about to go out.
 pub(super) struct Publication<'a> {
@@ -154,7 +155,8 @@ impl Publisher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::hub::{Envelope, Line};
+    use crate::sim::hub::Line;
+    use crate::sim::parcel::Envelope;
 
     fn venue(fault: &str) -> (Publisher, Line) {
         let hub = Hub::new(64);

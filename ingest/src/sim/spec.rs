@@ -81,13 +81,17 @@ impl Row {
             levels,
             events_per_second: f64::from(events),
             order_lots,
-            volatility: VOLATILITY,
+            volatility: volatility(start_ticks),
         }
     }
 }
 
-/// A calm market: about 0.1 % an hour.
-const VOLATILITY: f64 = 1.5e-5;
+/// A calm market: about 0.1 % an hour, and no more than twenty ticks in a second, so that makers keep the spread closed
+/// where the ticks are fine.
+fn volatility(start_ticks: i64) -> f64 {
+    let twenty_ticks = i32::try_from(start_ticks).map_or(0.0, |ticks| 20.0 / f64::from(ticks));
+    twenty_ticks.min(1.5e-5)
+}
 
 const QUOTES: [&str; 12] =
     ["FDUSD", "USDT", "USDC", "TUSD", "BUSD", "BTC", "ETH", "BNB", "EUR", "TRY", "BRL", "JPY"];
@@ -132,7 +136,7 @@ fn invented(symbol: &str) -> Option<MarketSpec> {
         levels: 300 + usize::try_from(pick(32, 700)).unwrap_or_default(),
         events_per_second: f64::from(u32::try_from(pick(44, 20)).unwrap_or_default() + 5),
         order_lots: 500,
-        volatility: VOLATILITY,
+        volatility: volatility(start_ticks),
     })
 }
 

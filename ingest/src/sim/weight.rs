@@ -52,7 +52,10 @@ impl WeightLimiter {
         let limits = &self.limits;
         let usage = self.addresses.entry(address).or_default();
         if now < usage.banned_until {
-            return Verdict::Banned { until: usage.banned_until, retry_after: usage.banned_until.saturating_sub(now) };
+            return Verdict::Banned {
+                until: usage.banned_until,
+                retry_after: usage.banned_until.saturating_sub(now),
+            };
         }
         let length = limits.weight_window.as_nanos().max(1);
         let window = now.as_nanos() / length;
@@ -67,6 +70,7 @@ impl WeightLimiter {
         if usage.refused > limits.requests_before_ban {
             let ban = limits.ban.saturating_mul(2_u32.saturating_pow(usage.bans)).min(LONGEST_BAN);
             usage.bans += 1;
+            usage.refused = 0;
             return self.ban(address, ban, now);
         }
         let elapsed = now.as_nanos() % length;

@@ -1,5 +1,6 @@
 //! Runs a feed beside a test that looks at what it brings.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -72,10 +73,8 @@ impl Feed {
                 }
             }
         });
-        match found.await {
-            Ok(frame) => frame,
-            Err(_) => panic!("it did not come; came: {:?}", self.kinds()),
-        }
+        let found = found.await;
+        found.unwrap_or_else(|_| panic!("it did not come; came: {:?}", self.counts()))
     }
 
     /// Takes what has come meanwhile, and what comes within `wait`.
@@ -90,6 +89,14 @@ impl Feed {
 
     pub fn kinds(&self) -> Vec<FrameKind> {
         self.seen.iter().map(|(envelope, _)| envelope.kind).collect()
+    }
+
+    fn counts(&self) -> HashMap<FrameKind, usize> {
+        let mut counts = HashMap::new();
+        for kind in self.kinds() {
+            *counts.entry(kind).or_default() += 1;
+        }
+        counts
     }
 
     /// The frames of one kind and symbol.

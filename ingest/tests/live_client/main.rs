@@ -6,3 +6,4 @@ mod scripted;
 mod scripted_handover;
 mod scripted_rest;
 mod scripted_streams;
+mod simulated;

@@ -175,15 +175,15 @@ async fn connect(State(shared): State<Shared>, upgrade: WebSocketUpgrade) -> Res
 }
 
 async fn exchange_info(RawQuery(query): RawQuery) -> Response {
-    let named = query.unwrap_or_default();
-    let names: Vec<_> = named.trim_start_matches("symbols=%5B").trim_end_matches("%5D").split(',').collect();
-    let is_named = |name: &str| names.contains(&format!("%22{name}%22").as_str());
-    if !named.is_empty() && !names.iter().all(|name| LISTED.contains(&name.trim_matches(['%', '2']))) {
+    let query = query.unwrap_or_default().replace("%22", "");
+    let list = query.trim_start_matches("symbols=%5B").trim_end_matches("%5D");
+    let wanted: Vec<_> = list.split(',').filter(|name| !name.is_empty()).collect();
+    if !wanted.iter().all(|name| LISTED.contains(name)) {
         return (StatusCode::BAD_REQUEST, r#"{"code":-1121,"msg":"Invalid symbol."}"#).into_response();
     }
     let entries: Vec<_> = LISTED
         .iter()
-        .filter(|name| named.is_empty() || is_named(name))
+        .filter(|name| wanted.is_empty() || wanted.contains(name))
         .map(|name| format!(r#"{{"symbol":"{name}","status":"TRADING"}}"#))
         .collect();
     let limits = r#"{"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":6000}"#;

@@ -102,6 +102,20 @@ async fn unknown_symbols_are_named_with_the_nearest_before_anything_runs() {
 }
 
 #[tokio::test]
+async fn a_venue_without_tls_where_tls_is_wanted_is_an_error_or_waited_out() {
+    let venue = Venue::start().await;
+    let mut config = venue.config(&["BTCUSDT"]);
+    config.endpoints.websocket = config.endpoints.websocket.replace("ws:", "wss:");
+    let report = fed(config.clone(), async |feed| {
+        feed.next(FrameKind::Instrument).await;
+        feed.linger(Duration::from_millis(300)).await;
+    });
+    assert_eq!(report.await.unwrap().frames, 1);
+    config.endpoints.rest = config.endpoints.rest.replace("http:", "https:");
+    assert!(matches!(refused(config).await, FeedError::ExchangeInfo { .. }));
+}
+
+#[tokio::test]
 async fn a_venue_that_is_not_there_is_an_error_that_names_it() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let config = config(format!("ws://{nobody}"), format!("http://{nobody}"), &["BTCUSDT"]);

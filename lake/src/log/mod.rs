@@ -108,8 +108,10 @@ pub trait Log: Send + Sync {
     fn read(&self, at: TopicPartition, from: Offset, max_bytes: usize)
     -> Result<Vec<StoredRecord>, LogError>;
 
-    /// Waits until the log has come further than `seen`, or for `timeout`, and returns how far it is. Take the
-    /// progress first and read after it: then no record is missed.
+    /// Waits until the log has come further than `seen`, or for `timeout`, and returns how far it is.
+    ///
+    /// A consumer that waits, reads until a read gives nothing, and waits again behind the progress it got, misses no
+    /// record and sleeps while there is none.
     fn wait(&self, seen: Progress, timeout: Duration) -> Progress;
 
     /// Tells the log that nobody will read below these offsets again. A topic partition that is never named keeps

@@ -116,10 +116,10 @@ pub(super) const BOOK_TICKER: Definition = Definition {
             Double,
             "(bid * ask_quantity + ask * bid_quantity) / (bid_quantity + ask_quantity)",
         ),
-        required(
+        optional(
             "imbalance_5",
             Double,
-            "(B - A) / (B + A) of the quantities of the best five levels, from -1 to 1",
+            "(B - A) / (B + A) of the quantities of the best five levels, from -1 to 1; null where they are not known",
         ),
         SOURCE_PARTITION,
         SOURCE_OFFSET,

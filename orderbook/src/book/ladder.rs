@@ -14,10 +14,11 @@ use std::collections::BTreeMap;
 
 const WORD_BITS: usize = 64;
 const WINDOW: usize = 1 << 14;
+const WINDOW_KEYS: i64 = 1 << 14;
 const WORDS: usize = WINDOW / WORD_BITS;
 const SUMMARY_WORDS: usize = WORDS / WORD_BITS;
 /// Slots left above the best key when the window is laid anew: room for the touch to improve.
-const HEADROOM: i64 = (WINDOW / 4) as i64;
+const HEADROOM: i64 = WINDOW_KEYS / 4;
 
 pub(super) struct Ladder {
     quantities: Box<[i64]>,
@@ -158,14 +159,13 @@ impl Ladder {
     }
 
     /// Moves the window so that `best` has [`HEADROOM`] above it, and with it the levels that enter or leave.
-    #[expect(clippy::cast_possible_wrap, reason = "WINDOW is small")]
     fn lay_window(&mut self, best: i64) {
         while let Some(slot) = self.best_slot() {
             let (key, quantity) = self.level_at(slot);
             self.far.insert(key, quantity);
             self.vacate(slot);
         }
-        self.base = best.saturating_add(HEADROOM).saturating_sub(WINDOW as i64);
+        self.base = best.saturating_add(HEADROOM).saturating_sub(WINDOW_KEYS);
         for (key, quantity) in self.far.split_off(&self.base) {
             if let Some(slot) = self.slot(key) {
                 self.occupy(slot, quantity);
@@ -176,7 +176,7 @@ impl Ladder {
 
 /// The index of the highest set bit of a word that is not zero.
 fn highest_bit(word: u64) -> usize {
-    (63 - word.leading_zeros()) as usize
+    word.ilog2() as usize
 }
 
 /// A mask of the bits below `bit`.
@@ -206,11 +206,10 @@ mod tests {
 
     /// Keys near a centre, far from it, and at the edges of where a window would lie.
     fn keys() -> impl Strategy<Value = i64> {
-        let window = WINDOW as i64;
         prop_oneof![
             6 => -50..50_i64,
-            2 => -3 * window..3 * window,
-            1 => prop_oneof![Just(HEADROOM - 1), Just(HEADROOM), Just(HEADROOM - window), Just(HEADROOM - window - 1)],
+            2 => -3 * WINDOW_KEYS..3 * WINDOW_KEYS,
+            1 => prop_oneof![Just(HEADROOM - 1), Just(HEADROOM), Just(HEADROOM - WINDOW_KEYS), Just(HEADROOM - WINDOW_KEYS - 1)],
             1 => -1_000_000_000_000..1_000_000_000_000_i64,
         ]
     }

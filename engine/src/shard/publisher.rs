@@ -1,0 +1,150 @@
+//! Takes what a shard's pipelines give: rows to the board, records to the ring towards the log, needs to the venue.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use depthlake_orderbook::book::Side;
+use depthlake_orderbook::decimal::Scale;
+use depthlake_orderbook::event::Trade;
+use depthlake_orderbook::features::Features;
+use depthlake_orderbook::instrument::{Instrument, TradingStatus};
+use depthlake_orderbook::record::{Derived, Trigger};
+use depthlake_orderbook::symbol::Symbol;
+use depthlake_orderbook::sync::SyncState;
+use rtrb::{Producer, PushError};
+
+use super::{NeedSink, Outbound};
+use crate::board::{BoardRow, BoardState, FeedCounters, LastTrade, SlotWriter};
+use crate::clock;
+use crate::pipeline::{Applied, BookStatus, Need, Output};
+
+/// Everything downstream of a shard. Nothing here waits: what the ring has no room for waits in memory, in order.
+pub(super) struct Publisher {
+    slots: BTreeMap<Symbol, BoardSlot>,
+    outbound: Producer<Outbound>,
+    spilled: VecDeque<Outbound>,
+    /// How many records the ring had no room for at once.
+    pub(super) spill_count: u64,
+    needs: NeedSink,
+}
+
+struct BoardSlot {
+    writer: SlotWriter,
+    row: BoardRow,
+}
+
+impl Publisher {
+    pub(super) fn new(
+        writers: Vec<SlotWriter>,
+        outbound: Producer<Outbound>,
+        needs: NeedSink,
+    ) -> Self {
+        let slot = |writer: SlotWriter| {
+            let row = BoardRow::waiting(Scale::default(), Scale::default());
+            (writer.symbol(), BoardSlot { writer, row })
+        };
+        Self {
+            slots: writers.into_iter().map(slot).collect(),
+            outbound,
+            spilled: VecDeque::new(),
+            spill_count: 0,
+            needs,
+        }
+    }
+
+    pub(super) fn send(&mut self, outbound: Outbound) {
+        if self.spilled.is_empty() {
+            if let Err(PushError::Full(outbound)) = self.outbound.push(outbound) {
+                self.spill(outbound);
+            }
+        } else {
+            self.spill(outbound);
+        }
+    }
+
+    /// Moves what waits in memory to the ring, as far as there is room. `true` when nothing waits any more.
+    pub(super) fn drain_spilled(&mut self) -> bool {
+        while let Some(outbound) = self.spilled.pop_front() {
+            if let Err(PushError::Full(outbound)) = self.outbound.push(outbound) {
+                self.spilled.push_front(outbound);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn spill(&mut self, outbound: Outbound) {
+        self.spill_count += 1;
+        self.spilled.push_back(outbound);
+    }
+}
+
+impl Output for Publisher {
+    fn derived(&mut self, trigger: Trigger, record: Derived) {
+        self.send(Outbound::Record(trigger, record));
+    }
+
+    fn applied(&mut self, applied: Applied<'_>) {
+        let Applied { instrument, book, update } = applied;
+        let Some(slot) = self.slots.get_mut(&instrument.symbol) else { return };
+        let row = &mut slot.row;
+        row.update_id = update.last;
+        row.event_time = update.event_time;
+        row.receive_time = update.provenance.received;
+        row.bids = book.levels(Side::Bid).collect();
+        row.asks = book.levels(Side::Ask).collect();
+        row.bid_horizon = book.horizon(Side::Bid);
+        row.ask_horizon = book.horizon(Side::Ask);
+        row.features = Features::of(book, instrument.price_scale, instrument.quantity_scale);
+    }
+
+    fn status(&mut self, instrument: &Instrument, status: &BookStatus) {
+        let Some(slot) = self.slots.get_mut(&instrument.symbol) else { return };
+        let row = &mut slot.row;
+        row.state = board_state(status);
+        row.epoch = u64::from(status.epoch);
+        row.price_scale = instrument.price_scale;
+        row.quantity_scale = instrument.quantity_scale;
+        row.order_flow_imbalance = instrument.quantity_scale.to_f64(status.order_flow);
+        row.counters = FeedCounters {
+            events_applied: status.applied,
+            gaps: status.gaps,
+            resyncs: u64::from(status.epoch.saturating_sub(1)),
+            dead_letters: status.dead_letters,
+            ticker_agreements: status.tickers.agreed,
+            ticker_disagreements: status.tickers.disagreed,
+        };
+        slot.publish();
+    }
+
+    fn trade(&mut self, instrument: &Instrument, trade: &Trade) {
+        let Some(slot) = self.slots.get_mut(&instrument.symbol) else { return };
+        slot.row.last_trade = Some(LastTrade {
+            price: trade.price,
+            quantity: trade.quantity,
+            taker: trade.taker,
+            time: trade.trade_time,
+        });
+        slot.publish();
+    }
+
+    fn need(&mut self, symbol: Symbol, need: Need) {
+        (self.needs)(symbol, need);
+    }
+}
+
+impl BoardSlot {
+    fn publish(&mut self) {
+        self.row.publish_time = clock::now();
+        self.writer.write(&self.row);
+    }
+}
+
+fn board_state(status: &BookStatus) -> BoardState {
+    match (status.sync, status.trading, status.is_silent) {
+        (SyncState::Buffering, ..) => BoardState::Waiting,
+        (SyncState::Resyncing, ..) => BoardState::Resyncing,
+        (SyncState::Live, TradingStatus::Halted, _) => BoardState::Halted,
+        (SyncState::Live, TradingStatus::Trading, true) => BoardState::Stale,
+        (SyncState::Live, TradingStatus::Trading, false) => BoardState::Live,
+    }
+}

@@ -1,0 +1,106 @@
+//! Records as the log holds them, and as rows of the lake's tables.
+//!
+//! What the engine derives becomes Avro in the Confluent wire format, one schema a topic ([`Schema`]); a raw message stays
+//! as it came, beside its envelope. Every row of a table is made of one record and of nothing else but the record's place
+//! in the log and its append time, so the same records always give the same rows.
+//!
+//! Numbers are exact on the whole way: an integer at the instrument's scale is widened to the decimal of its column, or
+//! refused. Nothing is rounded.
+
+mod avro;
+mod columns;
+mod datum;
+mod error;
+mod rows;
+mod schema;
+mod trigger;
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use bytes::Bytes;
+use depthlake_orderbook::frame::{Envelope, RawStream};
+use depthlake_orderbook::record::{Derived, RecordKind, Trigger};
+
+pub use error::{DecodeError, Defect, EncodeError, RowsError};
+pub use rows::{Fault, Rows, Unusable, rows, unusable_rows};
+pub use schema::Schema;
+pub use trigger::{TRIGGER_LENGTH, decode_trigger, encode_trigger};
+
+use crate::log::{Record, Topic};
+use crate::table::Table;
+use avro::DatumWriter;
+
+/// The topic of a stream of raw messages.
+#[must_use]
+pub const fn topic_of_stream(stream: RawStream) -> Topic {
+    match stream {
+        RawStream::Orderbook => Topic::RawOrderbook,
+        RawStream::Trade => Topic::RawTrade,
+    }
+}
+
+/// The topic of the derived records of a kind.
+#[must_use]
+pub const fn topic_of_kind(kind: RecordKind) -> Topic {
+    match kind {
+        RecordKind::Book => Topic::BookTicker,
+        RecordKind::Trade => Topic::Trade,
+        RecordKind::Bar => Topic::Ohlcv1m,
+        RecordKind::DeadLetter => Topic::DeadLetter,
+        RecordKind::Feed => Topic::FeedEvent,
+    }
+}
+
+/// The table that keeps the records of a topic; `None` for what is not for the lake.
+#[must_use]
+pub const fn table_of(topic: Topic) -> Option<Table> {
+    match topic {
+        Topic::RawOrderbook => Some(Table::RawOrderbookDiffs),
+        Topic::RawTrade => Some(Table::RawTrades),
+        Topic::BookTicker => Some(Table::BookTicker),
+        Topic::Trade => Some(Table::Trades),
+        Topic::Ohlcv1m => Some(Table::Bars),
+        Topic::DeadLetter => Some(Table::DeadLetters),
+        Topic::FeedEvent => Some(Table::FeedEvents),
+        Topic::Checkpoint => None,
+    }
+}
+
+/// A derived record as the log takes it, and its topic: the symbol is the key, the trigger the header, and the value is
+/// Avro in the Confluent wire format.
+///
+/// # Errors
+/// [`EncodeError`] for a number that does not fit the decimal or the long of its field.
+pub fn encode(trigger: &Trigger, record: &Derived) -> Result<(Topic, Record), EncodeError> {
+    let kind = record.kind();
+    let mut value = DatumWriter::new(Schema::of(kind).id());
+    datum::write(trigger, record, &mut value)?;
+    let key = match record {
+        Derived::Book(book) => Some(book.instrument.symbol),
+        Derived::Trade(trade) => Some(trade.instrument.symbol),
+        Derived::Bar(bar) => Some(bar.instrument.symbol),
+        Derived::DeadLetter(letter) => letter.symbol,
+        Derived::Feed(event) => event.symbol,
+    };
+    let record = Record {
+        key: key.map_or_else(Bytes::new, |symbol| Bytes::copy_from_slice(symbol.as_str().as_bytes())),
+        header: Bytes::copy_from_slice(&encode_trigger(trigger)),
+        value: value.finish(),
+    };
+    Ok((topic_of_kind(kind), record))
+}
+
+/// A raw message as the log takes it: the symbol is the key, the envelope the header, and the value is the payload as it
+/// came.
+#[must_use]
+pub fn raw_record(envelope: &Envelope, payload: Bytes) -> Record {
+    let symbol = envelope.symbol.as_ref();
+    Record {
+        key: symbol.map_or_else(Bytes::new, |symbol| Bytes::copy_from_slice(symbol.as_str().as_bytes())),
+        header: Bytes::copy_from_slice(&envelope.encode()),
+        value: payload,
+    }
+}

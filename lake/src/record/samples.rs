@@ -1,0 +1,203 @@
+//! Derived records for tests, any that fit their schemas.
+
+use depthlake_orderbook::bars::Bar;
+use depthlake_orderbook::decimal::{Price, Quantity, Scale};
+use depthlake_orderbook::event::{Level, Provenance, Taker, Touch, Trade, TradeId, TradeKind, UpdateId};
+use depthlake_orderbook::frame::RawStream;
+use depthlake_orderbook::instrument::Instrument;
+use depthlake_orderbook::record::{
+    BarRecord, BookRecord, DeadLetter, DeadLetterReason, Derived, FeedEvent, FeedEventKind, TradeRecord,
+    Trigger,
+};
+use depthlake_orderbook::symbol::Symbol;
+use depthlake_orderbook::time::Timestamp;
+use proptest::prelude::*;
+
+/// Any derived record with its trigger.
+pub(crate) fn derived() -> impl Strategy<Value = (Trigger, Derived)> {
+    let record = prop_oneof![
+        book().prop_map(Derived::Book),
+        trade().prop_map(Derived::Trade),
+        bar().prop_map(Derived::Bar),
+        dead_letter().prop_map(Derived::DeadLetter),
+        feed_event().prop_map(Derived::Feed),
+    ];
+    (trigger(), record)
+}
+
+/// Any time from 1970 to 2100: the venue's or ours.
+pub(crate) fn time() -> impl Strategy<Value = Timestamp> {
+    (0..4_102_444_800_000_000_000_i64).prop_map(Timestamp)
+}
+
+pub(crate) fn symbol() -> impl Strategy<Value = Symbol> {
+    "[A-Z0-9]{1,12}(_PERP)?".prop_map(|text| Symbol::new(&text).unwrap())
+}
+
+pub(crate) fn id() -> impl Strategy<Value = u64> {
+    0..=i64::MAX.unsigned_abs()
+}
+
+fn trigger() -> impl Strategy<Value = Trigger> {
+    (stream(), any::<u16>(), id(), any::<u32>()).prop_map(|(stream, partition, offset, ordinal)| Trigger {
+        stream,
+        partition,
+        offset,
+        ordinal,
+    })
+}
+
+fn stream() -> impl Strategy<Value = RawStream> {
+    prop_oneof![Just(RawStream::Orderbook), Just(RawStream::Trade)]
+}
+
+fn provenance() -> impl Strategy<Value = Provenance> {
+    (time(), id()).prop_map(|(received, offset)| Provenance { received, offset })
+}
+
+fn instrument() -> impl Strategy<Value = Instrument> {
+    let scale = || (0..=8_u8).prop_map(|decimals| Scale::new(decimals).unwrap());
+    (symbol(), scale(), scale())
+        .prop_map(|(symbol, price, quantity)| Instrument::with_scales(symbol, price, quantity))
+}
+
+/// Any price that fits decimal(18,8).
+fn price(instrument: &Instrument) -> impl Strategy<Value = Price> + use<> {
+    (1..10_i64.pow(10 + u32::from(instrument.price_scale.decimals()))).prop_map(Price)
+}
+
+fn quantity() -> impl Strategy<Value = Quantity> {
+    (0..=i64::MAX).prop_map(Quantity)
+}
+
+fn book() -> impl Strategy<Value = BookRecord> {
+    let figures = (any::<f64>(), any::<f64>(), any::<f64>(), prop::option::of(any::<f64>()));
+    let level = |instrument: &Instrument| {
+        (price(instrument), quantity()).prop_map(|(price, quantity)| Level { price, quantity })
+    };
+    let touch = move |instrument: Instrument| {
+        (Just(instrument), level(&instrument), level(&instrument))
+            .prop_map(|(instrument, bid, ask)| (instrument, Touch { bid, ask }))
+    };
+    (instrument().prop_flat_map(touch), figures, id(), time(), provenance()).prop_map(
+        |(
+            (instrument, touch),
+            (mid, spread_bps, microprice, imbalance_5),
+            update_id,
+            event_time,
+            provenance,
+        )| {
+            BookRecord {
+                instrument,
+                update_id: UpdateId(update_id),
+                touch,
+                mid,
+                spread_bps,
+                microprice,
+                imbalance_5,
+                event_time,
+                provenance,
+            }
+        },
+    )
+}
+
+fn trade() -> impl Strategy<Value = TradeRecord> {
+    let kind = prop_oneof![
+        Just(TradeKind::Trade),
+        (id(), id())
+            .prop_map(|(first, last)| TradeKind::Aggregate { first: TradeId(first), last: TradeId(last) })
+    ];
+    let taker = prop_oneof![Just(Taker::Buyer), Just(Taker::Seller)];
+    let priced = instrument().prop_flat_map(|instrument| (Just(instrument), price(&instrument)));
+    (priced, (id(), kind, quantity(), taker), time(), time(), provenance()).prop_map(
+        |((instrument, price), (id, kind, quantity, taker), trade_time, event_time, provenance)| {
+            TradeRecord {
+                instrument,
+                trade: Trade {
+                    id: TradeId(id),
+                    kind,
+                    price,
+                    quantity,
+                    taker,
+                    trade_time,
+                    event_time,
+                    provenance,
+                },
+            }
+        },
+    )
+}
+
+fn bar() -> impl Strategy<Value = BarRecord> {
+    let numbers = |instrument: Instrument| {
+        let (prices, quantities) =
+            (u32::from(instrument.price_scale.decimals()), u32::from(instrument.quantity_scale.decimals()));
+        let price = || price(&instrument);
+        let volume = || 1..10_i128.pow(20 + quantities);
+        let amount = || 0..10_i128.pow(22 + prices + quantities);
+        (Just(instrument), [price(), price(), price(), price()], [volume(), volume()], [amount(), amount()])
+    };
+    (instrument().prop_flat_map(numbers), id(), time(), time(), provenance()).prop_map(
+        |((instrument, [open, high, low, close], volumes, amounts), trades, open_time, time, provenance)| {
+            let bar = Bar {
+                open_time: open_time.minute(),
+                open,
+                high,
+                low,
+                close,
+                volume: volumes[0],
+                quote_volume: amounts[0],
+                trades,
+                taker_buy_volume: volumes[1],
+                taker_buy_quote_volume: amounts[1],
+                first_trade: TradeId(1),
+                last_trade: TradeId(2),
+                event_time: time,
+                received: provenance.received,
+            };
+            BarRecord { instrument, bar, provenance }
+        },
+    )
+}
+
+fn dead_letter() -> impl Strategy<Value = DeadLetter> {
+    use DeadLetterReason::{
+        Inexact, LateTrade, Malformed, Oversized, UnknownMessage, UnknownSymbol, WrongType,
+    };
+    let reason = prop::sample::select(
+        [Malformed, WrongType, Oversized, Inexact, UnknownSymbol, UnknownMessage, LateTrade].as_slice(),
+    );
+    (reason, any::<String>(), prop::option::of(symbol()), stream(), any::<Vec<u8>>(), provenance()).prop_map(
+        |(reason, detail, symbol, stream, payload, provenance)| DeadLetter {
+            reason,
+            detail,
+            symbol,
+            stream,
+            payload,
+            provenance,
+        },
+    )
+}
+
+fn feed_event() -> impl Strategy<Value = FeedEvent> {
+    use FeedEventKind::{
+        Disconnect, Gap, InstrumentChange, Reconnect, Resync, SessionStart, Stale, TickerDisagreement,
+    };
+    let kind = prop::sample::select(
+        [SessionStart, Gap, Resync, Disconnect, Reconnect, Stale, InstrumentChange, TickerDisagreement]
+            .as_slice(),
+    );
+    let ids = (prop::option::of(id()), prop::option::of(id()));
+    (kind, prop::option::of(symbol()), any::<String>(), ids, prop::option::of(time()), provenance()).prop_map(
+        |(kind, symbol, detail, (expected, received), event_time, provenance)| FeedEvent {
+            kind,
+            symbol,
+            detail,
+            expected: expected.map(UpdateId),
+            received: received.map(UpdateId),
+            event_time,
+            provenance,
+        },
+    )
+}

@@ -1,0 +1,189 @@
+//! Reading what waits in the log, and making rows of it: what one commit appends.
+//!
+//! Some threads take turns at the partitions, a piece at a time, until the budget is used up or nothing waits. So a
+//! partition with much does not keep the others waiting, and what one commit leaves the next takes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use depthlake_orderbook::time::Timestamp;
+use tracing::warn;
+
+use super::{Positions, SinkError};
+use crate::commit::{OffsetRange, TableAppend};
+use crate::log::{Log, LogError, Offset, TopicPartition};
+use crate::record::{Fault, Rows, Unusable, rows, table_of, unusable_rows};
+use crate::table::Table;
+
+/// Bytes of a partition that are read at a time.
+const PIECE: usize = 1024 * 1024;
+/// More threads than this would only hold memory.
+const MOST_THREADS: usize = 4;
+
+/// What one commit appends.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) appends: Vec<TableAppend>,
+    /// The partitions it reads on, and where it stops.
+    pub(super) ends: Vec<(TopicPartition, Offset)>,
+    /// Bytes of the records read.
+    pub(super) log_bytes: usize,
+}
+
+/// Reads the log from `from` on, about `bytes` of it, and makes rows.
+pub(super) fn gather(log: &dyn Log, from: &Positions, bytes: usize) -> Result<Gathered, SinkError> {
+    let mut waiting = VecDeque::new();
+    for (&at, &next) in from {
+        // A position beyond the end is for the log to refuse.
+        if log.durable_end(at)? != next {
+            waiting.push_back(Reading::new(at, next));
+        }
+    }
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let threads = threads.min(MOST_THREADS).min(waiting.len());
+    let queue = Queue {
+        waiting: Mutex::new(waiting),
+        read: Mutex::default(),
+        budget: bytes,
+        taken: AtomicUsize::new(0),
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| queue.work(log))).collect();
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })?;
+    let mut readings = lock(&queue.read).split_off(0);
+    readings.extend(lock(&queue.waiting).drain(..));
+    into_appends(readings)
+}
+
+/// One partition on its way into a commit.
+#[derive(Debug)]
+struct Reading {
+    at: TopicPartition,
+    start: Offset,
+    next: Offset,
+    bytes: usize,
+    batches: Vec<RecordBatch>,
+    unusable: Vec<Unusable>,
+}
+
+/// The partitions that the threads share.
+#[derive(Debug)]
+struct Queue {
+    waiting: Mutex<VecDeque<Reading>>,
+    read: Mutex<Vec<Reading>>,
+    budget: usize,
+    taken: AtomicUsize,
+}
+
+enum Progress {
+    Read { bytes: usize },
+    AtEnd,
+}
+
+impl Queue {
+    fn work(&self, log: &dyn Log) -> Result<(), SinkError> {
+        while self.taken.load(Ordering::Relaxed) < self.budget {
+            let Some(mut reading) = lock(&self.waiting).pop_front() else { break };
+            match reading.read_piece(log)? {
+                Progress::Read { bytes } => {
+                    self.taken.fetch_add(bytes, Ordering::Relaxed);
+                    lock(&self.waiting).push_back(reading);
+                }
+                Progress::AtEnd => lock(&self.read).push(reading),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Reading {
+    const fn new(at: TopicPartition, start: Offset) -> Self {
+        Self { at, start, next: start, bytes: 0, batches: Vec::new(), unusable: Vec::new() }
+    }
+
+    fn read_piece(&mut self, log: &dyn Log) -> Result<Progress, SinkError> {
+        let records = match log.read(self.at, self.next, PIECE) {
+            Ok(records) => records,
+            Err(LogError::Lost { next, .. }) => {
+                self.skip(next);
+                return Ok(Progress::Read { bytes: 0 });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Some(last) = records.last() else { return Ok(Progress::AtEnd) };
+        let next = Offset(last.offset.0.saturating_add(1));
+        let bytes = records.iter().map(|stored| stored.record.size()).sum();
+        let Rows { batch, unusable } = rows(self.at, &records)?;
+        self.batches.push(batch);
+        self.unusable.extend(unusable);
+        self.bytes += bytes;
+        self.next = next;
+        Ok(Progress::Read { bytes })
+    }
+
+    /// Notes that the log has lost the records before `next`, and goes on there.
+    fn skip(&mut self, next: Offset) {
+        self.unusable.push(Unusable {
+            at: self.at,
+            offset: self.next,
+            fault: Fault::Lost { next },
+            symbol: None,
+            time: now(),
+            payload: Bytes::new(),
+        });
+        self.next = next;
+    }
+}
+
+/// Sorts what was read by table. The order depends on the log alone, not on the threads.
+fn into_appends(mut readings: Vec<Reading>) -> Result<Gathered, SinkError> {
+    readings.retain(|reading| reading.next > reading.start);
+    readings.sort_by_key(|reading| reading.at);
+    let mut gathered = Gathered::default();
+    let mut appends = BTreeMap::new();
+    let mut unusable = Vec::new();
+    for reading in readings {
+        let Reading { at, start, next, .. } = reading;
+        let Some(table) = table_of(at.topic) else { continue };
+        let append = append_to(&mut appends, table);
+        append.batches.extend(reading.batches);
+        append.positions.push(OffsetRange {
+            topic: at.topic.name().to_owned(),
+            partition: at.partition.0.into(),
+            start: start.0,
+            end: next.0,
+        });
+        unusable.extend(reading.unusable);
+        gathered.ends.push((at, next));
+        gathered.log_bytes += reading.bytes;
+    }
+    if let Some(first) = unusable.first() {
+        warn!(count = unusable.len(), %first, "records gave no rows and become dead letters");
+        append_to(&mut appends, Table::DeadLetters).batches.push(unusable_rows(&unusable)?);
+    }
+    gathered.appends = appends.into_values().collect();
+    Ok(gathered)
+}
+
+fn append_to(appends: &mut BTreeMap<Table, TableAppend>, table: Table) -> &mut TableAppend {
+    let empty = || TableAppend { table, batches: Vec::new(), positions: Vec::new() };
+    appends.entry(table).or_insert_with(empty)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn now() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
+}

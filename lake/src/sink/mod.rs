@@ -1,0 +1,238 @@
+//! The sink: from the log into the lake's tables.
+//!
+//! A commit takes what is durable in the log behind the committed positions, of all topics and partitions, makes rows of
+//! it and appends them in one step together with the positions they reach. Invariants:
+//!
+//! - a record gives one row of its topic's table, or one of `ops.dead_letters` in the same commit that passes it, so a bad
+//!   record stops nothing and is in the lake once as well;
+//! - a commit that failed is repeated as it was, with the same rows and ranges, so whether it had taken or not it is
+//!   never doubled; after a restart the lake itself tells where to go on;
+//! - two sinks on the same partitions do no harm: the one that comes second stops ([`SinkError::Superseded`]);
+//! - memory is bounded: a commit takes [`SinkConfig::commit_bytes`] of the log, and the next takes the rest.
+
+mod backoff;
+mod error;
+mod gather;
+mod report;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tracing::{debug, warn};
+
+pub use error::SinkError;
+pub use report::{CommitReport, SinkSummary};
+
+use backoff::Backoff;
+use gather::{Gathered, gather};
+
+use crate::commit::{Lake, PartitionOfTable};
+use crate::log::{Log, Offset, Partition, Topic, TopicPartition};
+use crate::record::table_of;
+
+/// How often and how much a sink commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SinkConfig {
+    /// The time from the beginning of a commit to that of the next, unless more waits than one takes.
+    pub commit_interval: Duration,
+    /// Bytes of the log that one commit takes, about. It needs some times this much memory.
+    pub commit_bytes: usize,
+}
+
+impl Default for SinkConfig {
+    fn default() -> Self {
+        Self { commit_interval: Duration::from_secs(10), commit_bytes: 64 * 1024 * 1024 }
+    }
+}
+
+/// Carries the records of a log into a lake.
+pub struct Sink {
+    log: Arc<dyn Log>,
+    lake: Lake,
+    config: SinkConfig,
+    /// The next offset needed of each partition; `None` until the lake has been asked.
+    next: Option<Positions>,
+    /// A commit that is not known to have succeeded.
+    pending: Option<Gathered>,
+    on_commit: Option<OnCommit>,
+}
+
+type Positions = BTreeMap<TopicPartition, Offset>;
+type OnCommit = Box<dyn FnMut(&CommitReport) + Send>;
+
+impl Sink {
+    /// A sink that goes on where the lake stands, and at the log's start in partitions the lake does not know.
+    #[must_use]
+    pub fn new(log: Arc<dyn Log>, lake: Lake, config: SinkConfig) -> Self {
+        Self { log, lake, config, next: None, pending: None, on_commit: None }
+    }
+
+    /// Has `hook` called after each commit, with what it did: to release the log behind it, or to measure. It runs on the
+    /// sink's task and must not block.
+    #[must_use]
+    pub fn on_commit(mut self, hook: impl FnMut(&CommitReport) + Send + 'static) -> Self {
+        self.on_commit = Some(Box::new(hook));
+        self
+    }
+
+    /// Commits what is durable in the log now, up to [`SinkConfig::commit_bytes`], in one step. An empty report says that
+    /// nothing was there. A commit that failed before is repeated first, and alone.
+    ///
+    /// # Errors
+    /// [`SinkError::Superseded`] where another sink has committed these records; other errors of the log and of the lake,
+    /// of which [`SinkError::is_transient`] tells whether calling again may help.
+    pub async fn commit_once(&mut self) -> Result<CommitReport, SinkError> {
+        let begun = Instant::now();
+        let gathered = match self.pending.take() {
+            Some(pending) => pending,
+            None => self.gather().await?,
+        };
+        if gathered.ends.is_empty() {
+            return Ok(CommitReport::default());
+        }
+        let gathered = self.pending.insert(gathered);
+        let appended = self.lake.append(gathered.appends.clone()).await.map_err(SinkError::of_commit)?;
+        let report = CommitReport::new(gathered, &appended, begun.elapsed());
+        if let Some(next) = &mut self.next {
+            next.extend(report.positions.iter().copied());
+        }
+        self.pending = None;
+        debug!(rows = report.total_rows(), log_bytes = report.log_bytes, latency = ?report.latency, "committed");
+        if let Some(hook) = &mut self.on_commit {
+            hook(&report);
+        }
+        Ok(report)
+    }
+
+    /// Commits every interval, and at once while more waits than one commit takes, until `stop` holds `true` or its sender
+    /// is gone; then once more what is durable at that time. Failures that may pass are retried with growing delays.
+    ///
+    /// # Errors
+    /// Those of [`Sink::commit_once`] that do not pass; and once told to stop, any. Nothing is lost by it: the next sink
+    /// goes on where the lake stands.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<SinkSummary, SinkError> {
+        let mut ticks = interval(self.config.commit_interval.max(Duration::from_millis(1)));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut summary = SinkSummary::default();
+        loop {
+            let stopping = tokio::select! {
+                biased;
+                () = stopped(&mut stop) => true,
+                _ = ticks.tick() => false,
+            };
+            self.drain(&mut stop, &mut summary).await?;
+            if stopping {
+                return Ok(summary);
+            }
+        }
+    }
+
+    /// Commits all that is durable now.
+    async fn drain(
+        &mut self,
+        stop: &mut watch::Receiver<bool>,
+        summary: &mut SinkSummary,
+    ) -> Result<(), SinkError> {
+        let goal = self.durable_ends()?;
+        loop {
+            let report = self.commit_retrying(stop).await?;
+            summary.add(&report);
+            let next = self.next.iter().flatten();
+            let behind =
+                |(at, next): (&TopicPartition, &Offset)| goal.get(at).is_some_and(|goal| next < goal);
+            if report.is_empty() || !next.into_iter().any(behind) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn commit_retrying(&mut self, stop: &mut watch::Receiver<bool>) -> Result<CommitReport, SinkError> {
+        let mut backoff = Backoff::default();
+        loop {
+            let stopping = is_stopped(stop);
+            match self.commit_once().await {
+                Err(error) if error.is_transient() && !stopping => {
+                    let delay = backoff.next_delay();
+                    warn!(
+                        error = &error as &(dyn std::error::Error + 'static),
+                        ?delay,
+                        "a commit failed, to be repeated"
+                    );
+                    tokio::select! {
+                        () = sleep(delay) => {}
+                        () = stopped(stop) => {}
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Reads and decodes on threads that may block.
+    async fn gather(&mut self) -> Result<Gathered, SinkError> {
+        let from = match &self.next {
+            Some(next) => next.clone(),
+            None => self.positions().await?,
+        };
+        self.next = Some(from.clone());
+        let (log, bytes) = (Arc::clone(&self.log), self.config.commit_bytes);
+        match spawn_blocking(move || gather(&*log, &from, bytes)).await {
+            Ok(gathered) => gathered,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(SinkError::ShuttingDown),
+            },
+        }
+    }
+
+    /// Where each partition goes on, as the lake has it.
+    async fn positions(&self) -> Result<Positions, SinkError> {
+        let committed = self.lake.positions().await.map_err(SinkError::Positions)?;
+        let position = |(at, table)| {
+            let TopicPartition { topic, partition } = at;
+            let of =
+                PartitionOfTable { table, topic: topic.name().to_owned(), partition: partition.0.into() };
+            Ok(match committed.get(&of) {
+                Some(&next) => (at, Offset(next)),
+                None => (at, self.log.start(at)?),
+            })
+        };
+        self.sources().map(position).collect()
+    }
+
+    fn durable_ends(&self) -> Result<Positions, SinkError> {
+        self.sources().map(|(at, _)| Ok((at, self.log.durable_end(at)?))).collect()
+    }
+
+    /// Every partition of every topic that a table keeps.
+    fn sources(&self) -> impl Iterator<Item = (TopicPartition, crate::table::Table)> {
+        let partitions = self.log.partitions().get();
+        let tables = Topic::ALL.into_iter().filter_map(|topic| Some((topic, table_of(topic)?)));
+        tables.flat_map(move |(topic, table)| {
+            (0..partitions).map(move |partition| (TopicPartition::new(topic, Partition(partition)), table))
+        })
+    }
+}
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sink").field("config", &self.config).field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
+fn is_stopped(stop: &watch::Receiver<bool>) -> bool {
+    *stop.borrow() || stop.has_changed().is_err()
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error says that the sender is gone, and with it who could tell to go on.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,92 @@
+//! What commits did.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::gather::Gathered;
+use crate::commit::Appended;
+use crate::log::{Offset, TopicPartition};
+use crate::table::Table;
+
+/// What one commit did; empty where nothing waited.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CommitReport {
+    /// Rows committed, by table.
+    pub rows: BTreeMap<Table, u64>,
+    /// The partitions it moved on, and the next offset the lake needs of each: what lies before is in the lake.
+    pub positions: Vec<(TopicPartition, Offset)>,
+    /// Bytes of the records taken from the log.
+    pub log_bytes: u64,
+    /// Bytes of the data files written; 0 where an earlier attempt had written them.
+    pub file_bytes: u64,
+    /// From the beginning of reading to the end of the commit, or of its last repetition.
+    pub latency: Duration,
+}
+
+/// What a sink did while it ran.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SinkSummary {
+    pub commits: u64,
+    /// Rows committed, by table.
+    pub rows: BTreeMap<Table, u64>,
+    /// Bytes of the records taken from the log.
+    pub log_bytes: u64,
+    /// Bytes of the data files written.
+    pub file_bytes: u64,
+    /// How long the last commit took.
+    pub last_latency: Duration,
+}
+
+impl CommitReport {
+    pub(super) fn new(gathered: &Gathered, appended: &Appended, latency: Duration) -> Self {
+        let snapshots = match appended {
+            Appended::Committed(snapshots) => snapshots.as_slice(),
+            Appended::AlreadyCommitted => &[],
+        };
+        let rows = gathered.appends.iter().map(|append| {
+            let rows: usize = append.batches.iter().map(arrow_array::RecordBatch::num_rows).sum();
+            (append.table, rows as u64)
+        });
+        Self {
+            rows: rows.filter(|(_, rows)| *rows > 0).collect(),
+            positions: gathered.ends.clone(),
+            log_bytes: gathered.log_bytes as u64,
+            file_bytes: snapshots.iter().map(|snapshot| snapshot.bytes).sum(),
+            latency,
+        }
+    }
+
+    /// Whether there was nothing to commit.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.positions.is_empty()
+    }
+
+    /// Rows of all tables together.
+    #[must_use]
+    pub fn total_rows(&self) -> u64 {
+        self.rows.values().sum()
+    }
+}
+
+impl SinkSummary {
+    /// Counts a commit; an empty report is none.
+    pub fn add(&mut self, report: &CommitReport) {
+        if report.is_empty() {
+            return;
+        }
+        self.commits += 1;
+        for (&table, rows) in &report.rows {
+            *self.rows.entry(table).or_default() += rows;
+        }
+        self.log_bytes += report.log_bytes;
+        self.file_bytes += report.file_bytes;
+        self.last_latency = report.latency;
+    }
+
+    /// Rows of all tables together.
+    #[must_use]
+    pub fn total_rows(&self) -> u64 {
+        self.rows.values().sum()
+    }
+}

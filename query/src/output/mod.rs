@@ -1,0 +1,194 @@
+//! Rows as text: a table for people, CSV and JSON lines for programs.
+//!
+//! CSV and JSON are written as the rows come, however many they are. In all layouts decimals keep every digit, times are
+//! ISO 8601 (`Z` for UTC), and bytes are text where they are UTF-8 and `\x` with hexadecimal digits otherwise.
+
+mod legible;
+mod table;
+
+use std::io::{self, Write};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::csv;
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::json::writer::{LineDelimited, WriterBuilder};
+use futures::TryStreamExt;
+use thiserror::Error;
+
+use crate::error::QueryError;
+use crate::session::Rows;
+
+/// The rows a [`Layout::Table`] shows at most, since it has to hold them all to find the widths.
+pub const MAX_TABLE_ROWS: usize = 1_000;
+
+/// How rows are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// A table with lines around its cells, or one line a value where that is wider than `width` characters.
+    Table { width: Option<usize> },
+    /// Comma-separated values after RFC 4180, with a header. NULL is an empty field.
+    Csv,
+    /// A JSON object a line. Numbers have all their digits, so a reader that wants them exact must not parse them as
+    /// doubles. NaN and infinities are null.
+    Json,
+}
+
+/// What has been written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// Rows written.
+    pub rows: usize,
+    pub extent: Extent,
+}
+
+/// Which of the rows have been written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    All,
+    /// The first [`MAX_TABLE_ROWS`]; the others were not computed.
+    First,
+}
+
+/// Why rows could not be written to the end.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OutputError {
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    #[error("cannot write the rows")]
+    Write(#[from] io::Error),
+    #[error("cannot show the rows as text")]
+    Text(#[from] ArrowError),
+}
+
+/// Writes all rows of an answer, or the first of them for a table, and flushes.
+///
+/// # Errors
+/// [`OutputError`] where the query fails on the way, the output is closed, or a value has no text.
+pub async fn write_rows(rows: Rows, layout: Layout, out: &mut impl Write) -> Result<Written, OutputError> {
+    match layout {
+        Layout::Table { width } => table::write(rows, width, out).await,
+        Layout::Csv => write_csv(rows, out).await,
+        Layout::Json => write_json(rows, out).await,
+    }
+}
+
+async fn write_csv(mut rows: Rows, out: &mut impl Write) -> Result<Written, OutputError> {
+    let header = legible::for_csv(&RecordBatch::new_empty(rows.schema()))?;
+    out.write_all(&csv_lines(&header, true)?)?;
+    let mut count = 0;
+    while let Some(batch) = rows.try_next().await? {
+        out.write_all(&csv_lines(&legible::for_csv(&batch)?, false)?)?;
+        out.flush()?;
+        count += batch.num_rows();
+    }
+    out.flush()?;
+    Ok(Written { rows: count, extent: Extent::All })
+}
+
+fn csv_lines(batch: &RecordBatch, header: bool) -> Result<Vec<u8>, ArrowError> {
+    let mut lines = Vec::new();
+    csv::WriterBuilder::new().with_header(header).build(&mut lines).write(batch)?;
+    Ok(lines)
+}
+
+async fn write_json(mut rows: Rows, out: &mut impl Write) -> Result<Written, OutputError> {
+    let mut count = 0;
+    while let Some(batch) = rows.try_next().await? {
+        let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(Vec::new());
+        writer.write(&legible::for_json(&batch)?)?;
+        out.write_all(&writer.into_inner())?;
+        out.flush()?;
+        count += batch.num_rows();
+    }
+    out.flush()?;
+    Ok(Written { rows: count, extent: Extent::All })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::empty_lake;
+    use crate::session::Session;
+
+    async fn written(sql: &str, layout: Layout) -> (String, Written) {
+        let lake = empty_lake().await;
+        let rows = Session::new(lake.lake.clone()).unwrap().sql(sql).await.unwrap();
+        let mut out = Vec::new();
+        let written = write_rows(rows, layout, &mut out).await.unwrap();
+        (String::from_utf8(out).unwrap(), written)
+    }
+
+    const VALUES: &str = "SELECT CAST(61837.6300 AS DECIMAL(18, 8)) AS price, 'a,\"b\"' AS text, \
+        CAST('2024-08-08T00:00:01.5Z' AS TIMESTAMP WITH TIME ZONE) AS time, \
+        CAST(NULL AS BIGINT) AS nothing, decode('7b7d', 'hex') AS bytes, decode('ff00', 'hex') AS noise, \
+        CAST('NaN' AS DOUBLE) AS ratio, 1723075200000000001 AS nanoseconds, [1, 2] AS list";
+
+    #[tokio::test]
+    async fn json_keeps_every_digit() {
+        let (text, written) = written(VALUES, Layout::Json).await;
+        assert_eq!(
+            text,
+            concat!(
+                r#"{"price":61837.63000000,"text":"a,\"b\"","time":"2024-08-08T00:00:01.500Z","nothing":null,"#,
+                r#""bytes":"{}","noise":"\\xff00","ratio":null,"nanoseconds":1723075200000000001,"list":[1,2]}"#,
+                "\n"
+            )
+        );
+        assert_eq!(written, Written { rows: 1, extent: Extent::All });
+    }
+
+    #[tokio::test]
+    async fn csv_quotes_what_must_be_quoted() {
+        let (text, _) = written(VALUES, Layout::Csv).await;
+        assert_eq!(
+            text,
+            concat!(
+                "price,text,time,nothing,bytes,noise,ratio,nanoseconds,list\n",
+                "61837.63000000,\"a,\"\"b\"\"\",2024-08-08T00:00:01.500Z,,{},\\xff00,NaN,1723075200000000001,\"[1, 2]\"\n",
+            )
+        );
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_rows_has_its_header() {
+        let sql = "SELECT symbol, payload FROM raw.trades";
+        assert_eq!(written(sql, Layout::Csv).await.0, "symbol,payload\n");
+        assert_eq!(written(sql, Layout::Json).await.0, "");
+        let (table, nothing) = written(sql, Layout::Table { width: None }).await;
+        assert!(table.contains("| symbol | payload |"), "{table}");
+        assert_eq!(nothing, Written { rows: 0, extent: Extent::All });
+    }
+
+    #[tokio::test]
+    async fn many_rows_stream_whole() {
+        let sql = "SELECT value FROM generate_series(1, 20000)";
+        let (text, written) = written(sql, Layout::Csv).await;
+        assert_eq!(text.lines().count(), 20_001);
+        assert_eq!(text.matches("value").count(), 1);
+        assert_eq!(written.rows, 20_000);
+    }
+
+    /// An output that is closed after so many bytes.
+    struct Closing(usize);
+
+    impl Write for Closing {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::BrokenPipe)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_closed_output_is_told_as_such() {
+        let lake = empty_lake().await;
+        let session = Session::new(lake.lake.clone()).unwrap();
+        let endless = session.sql("SELECT value FROM generate_series(1, 10000000000)").await.unwrap();
+        let error = write_rows(endless, Layout::Json, &mut Closing(1_000_000)).await.unwrap_err();
+        assert!(matches!(error, OutputError::Write(e) if e.kind() == io::ErrorKind::BrokenPipe));
+    }
+}

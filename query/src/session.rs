@@ -1,0 +1,117 @@
+//! A read-only SQL session over a lake.
+//!
+//! Each query sees, of each table, the snapshot that was current when the query was planned.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use depthlake_lake::commit::Lake;
+use futures::{Stream, StreamExt, TryStreamExt};
+
+use crate::catalog::{ANY_SCHEMA, CATALOG, LakeCatalog, why_unknown};
+use crate::error::{QueryError, position_of};
+use crate::statement::{name_of, parse};
+
+/// Bytes that the queries of a session may hold in memory together; sorts, joins and groups beyond that go to disk.
+pub(crate) const MEMORY_LIMIT: usize = 1 << 30;
+
+/// Answers SQL over the tables of one lake, in DataFusion's dialect. Nothing can be written.
+///
+/// Tables are called `raw.trades` or `depthlake.raw.trades`; a table that only one schema has needs no schema. NULLs sort
+/// last, and numbers with a decimal point are exact decimals.
+pub struct Session {
+    context: SessionContext,
+}
+
+/// The rows of an answer, computed as they are asked for. Dropping them stops the query.
+pub struct Rows {
+    stream: SendableRecordBatchStream,
+}
+
+impl Session {
+    /// A session over a lake. Rows committed later are seen by the queries that follow.
+    ///
+    /// # Errors
+    /// [`QueryError::Failed`] where the folder for temporary files cannot be found.
+    pub fn new(lake: Lake) -> Result<Self, QueryError> {
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(MEMORY_LIMIT)))
+            .build_arc()
+            .map_err(QueryError::of_execution)?;
+        let context = SessionContext::new_with_config_rt(config(), runtime);
+        context.register_catalog(CATALOG, Arc::new(LakeCatalog::new(lake)));
+        Ok(Self { context })
+    }
+
+    /// Plans one statement and begins to answer it.
+    ///
+    /// # Errors
+    /// [`QueryError`] where the text is not one statement that reads, or cannot be planned.
+    pub async fn sql(&self, text: &str) -> Result<Rows, QueryError> {
+        let plan = self.plan(text).await?;
+        let only_reads =
+            SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        only_reads.verify_plan(&plan).map_err(|_| QueryError::ReadOnly { statement: name_of(text) })?;
+        let answer = self.context.execute_logical_plan(plan).await.map_err(QueryError::of_planning)?;
+        let stream = answer.execute_stream().await.map_err(QueryError::of_planning)?;
+        Ok(Rows { stream })
+    }
+
+    async fn plan(&self, text: &str) -> Result<LogicalPlan, QueryError> {
+        let statement = parse(text)?;
+        let state = self.context.state();
+        let tables = state.resolve_table_references(&statement).map_err(QueryError::of_planning)?;
+        state.statement_to_plan(statement).await.map_err(|error| {
+            let position = error.diagnostic().and_then(position_of);
+            let unknown = tables.iter().find_map(|table| why_unknown(table, position));
+            unknown.unwrap_or_else(|| QueryError::of_planning(error))
+        })
+    }
+}
+
+impl Rows {
+    /// The columns, known before the first row.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        self.stream.schema()
+    }
+
+    /// All rows at once.
+    ///
+    /// # Errors
+    /// [`QueryError::OutOfMemory`], [`QueryError::Lake`] and [`QueryError::Failed`].
+    pub async fn collect(self) -> Result<Vec<RecordBatch>, QueryError> {
+        self.stream.map_err(QueryError::of_execution).try_collect().await
+    }
+}
+
+impl Stream for Rows {
+    type Item = Result<RecordBatch, QueryError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.stream.poll_next_unpin(context).map_err(QueryError::of_execution)
+    }
+}
+
+fn config() -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema(CATALOG, ANY_SCHEMA)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(true);
+    let options = config.options_mut();
+    options.execution.time_zone = Some("+00:00".to_owned());
+    options.execution.parquet.pushdown_filters = true;
+    options.execution.parquet.reorder_filters = true;
+    options.sql_parser.collect_spans = true;
+    options.sql_parser.parse_float_as_decimal = true;
+    options.sql_parser.default_null_ordering = "nulls_last".to_owned();
+    config
+}

@@ -1,0 +1,326 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use depthlake_engine::replay::Speed;
+use depthlake_ingest::product::Product;
+use depthlake_ingest::sim::Fault;
+
+use crate::configuration::Configuration;
+use crate::sql::Format;
+use crate::venue::Venue;
+
+/// Exact order books of 50 and more trading pairs, and a lake of Iceberg tables behind them.
+///
+/// `depthlake run` needs nothing else: it starts a simulated venue, keeps its books, and lands everything in
+/// `depthlake-data`. Then look around: `depthlake top`, `depthlake sql`, `depthlake tables`.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+#[command(after_help = "Exit status: 0 done, 1 failed, 2 wrong usage, 3 done, but figures of ours disagree with the venue's.\n\
+    Messages go to standard error; DEPTHLAKE_LOG=info (or debug) shows more of them.")]
+pub struct Arguments {
+    /// The configuration file [default: depthlake.toml, if there is one].
+    #[arg(long, global = true, env = "DEPTHLAKE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Keeps books, features and bars of a venue and lands them in the lake.
+    ///
+    /// In a terminal it shows the live books (q ends the run); elsewhere a line now and then.
+    #[command(after_help = "Examples:\n  \
+        depthlake run                                   fifty simulated pairs\n  \
+        depthlake run --venue binance                   the same pairs at Binance\n  \
+        depthlake run --venue binance --product usdm --symbols BTCUSDT,ETHUSDT\n  \
+        depthlake run --duration 60 --summary run.json  a minute, then figures as JSON")]
+    Run(RunOptions),
+    /// Starts a simulated venue that speaks Binance's REST and WebSocket protocol.
+    #[command(after_help = "Examples:\n  \
+        depthlake sim\n  \
+        depthlake sim --symbols BTCUSDT --fault dropped-diff:every=500 --fault disconnect:every=20000\n  \
+        depthlake sim --recording DIR --speed 10\n\
+        Then: depthlake run --venue WS_URL,REST_URL with the two addresses it prints.")]
+    Sim(SimOptions),
+    /// Records a venue's messages, a gzip file a symbol and day.
+    ///
+    /// A line is `NANOSECONDS JSON`: the time of receipt and the message as it came. hftbacktest reads these files too.
+    Record(RecordOptions),
+    /// Plays a recording through the same code that runs live.
+    #[command(after_help = "Reads folders of *.gz (hftbacktest's collector, `depthlake record`) and of ws.txt with http.txt\n\
+        (cryptofeed's raw capture).\n\
+        Without --data nothing is kept; with it the messages go through the log into the tables, as live ones do.")]
+    Replay(ReplayOptions),
+    /// Asks the tables a question in SQL, or many: without a query, a prompt with history.
+    #[command(after_help = "Examples:\n  \
+        depthlake sql \"SELECT symbol, count(*) FROM normalized.book_ticker GROUP BY symbol\"\n  \
+        depthlake sql --format csv \"SELECT * FROM normalized.ohlcv_1m\" > bars.csv\n  \
+        depthlake sql \"SELECT CAST(payload AS VARCHAR) FROM raw.orderbook_diffs LIMIT 1\"")]
+    Sql(SqlOptions),
+    /// Lists the tables: rows, files, sizes, last commits, and what a row means.
+    Tables(TablesOptions),
+    /// Shows the live books of a running `depthlake run`, from another terminal.
+    Top(TopOptions),
+}
+
+/// Where data lies.
+#[derive(Debug, Args)]
+pub struct DataOption {
+    /// The folder of the log, the lake and the board [default: depthlake-data].
+    #[arg(long, env = "DEPTHLAKE_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Whose data it is.
+#[derive(Debug, Args)]
+pub struct VenueOptions {
+    /// sim, binance, binance-us, or WS_URL,REST_URL [default: sim].
+    #[arg(long, env = "DEPTHLAKE_VENUE", value_name = "VENUE")]
+    venue: Option<Venue>,
+    /// spot, usdm or coinm [default: spot].
+    #[arg(long, env = "DEPTHLAKE_PRODUCT", value_name = "PRODUCT")]
+    product: Option<Product>,
+    /// The pairs, separated by commas [default: 50 that are built in].
+    #[arg(long, env = "DEPTHLAKE_SYMBOLS", value_delimiter = ',', value_name = "SYMBOL,…")]
+    symbols: Vec<String>,
+}
+
+/// What the simulated venue generates.
+#[derive(Debug, Args)]
+pub struct GeneratorOptions {
+    /// Decides the simulated markets: the same seed, the same events [default: 1].
+    #[arg(long, env = "DEPTHLAKE_SEED", value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// What the activity of the simulated markets is multiplied by [default: 1].
+    #[arg(long, env = "DEPTHLAKE_RATE", value_name = "FACTOR")]
+    rate: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    #[command(flatten)]
+    pub venue: VenueOptions,
+    #[command(flatten)]
+    pub generator: GeneratorOptions,
+    #[command(flatten)]
+    pub data: DataOption,
+    /// Ends after so many seconds [default: runs until Ctrl-C].
+    #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
+    pub duration: Option<Duration>,
+    /// Writes figures of the run to a JSON file at its end.
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct SimOptions {
+    /// The address to listen at; port 0 takes any that is free.
+    #[arg(long, default_value = "127.0.0.1:9480", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// spot, usdm or coinm [default: spot].
+    #[arg(long, env = "DEPTHLAKE_PRODUCT", value_name = "PRODUCT")]
+    product: Option<Product>,
+    /// The pairs, separated by commas [default: 50 that are built in].
+    #[arg(long, env = "DEPTHLAKE_SYMBOLS", value_delimiter = ',', value_name = "SYMBOL,…")]
+    symbols: Vec<String>,
+    #[command(flatten)]
+    pub generator: GeneratorOptions,
+    /// Plays this recording instead of generating markets.
+    #[arg(long, value_name = "DIR")]
+    pub recording: Option<PathBuf>,
+    /// How fast the recording is played: a factor, or max.
+    #[arg(long, default_value = "1", value_name = "SPEED", value_parser = speed, requires = "recording")]
+    pub speed: Speed,
+    /// A fault to inject, again and again: NAME[:symbol=S,every=N,…]. May be given several times.
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub faults: Vec<Fault>,
+    /// Ends every connection at this age, as the venue does after 24 hours.
+    #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
+    pub connection_lifetime: Option<Duration>,
+    /// Ends after so many seconds [default: runs until Ctrl-C].
+    #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
+    pub duration: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub struct RecordOptions {
+    /// The folder to write to; made if missing.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    #[command(flatten)]
+    pub venue: VenueOptions,
+    #[command(flatten)]
+    pub generator: GeneratorOptions,
+    /// Ends after so many seconds [default: runs until Ctrl-C].
+    #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
+    pub duration: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub struct ReplayOptions {
+    /// The folder of the recording.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Writes a JSON line for each event applied to a book.
+    #[arg(long, value_name = "FILE")]
+    pub books: Option<PathBuf>,
+    /// Writes a JSON line for each 1-minute bar.
+    #[arg(long, value_name = "FILE")]
+    pub bars: Option<PathBuf>,
+    /// Lands the recording in the lake of this folder.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// How fast: a factor of the recorded pace, or max.
+    #[arg(long, default_value = "max", value_name = "SPEED", value_parser = speed)]
+    pub speed: Speed,
+}
+
+#[derive(Debug, Args)]
+pub struct SqlOptions {
+    /// The query; without it, a prompt.
+    pub query: Option<String>,
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    #[command(flatten)]
+    data: DataOption,
+}
+
+#[derive(Debug, Args)]
+pub struct TablesOptions {
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    #[command(flatten)]
+    data: DataOption,
+}
+
+#[derive(Debug, Args)]
+pub struct TopOptions {
+    /// The pair to begin with.
+    pub symbol: Option<String>,
+    /// Prints one table and ends, as it does where the output is no terminal.
+    #[arg(long)]
+    pub once: bool,
+    /// Milliseconds between two looks at the board.
+    #[arg(long, default_value_t = 250, value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(10..))]
+    refresh: u64,
+    #[command(flatten)]
+    data: DataOption,
+}
+
+impl DataOption {
+    pub fn folder(&self, configuration: &Configuration) -> PathBuf {
+        let configured = self.data.clone().or_else(|| configuration.data.clone());
+        configured.unwrap_or_else(|| PathBuf::from("depthlake-data"))
+    }
+}
+
+impl VenueOptions {
+    pub fn venue(&self, configuration: &Configuration) -> Venue {
+        self.venue.clone().or_else(|| configuration.venue.clone()).unwrap_or_default()
+    }
+
+    pub fn product(&self, configuration: &Configuration) -> anyhow::Result<Product> {
+        product(self.product, configuration)
+    }
+
+    /// The symbols asked for; empty where the default is wanted.
+    pub fn symbols<'a>(&'a self, configuration: &'a Configuration) -> &'a [String] {
+        if self.symbols.is_empty() { &configuration.symbols } else { &self.symbols }
+    }
+}
+
+impl GeneratorOptions {
+    pub fn seed(&self, configuration: &Configuration) -> u64 {
+        self.seed.or(configuration.seed).unwrap_or(1)
+    }
+
+    pub fn rate(&self, configuration: &Configuration) -> f64 {
+        self.rate.or(configuration.rate).unwrap_or(1.0)
+    }
+}
+
+impl SimOptions {
+    pub fn product(&self, configuration: &Configuration) -> anyhow::Result<Product> {
+        product(self.product, configuration)
+    }
+
+    pub fn symbols<'a>(&'a self, configuration: &'a Configuration) -> &'a [String] {
+        if self.symbols.is_empty() { &configuration.symbols } else { &self.symbols }
+    }
+}
+
+impl SqlOptions {
+    pub fn data(&self, configuration: &Configuration) -> PathBuf {
+        self.data.folder(configuration)
+    }
+}
+
+impl TablesOptions {
+    pub fn data(&self, configuration: &Configuration) -> PathBuf {
+        self.data.folder(configuration)
+    }
+}
+
+impl TopOptions {
+    pub fn data(&self, configuration: &Configuration) -> PathBuf {
+        self.data.folder(configuration)
+    }
+
+    pub const fn refresh(&self) -> Duration {
+        Duration::from_millis(self.refresh)
+    }
+}
+
+fn product(flag: Option<Product>, configuration: &Configuration) -> anyhow::Result<Product> {
+    match (flag, &configuration.product) {
+        (Some(product), _) => Ok(product),
+        (None, Some(name)) => Ok(name.parse()?),
+        (None, None) => Ok(Product::default()),
+    }
+}
+
+fn positive_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected seconds, as 60 or 0.5".to_owned())?;
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    if duration.is_zero() { Err("expected more than 0 seconds".to_owned()) } else { Ok(duration) }
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    if text == "max" {
+        return Ok(Speed::Max);
+    }
+    match text.trim_end_matches('x').parse::<f64>() {
+        Ok(times) if times.is_finite() && times > 0.0 => Ok(Speed::Times(times)),
+        _ => Err("expected a factor above 0, as 1 or 10, or max".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn speeds_and_durations_are_checked() {
+        assert_eq!(speed("max"), Ok(Speed::Max));
+        assert_eq!(speed("2.5x"), Ok(Speed::Times(2.5)));
+        for text in ["0", "-1", "NaN", "inf", "fast"] {
+            assert!(speed(text).is_err(), "{text}");
+        }
+        assert_eq!(positive_seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["0", "-1", "NaN", "1e300", "soon"] {
+            assert!(positive_seconds(text).is_err(), "{text}");
+        }
+    }
+}

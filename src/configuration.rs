@@ -1,0 +1,94 @@
+//! The configuration file: every option of it can be given as a flag or in the environment too, and these go first.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use serde::Deserialize;
+
+use crate::venue::Venue;
+
+/// What is read where no other file is named, if it is there.
+const DEFAULT_FILE: &str = "depthlake.toml";
+
+/// The file as it is written; `depthlake.toml` in the repository explains each option.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Configuration {
+    pub venue: Option<Venue>,
+    pub product: Option<String>,
+    pub symbols: Vec<String>,
+    pub data: Option<PathBuf>,
+    pub seed: Option<u64>,
+    pub rate: Option<f64>,
+    pub engine: EngineConfiguration,
+    pub lake: LakeConfiguration,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineConfiguration {
+    pub shards: Option<usize>,
+    pub idle: Option<String>,
+    pub pin: Option<bool>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LakeConfiguration {
+    pub partitions: Option<u16>,
+    pub commit_seconds: Option<f64>,
+}
+
+impl Configuration {
+    /// Reads `file`, or the default file where none is named.
+    pub fn read(file: Option<&Path>) -> Result<Self> {
+        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
+        if file.is_none() && !path.exists() {
+            return Ok(Self::default());
+        }
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
+        Self::parse(&text).with_context(|| format!("the configuration file {}", path.display()))
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|error| match nearest_option(error.message()) {
+            Some(nearest) => anyhow!("{error}the nearest option is `{nearest}`"),
+            None => anyhow!("{error}"),
+        })
+    }
+}
+
+/// The option most like the unknown one, out of a message that names the unknown one first and then those expected.
+fn nearest_option(message: &str) -> Option<&str> {
+    let mut names = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let unknown = names.next()?;
+    names.min_by_key(|name| strsim::damerau_levenshtein(unknown, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_in_the_repository_is_valid_with_every_option_set() {
+        let text = include_str!("../depthlake.toml");
+        assert_eq!(Configuration::parse(text).unwrap(), Configuration::default());
+        let all_set: String = text
+            .lines()
+            .map(|line| line.strip_prefix("#: ").unwrap_or(line))
+            .fold(String::new(), |all, line| all + line + "\n");
+        let set = Configuration::parse(&all_set).unwrap();
+        assert_eq!(set.venue, Some(Venue::Simulated));
+        assert!(set.product.is_some() && !set.symbols.is_empty() && set.data.is_some());
+        assert!(set.seed.is_some() && set.rate.is_some());
+        assert!(set.engine.shards.is_some() && set.engine.idle.is_some() && set.engine.pin.is_some());
+        assert!(set.lake.partitions.is_some() && set.lake.commit_seconds.is_some());
+    }
+
+    #[test]
+    fn an_unknown_option_is_named_with_the_nearest() {
+        let error = Configuration::parse("[engine]\nshard = 2\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("nearest option is `shards`"), "{error}");
+    }
+}

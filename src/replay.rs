@@ -1,0 +1,161 @@
+//! `depthlake replay`: a recording through the same code that runs live.
+
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Error, Result};
+use depthlake_engine::clock;
+use depthlake_engine::pipeline::{Agreement, Pipeline};
+use depthlake_engine::replay::{self, BarLines, BookLines, OfflinePipelines, Report, SymbolCounts};
+use depthlake_ingest::recording::{Recording, RecordingError};
+use depthlake_orderbook::symbol::Symbol;
+use tokio::sync::mpsc;
+
+use crate::arguments::ReplayOptions;
+use crate::configuration::Configuration;
+use crate::data_folder::DataFolder;
+use crate::run::deployment::{Deployment, Layout};
+
+const MESSAGES_PER_PROGRESS: u64 = 50_000;
+/// Without a log the number of partitions shows nowhere.
+const PARTITIONS: u16 = 1;
+
+/// Plays the recording to its end.
+pub fn run(options: &ReplayOptions, configuration: &Configuration) -> Result<ExitCode> {
+    let recording = Recording::open(&options.folder)?;
+    let begun = Instant::now();
+    let books = options.books.as_deref().map(create).transpose()?;
+    let mut report = Report {
+        books: books.map(BookLines::new),
+        bars: BarLines::default(),
+        counts: SymbolCounts::default(),
+    };
+    let mut pipelines = OfflinePipelines::new(PARTITIONS);
+    let mut progress = Progress::new();
+    let messages = replay::play(&recording, options.speed, warn, |envelope, payload| {
+        pipelines.frame(envelope, payload, &mut report);
+        progress.message();
+        Ok::<(), Error>(())
+    })?;
+    pipelines.finish(&mut report);
+    if let (Some(books), Some(path)) = (report.books.take(), &options.books) {
+        books.finish().with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    if let Some(path) = &options.bars {
+        report.bars.write(create(path)?).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    if let Some(data) = &options.data {
+        land(&recording, options, data, configuration)?;
+    }
+    let agreement = tell(&pipelines, &report.counts);
+    println!(
+        "{messages} messages in {:.2} s: best bid and ask equalled the venue's at {} of {} shared updates, {} disagreements",
+        begun.elapsed().as_secs_f64(),
+        agreement.agreed,
+        agreement.agreed + agreement.disagreed,
+        agreement.disagreed
+    );
+    Ok(if agreement.disagreed > 0 { ExitCode::from(3) } else { ExitCode::SUCCESS })
+}
+
+/// Plays the recording once more, through the log into the lake.
+fn land(recording: &Recording, options: &ReplayOptions, data: &Path, configuration: &Configuration) -> Result<()> {
+    let folder = DataFolder::create(data)?;
+    let instruments = recording.instruments()?;
+    let symbols: Vec<Symbol> = instruments.iter().map(|found| found.instrument.symbol).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // The books ask for snapshots as they would of a venue; a recording has those it has.
+        let (requests, _) = mpsc::channel(1);
+        let layout = Layout::of(configuration)?;
+        let (deployment, mut router) = Deployment::start(&folder, &symbols, &layout, requests).await?;
+        let detail = format!("replay of {}", options.folder.display());
+        let router = tokio::task::block_in_place(|| {
+            router.start_session(clock::now(), &detail)?;
+            replay::play(recording, options.speed, |_| {}, |envelope, payload| {
+                router.message(envelope, payload).map_err(Error::from)
+            })?;
+            router.end_streams(clock::now())?;
+            Ok::<_, Error>(router)
+        })?;
+        let lake = deployment.lake.clone();
+        deployment.finish(router).await?;
+        let rows: u64 = lake.tables().await?.iter().map(|table| table.rows).sum();
+        eprintln!("{rows} rows in the lake of {}", data.display());
+        Ok(())
+    })
+}
+
+fn create(path: &Path) -> Result<BufWriter<File>> {
+    let file = File::create(path).with_context(|| format!("{} cannot be made", path.display()))?;
+    Ok(BufWriter::new(file))
+}
+
+fn warn(error: RecordingError) {
+    eprintln!("depthlake: {error}");
+}
+
+/// A line a symbol, as the reference tool prints it, and what became of bars and dead letters.
+fn tell(pipelines: &OfflinePipelines, counts: &SymbolCounts) -> Agreement {
+    let mut all = Agreement::default();
+    for pipeline in pipelines.pipelines() {
+        for (symbol, status) in pipeline.books() {
+            let trades = counts.trades.get(&symbol).copied().unwrap_or_default();
+            eprintln!(
+                "{symbol} applied={} stale={} gaps={} snapshots={} agreed={} disagreed={} trades={trades}{}",
+                status.applied,
+                status.stale,
+                status.gaps,
+                status.snapshots,
+                status.tickers.agreed,
+                status.tickers.disagreed,
+                bars(pipeline, symbol),
+            );
+            let klines = pipeline.kline_agreement(symbol);
+            all.agreed += status.tickers.agreed;
+            all.disagreed += status.tickers.disagreed + klines.disagreed;
+        }
+    }
+    for (reason, count) in &counts.dead_letters {
+        eprintln!("dead letters: {count} {reason}");
+    }
+    all
+}
+
+fn bars(pipeline: &Pipeline, symbol: Symbol) -> String {
+    match pipeline.kline_agreement(symbol) {
+        Agreement { agreed: 0, disagreed: 0 } => String::new(),
+        Agreement { agreed, disagreed } => format!(" bars_agreed={agreed} bars_disagreed={disagreed}"),
+    }
+}
+
+/// Counts on a terminal while a long recording is read.
+struct Progress {
+    count: u64,
+    is_shown: bool,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { count: 0, is_shown: std::io::stderr().is_terminal() }
+    }
+
+    fn message(&mut self) {
+        self.count += 1;
+        if self.is_shown && self.count.is_multiple_of(MESSAGES_PER_PROGRESS) {
+            eprint!("\r{} messages", self.count);
+            let _ = std::io::stderr().flush();
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.is_shown && self.count >= MESSAGES_PER_PROGRESS {
+            eprintln!();
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Everything from the log to the tables, in one process: log, shards, board, landing, sink.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use depthlake_engine::board::{BoardWriter, HEARTBEAT_INTERVAL, SlotSpec, SlotWriter};
+use depthlake_engine::clock;
+use depthlake_engine::latency::Latencies;
+use depthlake_engine::pipeline::{Need, Pipeline};
+use depthlake_engine::recovery::Restored;
+use depthlake_engine::shard::{self, Idle, ShardConfig, ShardHandle, ShardReport, ShardSender};
+use depthlake_ingest::live::{Request, SnapshotPriority};
+use depthlake_lake::commit::Lake;
+use depthlake_lake::log::{EmbeddedLog, Log, Options, Partition};
+use depthlake_lake::sink::{Sink, SinkConfig, SinkError, SinkSummary};
+use depthlake_orderbook::decimal::Scale;
+use depthlake_orderbook::symbol::Symbol;
+use tokio::sync::{mpsc, watch};
+
+use super::landing;
+use super::resume::{self, Resumed};
+use super::retention::Retention;
+use super::router::Router;
+use crate::configuration::Configuration;
+use crate::data_folder::DataFolder;
+
+/// How a deployment is laid out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layout {
+    pub shards: usize,
+    pub idle: Idle,
+    pub pin: bool,
+    pub partitions: NonZeroU16,
+    pub commit_interval: Duration,
+}
+
+/// A running deployment.
+pub struct Deployment {
+    pub resumed: Resumed,
+    pub lake: Lake,
+    log: Arc<dyn Log>,
+    latencies: Vec<shard::LatencyProbe>,
+    landing: JoinHandle<Result<Vec<ShardReport>>>,
+    sink: tokio::task::JoinHandle<Result<SinkSummary, SinkError>>,
+    stop_sink: watch::Sender<bool>,
+    stop_heartbeat: watch::Sender<bool>,
+}
+
+/// What a deployment did, told at its end.
+pub struct Outcome {
+    pub pipelines: BTreeMap<u16, Pipeline>,
+    pub spilled: u64,
+    pub latencies: Latencies,
+    pub sink: SinkSummary,
+}
+
+impl Layout {
+    pub fn of(configuration: &Configuration) -> Result<Self> {
+        const DEFAULT_PARTITIONS: NonZeroU16 = NonZeroU16::new(4).unwrap();
+        const DEFAULT_COMMIT_SECONDS: f64 = 10.0;
+        let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let shards = configuration.engine.shards.filter(|&shards| shards > 0);
+        let partitions = match configuration.lake.partitions {
+            None => DEFAULT_PARTITIONS,
+            Some(count) => NonZeroU16::new(count).context("lake.partitions must be at least 1")?,
+        };
+        let commit = configuration.lake.commit_seconds.unwrap_or(DEFAULT_COMMIT_SECONDS);
+        Ok(Self {
+            shards: shards.unwrap_or(cores.saturating_sub(1)).clamp(1, usize::from(partitions.get())),
+            idle: configuration.engine.idle.as_deref().map_or(Ok(Idle::default()), str::parse)?,
+            pin: configuration.engine.pin.unwrap_or(true),
+            partitions,
+            commit_interval: Duration::try_from_secs_f64(commit)
+                .map_err(|error| anyhow!("lake.commit_seconds is {commit}: {error}"))?,
+        })
+    }
+}
+
+impl Deployment {
+    /// Takes up what lies in the folder, or begins it. Needs of the books go to `requests`.
+    pub async fn start(
+        folder: &DataFolder,
+        symbols: &[Symbol],
+        layout: &Layout,
+        requests: mpsc::Sender<Request>,
+    ) -> Result<(Self, Router)> {
+        let log: Arc<dyn Log> = Arc::new(EmbeddedLog::open(&folder.log(), &Options::new(layout.partitions))?);
+        let lake = Lake::open(&folder.catalog(), &folder.warehouse()).await?;
+        let mut resumed = tokio::task::block_in_place(|| resume::resume(&*log))?;
+        let (board, slots) = BoardWriter::create(&folder.board(), &slot_specs(symbols), clock::now())?;
+        let partitions = std::mem::take(&mut resumed.partitions);
+        let (senders, handles) = spawn_shards(layout, partitions, slots, &requests)?;
+        let retention = Arc::new(Mutex::new(Retention::default()));
+        let latencies = handles.iter().map(ShardHandle::latency_probe).collect();
+        let landing = landing::spawn(Arc::clone(&log), handles, Arc::clone(&retention))?;
+        let (stop_sink, sink_stopped) = watch::channel(false);
+        let sink = spawn_sink(&log, &lake, layout, sink_stopped, retention);
+        let router = Router::new(Arc::clone(&log), senders);
+        let stop_heartbeat = spawn_heartbeat(board);
+        Ok((Self { resumed, lake, log, latencies, landing, sink, stop_sink, stop_heartbeat }, router))
+    }
+
+    /// Completes when the sink has stopped of itself, which it does only on an error.
+    pub async fn sink_failed(&mut self) -> anyhow::Error {
+        match (&mut self.sink).await {
+            Ok(Ok(_)) => anyhow!("the sink stopped before it was told to"),
+            Ok(Err(error)) => anyhow::Error::from(error).context("the sink stopped"),
+            Err(error) => anyhow::Error::from(error).context("the sink ended by a panic"),
+        }
+    }
+
+    /// What the shards measured so far.
+    pub fn latencies(&self) -> Latencies {
+        let mut all = Latencies::default();
+        for probe in &self.latencies {
+            all.add(&probe.latencies());
+        }
+        all
+    }
+
+    /// Waits until all that was routed is derived, kept and committed, and ends.
+    pub async fn finish(self, router: Router) -> Result<Outcome> {
+        drop(router);
+        let landing = self.landing;
+        let reports = tokio::task::spawn_blocking(move || landing.join())
+            .await?
+            .map_err(|_| anyhow!("the landing ended by a panic"))??;
+        let log = Arc::clone(&self.log);
+        tokio::task::spawn_blocking(move || log.sync()).await??;
+        self.stop_sink.send_replace(true);
+        let sink = self.sink.await??;
+        self.stop_heartbeat.send_replace(true);
+        let mut latencies = Latencies::default();
+        for probe in &self.latencies {
+            latencies.add(&probe.latencies());
+        }
+        Ok(Outcome {
+            spilled: reports.iter().map(|report| report.spilled).sum(),
+            pipelines: reports.into_iter().flat_map(|report| report.pipelines).collect(),
+            latencies,
+            sink,
+        })
+    }
+}
+
+fn slot_specs(symbols: &[Symbol]) -> Vec<SlotSpec> {
+    let unknown = Scale::default();
+    symbols.iter().map(|&symbol| SlotSpec { symbol, price_scale: unknown, quantity_scale: unknown }).collect()
+}
+
+fn spawn_shards(
+    layout: &Layout,
+    partitions: BTreeMap<u16, Restored>,
+    slots: Vec<SlotWriter>,
+    requests: &mpsc::Sender<Request>,
+) -> Result<(Vec<ShardSender>, Vec<ShardHandle>)> {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    let mut configs: Vec<ShardConfig> = (0..layout.shards)
+        .map(|number| ShardConfig {
+            number,
+            // From the last core down: the first is where most systems handle their interrupts.
+            core: cores.iter().rev().nth(number).copied().filter(|_| layout.pin),
+            idle: layout.idle,
+            partitions: BTreeMap::new(),
+            slots: Vec::new(),
+            needs: need_sink(requests.clone()),
+        })
+        .collect();
+    let count = layout.shards;
+    for (number, restored) in partitions {
+        configs[usize::from(number) % count].partitions.insert(number, restored);
+    }
+    for slot in slots {
+        let partition = Partition::of(slot.symbol().as_str().as_bytes(), layout.partitions);
+        configs[usize::from(partition.0) % count].slots.push(slot);
+    }
+    let mut started = (Vec::new(), Vec::new());
+    for config in configs {
+        let (sender, handle) = shard::spawn(config).context("a shard's thread could not be made")?;
+        started.0.push(sender);
+        started.1.push(handle);
+    }
+    Ok(started)
+}
+
+fn need_sink(requests: mpsc::Sender<Request>) -> shard::NeedSink {
+    Box::new(move |symbol, need| {
+        let request = match need {
+            Need::FirstSnapshot => Request::Snapshot { symbol, priority: SnapshotPriority::StartUp },
+            Need::NewSnapshot => Request::Snapshot { symbol, priority: SnapshotPriority::Gap },
+            Need::Instrument => Request::Instrument { symbol },
+        };
+        if let Err(error) = requests.try_send(request) {
+            tracing::debug!(%symbol, ?need, %error, "nobody takes requests");
+        }
+    })
+}
+
+fn spawn_sink(
+    log: &Arc<dyn Log>,
+    lake: &Lake,
+    layout: &Layout,
+    stopped: watch::Receiver<bool>,
+    retention: Arc<Mutex<Retention>>,
+) -> tokio::task::JoinHandle<Result<SinkSummary, SinkError>> {
+    let config = SinkConfig { commit_interval: layout.commit_interval, ..SinkConfig::default() };
+    let released = Arc::clone(log);
+    let sink = Sink::new(Arc::clone(log), lake.clone(), config).on_commit(move |positions| {
+        let retention = retention.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = retention.release(&*released, positions) {
+            tracing::warn!(%error, "the log could not let go of what is committed");
+        }
+    });
+    tokio::spawn(sink.run(stopped))
+}
+
+/// Says on the board that its writer lives, until it is told to stop; then the board is closed.
+fn spawn_heartbeat(board: BoardWriter) -> watch::Sender<bool> {
+    let (stop, mut stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        let mut beat = tokio::time::interval(HEARTBEAT_INTERVAL);
+        loop {
+            tokio::select! {
+                _ = beat.tick() => board.heartbeat(clock::now()),
+                _ = stopped.changed() => return,
+            }
+        }
+    });
+    stop
+}

@@ -1,0 +1,199 @@
+//! `depthlake run`: a venue's books, and everything about them in the lake.
+
+pub mod deployment;
+pub mod feed_source;
+mod landing;
+mod progress;
+mod resume;
+mod retention;
+mod router;
+pub mod stop;
+mod summary;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use depthlake_engine::clock;
+use depthlake_ingest::live::{self, FeedConfig, FeedError, FeedReport, Request};
+use depthlake_ingest::sim;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::arguments::RunOptions;
+use crate::configuration::Configuration;
+use crate::data_folder::DataFolder;
+use crate::{messages, top};
+use deployment::{Deployment, Layout};
+use feed_source::{FeedSource, PENDING_REQUESTS};
+use progress::Progress;
+use router::{Router, RouterCounts};
+use summary::Summary;
+
+/// How often the books in the terminal are drawn anew.
+const REFRESH: Duration = Duration::from_millis(250);
+/// How long the last frames of a simulated venue are given to arrive.
+const LAST_FRAMES: Duration = Duration::from_secs(5);
+
+/// Runs until the user, the system, the duration or a failure ends it.
+pub fn run(options: &RunOptions, configuration: &Configuration) -> Result<ExitCode> {
+    let folder = DataFolder::create(&options.data.folder(configuration))?;
+    let shows_books = std::io::stdout().is_terminal();
+    if shows_books {
+        messages::to_file(&folder.messages())?;
+    } else {
+        messages::to_standard_error();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let source = FeedSource::open(&options.venue, &options.generator, configuration).await?;
+        let summary = feed(options, &folder, &Layout::of(configuration)?, source, shows_books).await?;
+        if let Some(path) = &options.summary {
+            std::fs::write(path, summary.to_json()?)
+                .with_context(|| format!("the summary {} cannot be written", path.display()))?;
+        }
+        println!("{summary}");
+        Ok(summary.exit_code())
+    })
+}
+
+async fn feed(
+    options: &RunOptions,
+    folder: &DataFolder,
+    layout: &Layout,
+    source: FeedSource,
+    shows_books: bool,
+) -> Result<Summary> {
+    let begun = Instant::now();
+    let (requests, pending) = mpsc::channel(PENDING_REQUESTS);
+    let (mut deployment, mut router) =
+        Deployment::start(folder, &source.symbols, layout, requests).await?;
+    let detail = format!("depthlake {}, {} at {}", env!("CARGO_PKG_VERSION"), source.product, source.endpoints.rest);
+    router.start_session(clock::now(), &detail)?;
+    let counts = router.counts();
+    let mut running = Feeding::start(&source, router, pending);
+    let view = View::start(folder, shows_books, &deployment, Arc::clone(&counts));
+
+    let failure = tokio::select! {
+        () = stop::stop_requested(options.duration) => None,
+        () = view.closed() => None,
+        error = deployment.sink_failed() => Some(error),
+        () = running.ended() => None,
+    };
+    view.stop().await?;
+    if let Some(venue) = source.simulated.as_ref().filter(|_| failure.is_none()) {
+        settle(venue, &counts).await;
+    }
+    let (router, report) = running.stop().await?;
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    let resumed = std::mem::take(&mut deployment.resumed);
+    let lake = deployment.lake.clone();
+    let outcome = deployment.finish(router).await?;
+    let report = report?;
+    Summary::of(begun.elapsed(), &source, &report, &resumed, &outcome, &lake).await
+}
+
+/// Halts a simulated venue and waits until its last frame was taken, so that its books and ours can be compared.
+async fn settle(venue: &sim::Venue, counts: &RouterCounts) {
+    venue.pause().await;
+    let deadline = Instant::now() + LAST_FRAMES;
+    let sent = || venue.counters().iter().map(|counter| counter.sent).sum::<u64>();
+    while counts.messages.load(Ordering::Relaxed) < sent() && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The feed on a thread of its own, with a runtime of its own: nothing else runs between socket and ring.
+struct Feeding {
+    stop: watch::Sender<bool>,
+    ended: watch::Receiver<bool>,
+    task: JoinHandle<(Router, Result<FeedReport, FeedError>)>,
+}
+
+impl Feeding {
+    fn start(source: &FeedSource, mut router: Router, requests: mpsc::Receiver<Request>) -> Self {
+        let config = FeedConfig::new(source.endpoints.clone(), source.product, source.symbols.clone());
+        let (stop, mut stopped) = watch::channel(false);
+        let (end, ended) = watch::channel(false);
+        let task = tokio::task::spawn_blocking(move || {
+            let stopped = async {
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let report = match runtime {
+                Ok(runtime) => runtime.block_on(live::run(config, &mut router, requests, stopped)),
+                Err(error) => Err(FeedError::Sink(live::SinkError(error.into()))),
+            };
+            end.send_replace(true);
+            (router, report)
+        });
+        Self { stop, ended, task }
+    }
+
+    async fn ended(&mut self) {
+        let _ = self.ended.wait_for(|ended| *ended).await;
+    }
+
+    async fn stop(self) -> Result<(Router, Result<FeedReport, FeedError>)> {
+        self.stop.send_replace(true);
+        self.task.await.context("the feed ended by a panic")
+    }
+}
+
+/// What the user sees meanwhile: the books, or a line now and then.
+enum View {
+    Books { goes_on: Arc<AtomicBool>, closed: watch::Receiver<bool>, task: JoinHandle<Result<()>> },
+    Lines(JoinHandle<()>),
+}
+
+impl View {
+    fn start(
+        folder: &DataFolder,
+        shows_books: bool,
+        deployment: &Deployment,
+        counts: Arc<RouterCounts>,
+    ) -> Self {
+        let board = folder.board();
+        if !shows_books {
+            let progress = Progress::new(board, counts, deployment.lake.clone());
+            return Self::Lines(tokio::spawn(progress.run()));
+        }
+        let goes_on = Arc::new(AtomicBool::new(true));
+        let (close, closed) = watch::channel(false);
+        let flag = Arc::clone(&goes_on);
+        let task = tokio::task::spawn_blocking(move || {
+            let shown = top::accompany(&board, REFRESH, || flag.load(Ordering::Relaxed));
+            close.send_replace(true);
+            shown
+        });
+        Self::Books { goes_on, closed, task }
+    }
+
+    /// Completes when the user has closed the books.
+    async fn closed(&self) {
+        match self {
+            Self::Books { closed, .. } => {
+                let _ = closed.clone().wait_for(|closed| *closed).await;
+            }
+            Self::Lines(_) => std::future::pending().await,
+        }
+    }
+
+    async fn stop(self) -> Result<()> {
+        match self {
+            Self::Books { goes_on, task, .. } => {
+                goes_on.store(false, Ordering::Relaxed);
+                task.await?
+            }
+            Self::Lines(task) => {
+                task.abort();
+                Ok(())
+            }
+        }
+    }
+}

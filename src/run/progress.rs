@@ -1,0 +1,81 @@
+//! What is told while a run goes on without a terminal.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use depthlake_engine::board::{BoardReader, BoardState};
+use depthlake_lake::commit::Lake;
+
+use super::router::RouterCounts;
+
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Prints a line when all books are live, and every ten seconds.
+pub struct Progress {
+    board: PathBuf,
+    counts: Arc<RouterCounts>,
+    lake: Lake,
+    begun: Instant,
+}
+
+#[derive(Default)]
+struct Books {
+    live: usize,
+    all: usize,
+    gaps: u64,
+}
+
+impl Progress {
+    pub fn new(board: PathBuf, counts: Arc<RouterCounts>, lake: Lake) -> Self {
+        Self { board, counts, lake, begun: Instant::now() }
+    }
+
+    pub async fn run(self) {
+        let (mut all_live, mut next_line) = (false, self.begun + LINE_INTERVAL);
+        let mut look = tokio::time::interval(LOOK_INTERVAL);
+        loop {
+            look.tick().await;
+            let books = self.books();
+            let is_due = Instant::now() >= next_line;
+            let has_settled = !all_live && books.live == books.all && books.all > 0;
+            if has_settled || is_due {
+                self.line(&books).await;
+            }
+            all_live |= has_settled;
+            if is_due {
+                next_line += LINE_INTERVAL;
+            }
+        }
+    }
+
+    fn books(&self) -> Books {
+        let Ok(board) = BoardReader::open(&self.board) else { return Books::default() };
+        let mut books = Books { all: board.slots().len(), ..Books::default() };
+        for row in board.slots().filter_map(|slot| board.read(slot).ok()) {
+            books.live += usize::from(row.state == BoardState::Live);
+            books.gaps += row.counters.gaps;
+        }
+        books
+    }
+
+    async fn line(&self, books: &Books) {
+        let rows: u64 = match self.lake.tables().await {
+            Ok(tables) => tables.iter().map(|table| table.rows).sum(),
+            Err(error) => {
+                tracing::warn!(%error, "the tables could not be counted");
+                0
+            }
+        };
+        eprintln!(
+            "{:.1} s: {} of {} books live, {} messages, {} gaps, {rows} rows in the lake",
+            self.begun.elapsed().as_secs_f64(),
+            books.live,
+            books.all,
+            self.counts.messages.load(Ordering::Relaxed),
+            books.gaps,
+        );
+    }
+}

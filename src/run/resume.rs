@@ -1,0 +1,110 @@
+//! Takes the partitions up from the log, wherever the last run was stopped.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use depthlake_engine::pipeline::Checkpoint;
+use depthlake_engine::recovery::{Recovery, Restored};
+use depthlake_lake::log::{Log, Offset, Partition, StoredRecord, Topic, TopicPartition};
+use depthlake_lake::record::{decode_trigger, topic_of_kind, topic_of_stream};
+use depthlake_orderbook::frame::{Envelope, RawStream};
+use depthlake_orderbook::record::RecordKind;
+use depthlake_orderbook::symbol::Symbol;
+
+use super::landing::append_derived;
+
+const READ_BYTES: usize = 4 << 20;
+
+/// What was found and done.
+#[derive(Debug, Default)]
+pub struct Resumed {
+    pub partitions: BTreeMap<u16, Restored>,
+    /// Raw messages that were read again.
+    pub messages: u64,
+    /// Records that a crash had prevented, derived now.
+    pub records: u64,
+}
+
+/// Derives what the last run kept the raw messages of, but not the records.
+pub fn resume(log: &dyn Log) -> Result<Resumed> {
+    let mut resumed = Resumed::default();
+    for number in 0..log.partitions().get() {
+        let restored = resume_partition(log, Partition(number), &mut resumed)
+            .with_context(|| format!("partition {number} of the log cannot be taken up again"))?;
+        resumed.partitions.insert(number, restored);
+    }
+    log.sync()?;
+    Ok(resumed)
+}
+
+fn resume_partition(log: &dyn Log, partition: Partition, resumed: &mut Resumed) -> Result<Restored> {
+    let checkpoint = last(log, TopicPartition::new(Topic::Checkpoint, partition))?
+        .map(|stored| Checkpoint::decode(&stored.record.value))
+        .transpose()?;
+    let mut recovery = Recovery::new(partition.0, checkpoint.as_ref());
+    find_kept(log, partition, &mut recovery)?;
+    for stream in [RawStream::Orderbook, RawStream::Trade] {
+        let at = TopicPartition::new(topic_of_stream(stream), partition);
+        let from = Offset(recovery.from(stream)).max(log.start(at)?);
+        each_record(log, at, from, |stored| {
+            let symbol = std::str::from_utf8(&stored.record.key).ok().and_then(|key| Symbol::new(key).ok());
+            let Some(envelope) = Envelope::decode(&stored.record.header, symbol) else {
+                bail!("the record at {at} offset {} has no valid header", stored.offset);
+            };
+            let mut outcome = Ok(());
+            let missing = |trigger, record| {
+                if outcome.is_ok() {
+                    outcome = append_derived(log, &trigger, &record);
+                    resumed.records += 1;
+                }
+            };
+            recovery.frame(stream, stored.offset.0, &envelope, &stored.record.value, missing);
+            resumed.messages += 1;
+            outcome
+        })?;
+    }
+    Ok(recovery.finish())
+}
+
+/// Tells the recovery which records are kept. Most topics come from one stream, so that their last record tells all;
+/// dead letters come from both and are read whole.
+fn find_kept(log: &dyn Log, partition: Partition, recovery: &mut Recovery) -> Result<()> {
+    for kind in [RecordKind::Book, RecordKind::Trade, RecordKind::Bar, RecordKind::Feed] {
+        let at = TopicPartition::new(topic_of_kind(kind), partition);
+        if let Some(trigger) = last(log, at)?.and_then(|stored| decode_trigger(&stored.record.header)) {
+            recovery.kept(kind, trigger);
+        }
+    }
+    let at = TopicPartition::new(topic_of_kind(RecordKind::DeadLetter), partition);
+    each_record(log, at, log.start(at)?, |stored| {
+        if let Some(trigger) = decode_trigger(&stored.record.header) {
+            recovery.kept(RecordKind::DeadLetter, trigger);
+        }
+        Ok(())
+    })
+}
+
+fn last(log: &dyn Log, at: TopicPartition) -> Result<Option<StoredRecord>> {
+    let (start, end) = (log.start(at)?, log.durable_end(at)?);
+    if start == end {
+        return Ok(None);
+    }
+    Ok(log.read(at, Offset(end.0 - 1), 1)?.pop())
+}
+
+fn each_record(
+    log: &dyn Log,
+    at: TopicPartition,
+    from: Offset,
+    mut each: impl FnMut(&StoredRecord) -> Result<()>,
+) -> Result<()> {
+    let end = log.durable_end(at)?;
+    let mut next = from;
+    while next < end {
+        let records = log.read(at, next, READ_BYTES)?;
+        let Some(last) = records.last() else { break };
+        next = Offset(last.offset.0 + 1);
+        records.iter().try_for_each(&mut each)?;
+    }
+    Ok(())
+}
