@@ -1,6 +1,6 @@
 //! Views of a book as the venue gives them out. Prices and quantities are whole numbers at the listing's scales.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use depthlake_orderbook::time::Timestamp;
 
@@ -44,14 +44,15 @@ pub(super) struct Touch {
     pub ask: PriceLevel,
 }
 
-/// The levels touched since the last diff of one stream, with the lots they had before; prices in ticks.
+/// The levels touched since the last diff of one stream; prices in ticks. A level that is again as it was belongs in the
+/// diff too: a snapshot may have been taken in between.
 #[derive(Debug)]
 pub(super) struct PendingDiff {
     pub interval: u16,
     first_update_id: Option<u64>,
     previous_update_id: u64,
-    bids: BTreeMap<i64, i64>,
-    asks: BTreeMap<i64, i64>,
+    bids: BTreeSet<i64>,
+    asks: BTreeSet<i64>,
 }
 
 impl PendingDiff {
@@ -60,22 +61,21 @@ impl PendingDiff {
             interval,
             first_update_id: None,
             previous_update_id: last_update_id,
-            bids: BTreeMap::new(),
-            asks: BTreeMap::new(),
+            bids: BTreeSet::new(),
+            asks: BTreeSet::new(),
         }
     }
 
     pub(super) fn note(&mut self, change: &LevelChange, update_id: u64) {
         self.first_update_id.get_or_insert(update_id);
-        let before = match change.side {
+        let touched = match change.side {
             Side::Bid => &mut self.bids,
             Side::Ask => &mut self.asks,
         };
-        before.entry(change.tick).or_insert(change.before);
+        touched.insert(change.tick);
     }
 
-    /// The diff up to `last_update_id` of the levels whose lots differ from before, bids and asks from the lowest
-    /// price up, in ticks and lots; `None` where no update happened.
+    /// The diff up to `last_update_id` of the levels touched, bids and asks from the lowest price up, in ticks and lots; `None` where no update happened.
     pub(super) fn take(
         &mut self,
         last_update_id: u64,
@@ -84,13 +84,11 @@ impl PendingDiff {
     ) -> Option<DepthDiff> {
         let first_update_id = self.first_update_id.take()?;
         let previous_update_id = std::mem::replace(&mut self.previous_update_id, last_update_id);
-        let changed = |touched: &mut BTreeMap<i64, i64>, side: Side| {
-            let now =
-                std::mem::take(touched).into_iter().map(|(tick, before)| (tick, before, lots_at(side, tick)));
-            now.filter(|(_, before, now)| before != now).map(|(tick, _, now)| (tick, now)).collect()
+        let levels = |touched: &mut BTreeSet<i64>, side: Side| {
+            std::mem::take(touched).into_iter().map(|tick| (tick, lots_at(side, tick))).collect()
         };
-        let bids = changed(&mut self.bids, Side::Bid);
-        let asks = changed(&mut self.asks, Side::Ask);
+        let bids = levels(&mut self.bids, Side::Bid);
+        let asks = levels(&mut self.asks, Side::Ask);
         Some(DepthDiff { first_update_id, last_update_id, previous_update_id, time, bids, asks })
     }
 }

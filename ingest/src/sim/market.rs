@@ -320,9 +320,7 @@ mod tests {
                 id = diff.last_update_id;
                 for (side, levels) in [(&mut bids, &diff.bids), (&mut asks, &diff.asks)] {
                     for (price, quantity) in levels {
-                        let old =
-                            if *quantity == 0 { side.remove(price) } else { side.insert(*price, *quantity) };
-                        assert_ne!(old.unwrap_or(0), *quantity, "only levels that changed");
+                        set(side, *price, *quantity);
                     }
                 }
                 let touch = Touch {
@@ -341,6 +339,36 @@ mod tests {
             assert_eq!(now.last_update_id, id);
             assert_eq!(now.bids, bids.into_iter().rev().collect::<Vec<_>>());
             assert_eq!(now.asks, asks.into_iter().collect::<Vec<_>>());
+        }
+    }
+
+    fn set(side: &mut BTreeMap<i64, i64>, price: i64, quantity: i64) {
+        if quantity == 0 {
+            side.remove(&price);
+        } else {
+            side.insert(price, quantity);
+        }
+    }
+
+    /// A level that comes and goes between two diffs must be in the diff, or a snapshot taken meanwhile would keep it.
+    #[test]
+    fn a_diff_leads_on_from_any_book_taken_since_the_one_before() {
+        let mut market = open("BTCUSDT", Product::Spot);
+        for round in 0..50 {
+            run(&mut market, round * 10..round * 10 + 5);
+            let meanwhile = market.depth(usize::MAX);
+            run(&mut market, round * 10 + 5..round * 10 + 10);
+            let Some(diff) = market.take_diff(100) else { continue };
+            let now = market.depth(usize::MAX);
+            for (then, changes, now) in
+                [(meanwhile.bids, diff.bids, now.bids), (meanwhile.asks, diff.asks, now.asks)]
+            {
+                let mut side: BTreeMap<i64, i64> = then.into_iter().collect();
+                for (price, quantity) in changes {
+                    set(&mut side, price, quantity);
+                }
+                assert_eq!(side, now.into_iter().collect());
+            }
         }
     }
 

@@ -1,9 +1,9 @@
-//! Derived records for tests, any that fit their schemas.
+//! Records for tests: any that fit their schemas.
 
 use depthlake_orderbook::bars::Bar;
 use depthlake_orderbook::decimal::{Price, Quantity, Scale};
 use depthlake_orderbook::event::{Level, Provenance, Taker, Touch, Trade, TradeId, TradeKind, UpdateId};
-use depthlake_orderbook::frame::RawStream;
+use depthlake_orderbook::frame::{Envelope, FrameKind, RawStream};
 use depthlake_orderbook::instrument::Instrument;
 use depthlake_orderbook::record::{
     BarRecord, BookRecord, DeadLetter, DeadLetterReason, Derived, FeedEvent, FeedEventKind, TradeRecord,
@@ -25,16 +25,34 @@ pub(crate) fn derived() -> impl Strategy<Value = (Trigger, Derived)> {
     (trigger(), record)
 }
 
-/// Any time from 1970 to 2100: the venue's or ours.
-pub(crate) fn time() -> impl Strategy<Value = Timestamp> {
-    (0..4_102_444_800_000_000_000_i64).prop_map(Timestamp)
+/// Any time of 2024-08-08 and the day after, so that the rows of a table lie in two partitions.
+fn time() -> impl Strategy<Value = Timestamp> {
+    const AUGUST_8: i64 = 1_723_075_200_000_000_000;
+    const DAY: i64 = 86_400_000_000_000;
+    (AUGUST_8..AUGUST_8 + 2 * DAY).prop_map(Timestamp)
 }
 
-pub(crate) fn symbol() -> impl Strategy<Value = Symbol> {
+/// Any envelope of a raw message.
+pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
+    let kind = prop::sample::select(FrameKind::ALL.as_slice());
+    let id = || prop::option::of(id());
+    (kind, prop::option::of(symbol()), time(), prop::option::of(time()), id(), id()).prop_map(
+        |(kind, symbol, received, event_time, first_id, last_id)| Envelope {
+            kind,
+            symbol,
+            received,
+            event_time,
+            first_id,
+            last_id,
+        },
+    )
+}
+
+fn symbol() -> impl Strategy<Value = Symbol> {
     "[A-Z0-9]{1,12}(_PERP)?".prop_map(|text| Symbol::new(&text).unwrap())
 }
 
-pub(crate) fn id() -> impl Strategy<Value = u64> {
+fn id() -> impl Strategy<Value = u64> {
     0..=i64::MAX.unsigned_abs()
 }
 

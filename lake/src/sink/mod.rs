@@ -34,9 +34,10 @@ pub use report::{CommitReport, SinkSummary};
 use backoff::Backoff;
 use gather::{Gathered, gather};
 
-use crate::commit::{Lake, PartitionOfTable};
+use crate::commit::{Lake, PartitionOfTable, Positions as LakePositions};
 use crate::log::{Log, Offset, Partition, Topic, TopicPartition};
 use crate::record::table_of;
+use crate::table::Table;
 
 /// How often and how much a sink commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +142,7 @@ impl Sink {
         stop: &mut watch::Receiver<bool>,
         summary: &mut SinkSummary,
     ) -> Result<(), SinkError> {
-        let goal = self.durable_ends()?;
+        let goal = durable_ends(&*self.log)?;
         loop {
             let report = self.commit_retrying(stop).await?;
             summary.add(&report);
@@ -180,7 +181,10 @@ impl Sink {
     async fn gather(&mut self) -> Result<Gathered, SinkError> {
         let from = match &self.next {
             Some(next) => next.clone(),
-            None => self.positions().await?,
+            None => {
+                let committed = self.lake.positions().await.map_err(SinkError::Positions)?;
+                next_offsets(&*self.log, &committed)?
+            }
         };
         self.next = Some(from.clone());
         let (log, bytes) = (Arc::clone(&self.log), self.config.commit_bytes);
@@ -192,34 +196,32 @@ impl Sink {
             },
         }
     }
+}
 
-    /// Where each partition goes on, as the lake has it.
-    async fn positions(&self) -> Result<Positions, SinkError> {
-        let committed = self.lake.positions().await.map_err(SinkError::Positions)?;
-        let position = |(at, table)| {
-            let TopicPartition { topic, partition } = at;
-            let of =
-                PartitionOfTable { table, topic: topic.name().to_owned(), partition: partition.0.into() };
-            Ok(match committed.get(&of) {
-                Some(&next) => (at, Offset(next)),
-                None => (at, self.log.start(at)?),
-            })
-        };
-        self.sources().map(position).collect()
-    }
-
-    fn durable_ends(&self) -> Result<Positions, SinkError> {
-        self.sources().map(|(at, _)| Ok((at, self.log.durable_end(at)?))).collect()
-    }
-
-    /// Every partition of every topic that a table keeps.
-    fn sources(&self) -> impl Iterator<Item = (TopicPartition, crate::table::Table)> {
-        let partitions = self.log.partitions().get();
-        let tables = Topic::ALL.into_iter().filter_map(|topic| Some((topic, table_of(topic)?)));
-        tables.flat_map(move |(topic, table)| {
-            (0..partitions).map(move |partition| (TopicPartition::new(topic, Partition(partition)), table))
+/// Where each partition goes on: where the lake stands, or at the log's start.
+fn next_offsets(log: &dyn Log, committed: &LakePositions) -> Result<Positions, SinkError> {
+    let next = |(at, table)| {
+        let TopicPartition { topic, partition } = at;
+        let of = PartitionOfTable { table, topic: topic.name().to_owned(), partition: partition.0.into() };
+        Ok(match committed.get(&of) {
+            Some(&next) => (at, Offset(next)),
+            None => (at, log.start(at)?),
         })
-    }
+    };
+    sources(log).map(next).collect()
+}
+
+fn durable_ends(log: &dyn Log) -> Result<Positions, SinkError> {
+    sources(log).map(|(at, _)| Ok((at, log.durable_end(at)?))).collect()
+}
+
+/// Every partition of every topic that a table keeps.
+fn sources(log: &dyn Log) -> impl Iterator<Item = (TopicPartition, Table)> {
+    let partitions = log.partitions().get();
+    let tables = Topic::ALL.into_iter().filter_map(|topic| Some((topic, table_of(topic)?)));
+    tables.flat_map(move |(topic, table)| {
+        (0..partitions).map(move |partition| (TopicPartition::new(topic, Partition(partition)), table))
+    })
 }
 
 impl fmt::Debug for Sink {

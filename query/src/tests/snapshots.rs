@@ -60,8 +60,8 @@ async fn every_query_beside_a_writer_sees_whole_commits_and_the_same_twice() {
     });
     let sql = "WITH a AS (SELECT trade_id FROM normalized.trades WHERE price >= 0), \
                     b AS (SELECT trade_id FROM normalized.trades WHERE quantity >= 0) \
-               SELECT (SELECT count(*) FROM a), (SELECT max(trade_id) + 1 FROM b), \
-                      (SELECT count(*) FROM a JOIN b USING (trade_id))";
+               SELECT (SELECT count(*) FROM a) AS rows, (SELECT max(trade_id) + 1 FROM b) AS highest, \
+                      (SELECT count(*) FROM a JOIN b USING (trade_id)) AS joined";
     let mut last = 0;
     while last < COMMITS * ROWS {
         let done = writing.is_finished();
@@ -81,7 +81,7 @@ async fn payloads_read_as_text_and_as_json_to_cut() {
     let lake = empty_lake().await;
     append(&lake.lake, Table::RawTrades, &trades(7, 1)).await;
     let session = Session::new(lake.lake.clone()).unwrap();
-    let sql = "SELECT CAST(payload AS VARCHAR), payload::text LIKE '%\"t\":7%', octet_length(payload), \
+    let sql = "SELECT CAST(payload AS VARCHAR), payload::text LIKE '%\"t\":7%', octet_length(CAST(payload AS VARCHAR)), \
                       substr(CAST(payload AS VARCHAR), 6, 1), encode(payload, 'hex') FROM raw.trades";
     assert_eq!(rows(&session, sql).await.concat(), [r#"{"t":7}"#, "true", "7", "7", "7b2274223a377d"]);
 }

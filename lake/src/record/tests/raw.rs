@@ -4,23 +4,8 @@ use depthlake_orderbook::frame::FrameKind;
 use depthlake_orderbook::symbol::Symbol;
 use proptest::prelude::*;
 
-use super::super::samples::{id, symbol, time};
+use super::super::samples::envelope;
 use super::*;
-
-fn envelope() -> impl Strategy<Value = Envelope> {
-    let kind = prop::sample::select(FrameKind::ALL.as_slice());
-    let id = || prop::option::of(id());
-    (kind, prop::option::of(symbol()), time(), prop::option::of(time()), id(), id()).prop_map(
-        |(kind, symbol, received, event_time, first_id, last_id)| Envelope {
-            kind,
-            symbol,
-            received,
-            event_time,
-            first_id,
-            last_id,
-        },
-    )
-}
 
 fn or_null(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "null".to_owned(), |value| value.to_string())

@@ -53,9 +53,9 @@ fn an_id_beyond_63_bits_is_refused() {
 fn a_bar_beyond_its_columns_is_refused() {
     let TradeRecord { instrument, trade } = dearest_trade(8);
     let mut bars = Bars::default();
-    let mut bar = *bars.add(&trade, Watermark::default()).unwrap();
+    let bar = *bars.add(&trade, Watermark::default()).unwrap();
     let trigger = Trigger { stream: RawStream::Trade, partition: 0, offset: 0, ordinal: 0 };
-    let mut field_refused = |change: &dyn Fn(&mut Bar)| {
+    let field_refused = |change: &dyn Fn(&mut Bar)| {
         let mut bar = bar;
         change(&mut bar);
         let provenance = trade.provenance;
@@ -67,7 +67,6 @@ fn a_bar_beyond_its_columns_is_refused() {
         let error = field_refused(&|bar| bar.taker_buy_volume = limit);
         assert!(matches!(error, EncodeError::Decimal { field: "taker_buy_volume", .. }), "{error}");
     }
-    bar.volume = 0;
     assert_eq!(field_refused(&|bar| bar.volume = 0), EncodeError::NoVolume);
 }
 
@@ -76,7 +75,7 @@ fn a_value_of_another_schema_or_none_is_refused() {
     let good = encoded(dearest_trade(2)).unwrap();
     let at = TopicPartition::new(Topic::Ohlcv1m, Partition(1));
     let mut unframed = good.clone();
-    unframed.value = good.value.slice(1..);
+    unframed.value = good.value.slice(5..);
     let found = rows(at, &[stored(4, good), stored(5, unframed)]).unwrap().unusable;
     let text: Vec<_> = found.iter().map(ToString::to_string).collect();
     assert_eq!(

@@ -1,1 +1,129 @@
+//! The sink between a real log and a real lake.
 
+mod carrying;
+mod failing;
+mod running;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use tempfile::TempDir;
+
+use super::*;
+use crate::log::{EmbeddedLog, LogError, Options, Record};
+use crate::record::samples::{derived, envelope};
+use crate::record::tests::cells;
+use crate::record::{Rows, encode, raw_record, rows};
+
+const PARTITIONS: u16 = 3;
+
+/// The cells of a row by column.
+type Row = BTreeMap<String, String>;
+
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn log_folder(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    fn catalog(&self) -> PathBuf {
+        self.folder.path().join("catalog.db")
+    }
+
+    fn warehouse(&self) -> PathBuf {
+        self.folder.path().join("warehouse")
+    }
+
+    fn log(&self) -> Arc<EmbeddedLog> {
+        let options =
+            Options { commit_interval: Duration::ZERO, ..Options::new(NonZeroU16::new(PARTITIONS).unwrap()) };
+        Arc::new(EmbeddedLog::open(&self.log_folder(), &options).unwrap())
+    }
+
+    async fn lake(&self) -> Lake {
+        Lake::open(&self.catalog(), &self.warehouse()).await.unwrap()
+    }
+
+    async fn sink(&self, log: &Arc<EmbeddedLog>) -> Sink {
+        Sink::new(Arc::clone(log) as Arc<dyn Log>, self.lake().await, SinkConfig::default())
+    }
+}
+
+/// Appends so many records of every kind, a third of them raw.
+fn feed(log: &EmbeddedLog, runner: &mut TestRunner, count: usize) {
+    for number in 0..count {
+        let (topic, record) = match number % 6 {
+            0 => (Topic::RawOrderbook, raw(runner)),
+            1 => (Topic::RawTrade, raw(runner)),
+            _ => {
+                let (trigger, record) = any(runner, derived());
+                encode(&trigger, &record).unwrap()
+            }
+        };
+        let partition = Partition::of(&record.key, log.partitions());
+        log.append(TopicPartition::new(topic, partition), &record).unwrap();
+    }
+    log.sync().unwrap();
+}
+
+fn raw(runner: &mut TestRunner) -> Record {
+    let payload = any(runner, proptest::collection::vec(proptest::num::u8::ANY, 0..200));
+    raw_record(&any(runner, envelope()), payload.into())
+}
+
+fn any<S: Strategy>(runner: &mut TestRunner, strategy: S) -> S::Value {
+    strategy.new_tree(runner).unwrap().current()
+}
+
+/// The rows of a table as its files have them, sorted.
+async fn rows_of(lake: &Lake, table: Table) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for file in lake.data_files(table).await.unwrap().files {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file.path).unwrap()).unwrap();
+        for batch in reader.build().unwrap().map(Result::unwrap) {
+            rows.extend((0..batch.num_rows()).map(|row| cells(&batch, row)));
+        }
+    }
+    rows.sort();
+    rows
+}
+
+/// The rows that everything in the log makes, by table and sorted, read one record at a time.
+fn rows_of_log(log: &EmbeddedLog) -> BTreeMap<Table, Vec<Row>> {
+    let mut expected: BTreeMap<_, Vec<_>> = Table::ALL.map(|table| (table, Vec::new())).into();
+    for (topic, partition) in
+        Topic::ALL.into_iter().flat_map(|topic| (0..PARTITIONS).map(move |p| (topic, p)))
+    {
+        let (Some(table), at) = (table_of(topic), TopicPartition::new(topic, Partition(partition))) else {
+            continue;
+        };
+        for offset in log.start(at).unwrap().0..log.durable_end(at).unwrap().0 {
+            let record = log.read(at, Offset(offset), 1).unwrap();
+            let Rows { batch, .. } = rows(at, &record).unwrap();
+            let made = (0..batch.num_rows()).map(|row| cells(&batch, row));
+            expected.entry(table).or_default().extend(made);
+        }
+    }
+    expected.values_mut().for_each(|rows| rows.sort());
+    expected
+}
+
+/// Checks that the lake holds each row of the log once, and nothing else.
+async fn assert_lake_is_log(place: &Place, log: &EmbeddedLog) {
+    let lake = place.lake().await;
+    for (table, expected) in rows_of_log(log) {
+        assert_eq!(rows_of(&lake, table).await, expected, "{table}");
+    }
+}

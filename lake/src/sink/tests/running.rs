@@ -1,0 +1,45 @@
+//! A sink that runs beside its producers.
+
+use std::sync::Mutex;
+
+use super::*;
+
+#[tokio::test]
+async fn a_running_sink_commits_every_interval_and_at_the_end() {
+    let place = Place::new();
+    let log = place.log();
+    let reports = Arc::new(Mutex::new(SinkSummary::default()));
+    let mut sink = place.sink(&log).await;
+    sink.config.commit_interval = Duration::from_millis(20);
+    let seen = Arc::clone(&reports);
+    let sink = sink.on_commit(move |report| seen.lock().unwrap().add(report));
+    let (stop, stopped) = watch::channel(false);
+    let running = tokio::spawn(sink.run(stopped));
+    let mut runner = TestRunner::deterministic();
+    for commits in 1..=3 {
+        feed(&log, &mut runner, 60);
+        while reports.lock().unwrap().commits < commits {
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+    feed(&log, &mut runner, 60);
+    stop.send(true).unwrap();
+    let summary = running.await.unwrap().unwrap();
+    assert_eq!(summary.total_rows(), 240);
+    assert!(summary.commits >= 4 && summary.last_latency > Duration::ZERO, "{summary:?}");
+    assert_eq!(*reports.lock().unwrap(), summary);
+    assert_lake_is_log(&place, &log).await;
+}
+
+#[tokio::test]
+async fn a_sink_that_is_stopped_at_once_still_takes_all_that_waits() {
+    let place = Place::new();
+    let log = place.log();
+    feed(&log, &mut TestRunner::deterministic(), 60);
+    let mut sink = place.sink(&log).await;
+    sink.config.commit_bytes = 1_000;
+    let (_stop, stopped) = watch::channel(true);
+    let summary = sink.run(stopped).await.unwrap();
+    assert!(summary.commits > 1, "{summary:?}");
+    assert_lake_is_log(&place, &log).await;
+}
