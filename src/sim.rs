@@ -41,7 +41,7 @@ async fn serve(config: VenueConfig, product: Product, options: &SimOptions) -> R
     println!("a simulated {product} venue of {} pairs; feed from it by", venue.symbols().len());
     println!("  depthlake run --product {product} --venue {},{}", venue.websocket_url(), venue.rest_url());
     stop_requested(options.duration).await;
-    let frames: u64 = venue.counters().iter().map(|counter| counter.frames).sum();
+    let frames: u64 = venue.counters().iter().map(|counter| counter.sent).sum();
     for fault in venue.fault_counters() {
         println!("fault {}: {} times", fault.kind, fault.count);
     }

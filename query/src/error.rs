@@ -10,8 +10,6 @@ use depthlake_lake::table::Table;
 use strsim::damerau_levenshtein;
 use thiserror::Error;
 
-use crate::session::MEMORY_LIMIT;
-
 /// A place in the text of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
@@ -42,7 +40,7 @@ pub enum QueryError {
     /// A statement that parses and yet makes no sense, such as a sum of texts.
     #[error("{message}{}", at(*.position))]
     Invalid { message: String, position: Option<Position> },
-    #[error("the query needs more memory than the {} MiB it may use: {detail}", MEMORY_LIMIT >> 20)]
+    #[error("the query needs more memory than it may use: {detail}")]
     OutOfMemory { detail: String },
     #[error(transparent)]
     Lake(Box<LakeError>),

@@ -21,9 +21,9 @@ use crate::error::{QueryError, position_of};
 use crate::statement::{name_of, parse};
 
 /// Bytes that the queries of a session may hold in memory together; sorts, joins and groups beyond that go to disk.
-pub(crate) const MEMORY_LIMIT: usize = 1 << 30;
+const MEMORY_LIMIT: usize = 1 << 30;
 
-/// Answers SQL over the tables of one lake, in DataFusion's dialect. Nothing can be written.
+/// Answers SQL over the tables of one lake, in the dialect of `DataFusion`. Nothing can be written.
 ///
 /// Tables are called `raw.trades` or `depthlake.raw.trades`; a table that only one schema has needs no schema. NULLs sort
 /// last, and numbers with a decimal point are exact decimals.
@@ -42,8 +42,12 @@ impl Session {
     /// # Errors
     /// [`QueryError::Failed`] where the folder for temporary files cannot be found.
     pub fn new(lake: Lake) -> Result<Self, QueryError> {
+        Self::with_memory_limit(lake, MEMORY_LIMIT)
+    }
+
+    fn with_memory_limit(lake: Lake, bytes: usize) -> Result<Self, QueryError> {
         let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(FairSpillPool::new(MEMORY_LIMIT)))
+            .with_memory_pool(Arc::new(FairSpillPool::new(bytes)))
             .build_arc()
             .map_err(QueryError::of_execution)?;
         let context = SessionContext::new_with_config_rt(config(), runtime);
@@ -112,6 +116,29 @@ fn config() -> SessionConfig {
     options.execution.parquet.reorder_filters = true;
     options.sql_parser.collect_spans = true;
     options.sql_parser.parse_float_as_decimal = true;
-    options.sql_parser.default_null_ordering = "nulls_last".to_owned();
+    "nulls_last".clone_into(&mut options.sql_parser.default_null_ordering);
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::empty_lake;
+
+    #[tokio::test]
+    async fn a_query_beyond_the_memory_sorts_on_disk_or_fails() {
+        let lake = empty_lake().await;
+        let session = Session::with_memory_limit(lake.lake.clone(), 40 << 20).unwrap();
+        let series = "FROM (SELECT repeat('x', 40) || value AS text FROM generate_series(1, 1000000))";
+        let mut sorted = session.sql(&format!("SELECT text {series} ORDER BY text")).await.unwrap();
+        let mut count = 0;
+        while let Some(batch) = sorted.try_next().await.unwrap() {
+            count += batch.num_rows();
+        }
+        assert_eq!(count, 1_000_000);
+        let aggregated = session.sql(&format!("SELECT array_agg(text) {series}")).await.unwrap();
+        let error = aggregated.collect().await.unwrap_err();
+        assert!(matches!(error, QueryError::OutOfMemory { .. }), "{error:?}");
+        assert!(session.sql("SELECT 1").await.unwrap().collect().await.is_ok());
+    }
 }

@@ -1,4 +1,4 @@
-//! A table of the lake as DataFusion scans it: the Parquet files of one snapshot.
+//! A table of the lake as `DataFusion` scans it: the Parquet files of one snapshot.
 //!
 //! The snapshot is asked for at the first scan and kept for all further ones, so that a query that reads a table twice
 //! sees the same rows. Every query gets its own [`SnapshotTable`] and with it the rows committed by then.
@@ -18,7 +18,7 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, Pa
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::object_store::{ObjectMeta, path::Path};
+use datafusion::object_store::path::Path;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::prelude::Expr;
@@ -107,13 +107,13 @@ fn scanned_schema(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
 }
 
-/// The file for the scan. Data files never change, so its time is always the same and its cached footer valid.
+/// The file for the scan. Data files never change, so the time of change may be any, and a cached footer stays valid.
 fn partitioned_file(file: &StoredFile) -> Result<PartitionedFile> {
     let location = Path::from_absolute_path(&file.path)
         .map_err(|error| DataFusionError::ObjectStore(Box::new(error.into())))?;
-    let last_modified = Default::default();
-    let meta = ObjectMeta { location, last_modified, size: file.bytes, e_tag: None, version: None };
-    Ok(PartitionedFile::new_from_meta(meta))
+    let mut scanned = PartitionedFile::new("", file.bytes);
+    scanned.object_meta.location = location;
+    Ok(scanned)
 }
 
 fn statistics(schema: &Schema, files: &[StoredFile]) -> Statistics {

@@ -148,7 +148,7 @@ mod tests {
         fn joined_statements_come_apart_again(
             statements in prop::collection::vec("[a-zé][a-zé \n]{0,12}[a-z]( ';\n''')?", 0..6),
         ) {
-            let text: String = statements.iter().map(|statement| format!("\n{statement} ;")).collect();
+            let text = statements.iter().fold(String::new(), |text, statement| text + "\n" + statement + " ;");
             prop_assert_eq!(split(&text), Split { complete: statements, rest: None });
         }
     }

@@ -34,15 +34,12 @@ fn convert(
 ) -> Result<RecordBatch, ArrowError> {
     let (mut fields, mut columns) = (Vec::new(), Vec::new());
     for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-        match text(column) {
-            Some(text) => {
-                fields.push(Arc::new(Field::new(field.name(), DataType::Utf8View, true)));
-                columns.push(Arc::new(text?) as ArrayRef);
-            }
-            None => {
-                fields.push(Arc::clone(field));
-                columns.push(Arc::clone(column));
-            }
+        if let Some(text) = text(column) {
+            fields.push(Arc::new(Field::new(field.name(), DataType::Utf8View, true)));
+            columns.push(Arc::new(text?) as ArrayRef);
+        } else {
+            fields.push(Arc::clone(field));
+            columns.push(Arc::clone(column));
         }
     }
     if columns.is_empty() {

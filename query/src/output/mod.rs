@@ -12,6 +12,8 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::csv;
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::writer::{LineDelimited, WriterBuilder};
+use datafusion::arrow::temporal_conversions::timestamp_ns_to_datetime;
+use depthlake_orderbook::time::Timestamp;
 use futures::TryStreamExt;
 use thiserror::Error;
 
@@ -59,6 +61,13 @@ pub enum OutputError {
     Write(#[from] io::Error),
     #[error("cannot show the rows as text")]
     Text(#[from] ArrowError),
+}
+
+/// A time as ISO 8601 in UTC, to the millisecond.
+#[must_use]
+pub fn utc(time: Timestamp) -> String {
+    let date_time = timestamp_ns_to_datetime(time.0);
+    date_time.map_or_else(String::new, |time| time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
 }
 
 /// Writes all rows of an answer, or the first of them for a table, and flushes.
@@ -123,6 +132,12 @@ mod tests {
         CAST('2024-08-08T00:00:01.5Z' AS TIMESTAMP WITH TIME ZONE) AS time, \
         CAST(NULL AS BIGINT) AS nothing, decode('7b7d', 'hex') AS bytes, decode('ff00', 'hex') AS noise, \
         CAST('NaN' AS DOUBLE) AS ratio, 1723075200000000001 AS nanoseconds, [1, 2] AS list";
+
+    #[test]
+    fn times_are_iso_8601() {
+        assert_eq!(utc(Timestamp(1_723_161_255_208_999_999)), "2024-08-08T23:54:15.208Z");
+        assert_eq!(utc(Timestamp(-1)), "1969-12-31T23:59:59.999Z");
+    }
 
     #[tokio::test]
     async fn json_keeps_every_digit() {

@@ -24,7 +24,7 @@ pub(super) async fn write(
     let table = pretty_format_batches_with_options(&batches, &OPTIONS)?.to_string();
     let needed = table.lines().map(|line| line.chars().count()).max().unwrap_or_default();
     if width.is_some_and(|width| needed > width) && written.rows > 0 {
-        out.write_all(expanded(&batches)?.as_bytes())?;
+        out.write_all(&expanded(&batches)?)?;
     } else {
         writeln!(out, "{table}")?;
     }
@@ -48,8 +48,8 @@ async fn first_batches(mut rows: Rows) -> Result<(Vec<RecordBatch>, Written), Qu
 }
 
 /// One line a value, under a heading for each row.
-fn expanded(batches: &[RecordBatch]) -> Result<String, ArrowError> {
-    let mut text = String::new();
+fn expanded(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
+    let mut text = Vec::new();
     let mut number = 0;
     for batch in batches {
         let schema = batch.schema_ref();
@@ -60,11 +60,11 @@ fn expanded(batches: &[RecordBatch]) -> Result<String, ArrowError> {
             .collect::<Result<Vec<_>, ArrowError>>()?;
         for row in 0..batch.num_rows() {
             number += 1;
-            text += &format!("-[ row {number} ]-\n");
+            writeln!(text, "-[ row {number} ]-")?;
             for (name, formatter) in &formatters {
                 let value = formatter.value(row).try_to_string()?;
                 let value = value.replace('\n', &format!("\n{:longest$} | ", ""));
-                text += &format!("{name:longest$} | {value}\n");
+                writeln!(text, "{name:longest$} | {value}")?;
             }
         }
     }

@@ -63,7 +63,7 @@ async fn a_syntax_error_tells_its_place() {
     let session = Session::new(lake.lake.clone()).unwrap();
     for (sql, place) in [
         ("SELECT 1 +", None),
-        ("SELECT *\nFROM raw.trades\n  ORDER x", Some((3, 9))),
+        ("SELECT *\nFROM raw.trades\n  ORDER x", Some((3, 3))),
         ("SELECT 'open", Some((1, 8))),
         ("SELEC 1", Some((1, 1))),
     ] {

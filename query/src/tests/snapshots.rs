@@ -1,5 +1,6 @@
 //! What a query sees of a lake that others write to.
 
+use datafusion::arrow::array::RecordBatch;
 use depthlake_lake::table::Table;
 use futures::TryStreamExt;
 
@@ -43,7 +44,7 @@ async fn rows_under_way_keep_their_snapshot() {
     let begun = session.sql("SELECT trade_id FROM normalized.trades").await.unwrap();
     append(&lake.lake, Table::Trades, &trades(100, 100)).await;
     let batches: Vec<_> = begun.try_collect().await.unwrap();
-    assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 100);
+    assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 100);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
