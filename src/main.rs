@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("depthlake: {error:#}");
+            eprintln!("depthlake: {}", with_causes(&error));
             ExitCode::FAILURE
         }
     }
@@ -59,6 +59,15 @@ fn block_on(work: impl Future<Output = Result<()>>) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(work)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The error and its causes; those that a message before tells already are not told again.
+fn with_causes(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
+        "" => cause,
+        told if told.contains(&cause) => told.to_owned(),
+        told => format!("{told}: {cause}"),
+    })
 }
 
 /// The reader of our output has had enough, as `head` has.

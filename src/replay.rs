@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -21,7 +22,7 @@ use crate::run::deployment::{Deployment, Layout};
 
 const MESSAGES_PER_PROGRESS: u64 = 50_000;
 /// Without a log the number of partitions shows nowhere.
-const PARTITIONS: u16 = 1;
+const PARTITIONS: NonZeroU16 = NonZeroU16::MIN;
 
 /// Plays the recording to its end.
 pub fn run(options: &ReplayOptions, configuration: &Configuration) -> Result<ExitCode> {

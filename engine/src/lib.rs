@@ -44,7 +44,6 @@
 pub mod board;
 pub mod clock;
 pub mod latency;
-pub mod partition;
 pub mod pipeline;
 pub mod recovery;
 pub mod replay;

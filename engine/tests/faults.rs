@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -120,7 +121,7 @@ fn run(faults: &[Fault], is_enough: impl Fn(&Engine) -> bool) -> Engine {
         let symbols = SYMBOLS.iter().map(|symbol| Symbol::new(symbol).unwrap()).collect();
         let (requests, pending) = mpsc::channel(1_000);
         let engine = RefCell::new(Engine {
-            pipelines: OfflinePipelines::new(1),
+            pipelines: OfflinePipelines::new(NonZeroU16::MIN),
             records: Records { requests, feed: Vec::new(), dead: Vec::new(), trades: 0, books: 0 },
             trades: BTreeMap::new(),
             trade_frames: 0,

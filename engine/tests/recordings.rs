@@ -1,6 +1,7 @@
 //! Every recording, rebuilt here and by an independent tool in exact decimals: line for line the same.
 
 use std::fs;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -30,7 +31,7 @@ struct Replayed {
 
 fn replay(folder: &Path, partitions: u16) -> Replayed {
     let recording = Recording::open(folder).unwrap();
-    let mut pipelines = OfflinePipelines::new(partitions);
+    let mut pipelines = OfflinePipelines::new(NonZeroU16::new(partitions).unwrap());
     let mut books = Vec::new();
     let mut report = Report {
         books: Some(BookLines::new(&mut books)),

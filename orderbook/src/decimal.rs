@@ -14,7 +14,7 @@ pub enum DecimalError {
     NotDecimal,
     #[error("has digits finer than {decimals} decimal places")]
     Inexact { decimals: u8 },
-    #[error("does not fit into 63 bits at {decimals} decimal places")]
+    #[error("is too large at {decimals} decimal places")]
     TooLarge { decimals: u8 },
 }
 
@@ -114,10 +114,17 @@ impl Scale {
         Ok(if negative { -units } else { units })
     }
 
+    /// Parses a price. One of ten digits before the point is the largest that the lake's `decimal(18,8)` takes.
+    ///
     /// # Errors
     /// As [`Scale::parse`].
     pub fn price(self, text: &[u8]) -> Result<Price, DecimalError> {
-        self.parse(text).map(Price)
+        const WHOLE_DIGITS: u32 = 10;
+        let units = self.parse(text)?;
+        if units.unsigned_abs() >= 10_u64.pow(WHOLE_DIGITS + u32::from(self.0)) {
+            return Err(DecimalError::TooLarge { decimals: self.0 });
+        }
+        Ok(Price(units))
     }
 
     /// # Errors
@@ -212,6 +219,8 @@ mod tests {
         let scale = Scale::new(2).unwrap();
         assert_eq!(scale.parse(b"1.005"), Err(DecimalError::Inexact { decimals: 2 }));
         assert_eq!(scale.parse(b"92233720368547758.08"), Err(DecimalError::TooLarge { decimals: 2 }));
+        assert_eq!(scale.price(b"9999999999.99").map(|price| price.0), Ok(999_999_999_999));
+        assert_eq!(scale.price(b"10000000000"), Err(DecimalError::TooLarge { decimals: 2 }));
         for text in ["", "-", ".5", "1e5", "1.2.3", "+1", " 1", "1 ", "0x1", "NaN", "1,5"] {
             assert_eq!(scale.parse(text.as_bytes()), Err(DecimalError::NotDecimal), "{text:?}");
         }

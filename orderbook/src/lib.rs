@@ -46,6 +46,7 @@ pub mod event;
 pub mod features;
 pub mod frame;
 pub mod instrument;
+pub mod partition;
 pub mod record;
 pub mod symbol;
 pub mod sync;

@@ -66,7 +66,8 @@ pub(crate) fn trades(start: i64, count: i64) -> Vec<Trade> {
 }
 
 pub(crate) async fn append(lake: &Lake, table: Table, trades: &[Trade]) {
-    let position = lake.positions().await.unwrap().values().copied().max().unwrap_or(0);
+    let positions = lake.positions().await.unwrap();
+    let position = positions.iter().find(|(of, _)| of.table == table).map_or(0, |(_, offset)| *offset);
     let range = OffsetRange { topic: "t".to_owned(), partition: 0, start: position, end: position + 1 };
     let batches = vec![batch(table, trades)];
     lake.append(vec![TableAppend { table, batches, positions: vec![range] }]).await.unwrap();

@@ -15,9 +15,10 @@ use depthlake_engine::recovery::Restored;
 use depthlake_engine::shard::{self, Idle, ShardConfig, ShardHandle, ShardReport, ShardSender};
 use depthlake_ingest::live::{Request, SnapshotPriority};
 use depthlake_lake::commit::Lake;
-use depthlake_lake::log::{EmbeddedLog, Log, Options, Partition};
+use depthlake_lake::log::{EmbeddedLog, Log, Options};
 use depthlake_lake::sink::{Sink, SinkConfig, SinkError, SinkSummary};
 use depthlake_orderbook::decimal::Scale;
+use depthlake_orderbook::partition::partition_of;
 use depthlake_orderbook::symbol::Symbol;
 use tokio::sync::{mpsc, watch};
 
@@ -55,7 +56,6 @@ pub struct Outcome {
     pub pipelines: BTreeMap<u16, Pipeline>,
     pub spilled: u64,
     pub latencies: Latencies,
-    pub sink: SinkSummary,
 }
 
 impl Layout {
@@ -113,15 +113,6 @@ impl Deployment {
         }
     }
 
-    /// What the shards measured so far.
-    pub fn latencies(&self) -> Latencies {
-        let mut all = Latencies::default();
-        for probe in &self.latencies {
-            all.add(&probe.latencies());
-        }
-        all
-    }
-
     /// Waits until all that was routed is derived, kept and committed, and ends.
     pub async fn finish(self, router: Router) -> Result<Outcome> {
         drop(router);
@@ -132,7 +123,7 @@ impl Deployment {
         let log = Arc::clone(&self.log);
         tokio::task::spawn_blocking(move || log.sync()).await??;
         self.stop_sink.send_replace(true);
-        let sink = self.sink.await??;
+        self.sink.await??;
         self.stop_heartbeat.send_replace(true);
         let mut latencies = Latencies::default();
         for probe in &self.latencies {
@@ -142,7 +133,6 @@ impl Deployment {
             spilled: reports.iter().map(|report| report.spilled).sum(),
             pipelines: reports.into_iter().flat_map(|report| report.pipelines).collect(),
             latencies,
-            sink,
         })
     }
 }
@@ -175,8 +165,8 @@ fn spawn_shards(
         configs[usize::from(number) % count].partitions.insert(number, restored);
     }
     for slot in slots {
-        let partition = Partition::of(slot.symbol().as_str().as_bytes(), layout.partitions);
-        configs[usize::from(partition.0) % count].slots.push(slot);
+        let partition = partition_of(Some(slot.symbol()), layout.partitions);
+        configs[usize::from(partition) % count].slots.push(slot);
     }
     let mut started = (Vec::new(), Vec::new());
     for config in configs {

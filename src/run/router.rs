@@ -1,6 +1,5 @@
 //! The first steps of every message: into the log, then to the shard of its partition.
 
-use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -12,6 +11,7 @@ use depthlake_ingest::live::{FrameSink, SinkError};
 use depthlake_lake::log::{Log, LogError, Partition, TopicPartition};
 use depthlake_lake::record::{raw_record, topic_of_stream};
 use depthlake_orderbook::frame::{Envelope, FrameKind};
+use depthlake_orderbook::partition::partition_of;
 use depthlake_orderbook::time::Timestamp;
 
 /// How long a full ring is given to empty before it is looked at again.
@@ -62,7 +62,8 @@ impl Router {
     /// Routes a message by its symbol; one without goes to the first partition.
     pub fn message(&mut self, envelope: &Envelope, payload: &Bytes) -> Result<(), LogError> {
         self.counts.messages.fetch_add(u64::from(is_of_stream(envelope.kind)), Ordering::Relaxed);
-        self.route(partition_of(envelope, self.log.partitions()), envelope, payload)
+        let partition = partition_of(envelope.symbol, self.log.partitions());
+        self.route(Partition(partition), envelope, payload)
     }
 
     fn route(&mut self, partition: Partition, envelope: &Envelope, payload: &Bytes) -> Result<(), LogError> {
@@ -95,11 +96,6 @@ impl FrameSink for Router {
     fn accept(&mut self, envelope: &Envelope, payload: Bytes) -> Result<(), SinkError> {
         self.message(envelope, &payload).map_err(|error| SinkError(error.into()))
     }
-}
-
-/// The partition that a symbol's messages go to.
-pub fn partition_of(envelope: &Envelope, partitions: NonZeroU16) -> Partition {
-    envelope.symbol.map_or(Partition(0), |symbol| Partition::of(symbol.as_str().as_bytes(), partitions))
 }
 
 /// Whether a message came over a stream, unlike answers to requests and messages of ours.

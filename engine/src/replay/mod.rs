@@ -2,17 +2,18 @@
 
 mod lines;
 
+use std::num::NonZeroU16;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use depthlake_ingest::recording::{Recording, RecordingError};
 use depthlake_orderbook::frame::{Envelope, FrameKind, RawStream};
+use depthlake_orderbook::partition::partition_of;
 use depthlake_orderbook::time::Timestamp;
 
 pub use lines::{BarLines, BookLines, Report, SymbolCounts};
 
-use crate::partition::partition_of;
 use crate::pipeline::{Output, Pipeline};
 
 /// How fast a recording is played.
@@ -80,6 +81,7 @@ impl Pace {
 /// Pipelines without a log: offsets are counted as one would give them.
 #[derive(Debug)]
 pub struct OfflinePipelines {
+    count: NonZeroU16,
     partitions: Vec<OfflinePartition>,
 }
 
@@ -93,20 +95,19 @@ struct OfflinePartition {
 
 impl OfflinePipelines {
     #[must_use]
-    pub fn new(partitions: u16) -> Self {
+    pub fn new(count: NonZeroU16) -> Self {
         let partition = |number| OfflinePartition {
             pipeline: Pipeline::new(number),
             orderbook_end: 0,
             trade_end: 0,
             last_received: Timestamp::default(),
         };
-        Self { partitions: (0..partitions).map(partition).collect() }
+        Self { count, partitions: (0..count.get()).map(partition).collect() }
     }
 
     /// Handles one message.
     pub fn frame<O: Output>(&mut self, envelope: &Envelope, payload: &[u8], output: &mut O) {
-        let count = u16::try_from(self.partitions.len()).unwrap_or(u16::MAX);
-        let number = envelope.symbol.map_or(0, |symbol| partition_of(symbol, count));
+        let number = partition_of(envelope.symbol, self.count);
         if let Some(partition) = self.partitions.get_mut(usize::from(number)) {
             partition.frame(envelope, payload, output);
         }

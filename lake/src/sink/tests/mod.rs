@@ -72,7 +72,7 @@ fn feed(log: &EmbeddedLog, runner: &mut TestRunner, count: usize) {
                 encode(&trigger, &record).unwrap()
             }
         };
-        let partition = Partition::of(&record.key, log.partitions());
+        let partition = Partition(any(runner, 0..PARTITIONS));
         log.append(TopicPartition::new(topic, partition), &record).unwrap();
     }
     log.sync().unwrap();
