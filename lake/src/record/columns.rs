@@ -88,7 +88,7 @@ impl Column {
             Self::Long(column) => column.append_option(value.long()),
             Self::Double(column) => column.append_option(value.double()),
             Self::Time(column) => {
-                column.append_option(value.long().map(|time| Timestamp(time).microseconds()))
+                column.append_option(value.long().map(|time| Timestamp(time).microseconds()));
             }
             Self::Decimal(column) => column.append_option(value.decimal()),
         }

@@ -73,7 +73,7 @@ pub const fn table_of(topic: Topic) -> Option<Table> {
 /// Avro in the Confluent wire format.
 ///
 /// # Errors
-/// [`EncodeError`] for a number that does not fit the decimal or the long of its field.
+/// [`EncodeError`] for a number that does not fit the decimal or the long of its field, to be made a dead letter of.
 pub fn encode(trigger: &Trigger, record: &Derived) -> Result<(Topic, Record), EncodeError> {
     let kind = record.kind();
     let mut value = DatumWriter::new(Schema::of(kind).id());

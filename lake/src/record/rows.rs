@@ -6,7 +6,7 @@
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, DataType, Field as ArrowField};
 use bytes::Bytes;
-use depthlake_orderbook::frame::{Envelope, FrameKind};
+use depthlake_orderbook::frame::Envelope;
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 use thiserror::Error;
@@ -51,7 +51,7 @@ pub enum Fault {
     Lost { next: Offset },
 }
 
-/// Makes rows of records of one topic partition, all of them of the topic's table.
+/// Makes rows of records of one topic partition, all of them of the topic's table. Meant for some megabytes at a time.
 ///
 /// # Errors
 /// [`RowsError::NoTable`] for a topic that is not for the lake. [`RowsError::Columns`] where the table does not take what
@@ -228,7 +228,7 @@ fn read_raw(
         long(offset.0),
         Value::Long(envelope.received.0),
         Value::Long(envelope.received.0),
-        Value::Text(FrameKind::name(envelope.kind)),
+        Value::Text(envelope.kind.name()),
         symbol.map_or(Value::Null, Value::Text),
     ];
     let event_time = envelope.event_time.map_or(Value::Null, |time| Value::Long(time.0));

@@ -22,7 +22,7 @@ use crate::record::{Fault, Rows, Unusable, rows, table_of, unusable_rows};
 use crate::table::Table;
 
 /// Bytes of a partition that are read at a time.
-const PIECE: usize = 1024 * 1024;
+const PIECE_BYTES: usize = 1024 * 1024;
 /// More threads than this would only hold memory.
 const MOST_THREADS: usize = 4;
 
@@ -40,9 +40,10 @@ pub(super) struct Gathered {
 pub(super) fn gather(log: &dyn Log, from: &Positions, bytes: usize) -> Result<Gathered, SinkError> {
     let mut waiting = VecDeque::new();
     for (&at, &next) in from {
+        let end = log.durable_end(at)?;
         // A position beyond the end is for the log to refuse.
-        if log.durable_end(at)? != next {
-            waiting.push_back(Reading::new(at, next));
+        if next != end {
+            waiting.push_back(Reading::new(at, next, end));
         }
     }
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -70,6 +71,8 @@ struct Reading {
     at: TopicPartition,
     start: Offset,
     next: Offset,
+    /// The end when the commit began: producers that go on do not keep it from ending.
+    goal: Offset,
     bytes: usize,
     batches: Vec<RecordBatch>,
     unusable: Vec<Unusable>,
@@ -84,21 +87,15 @@ struct Queue {
     taken: AtomicUsize,
 }
 
-enum Progress {
-    Read { bytes: usize },
-    AtEnd,
-}
-
 impl Queue {
     fn work(&self, log: &dyn Log) -> Result<(), SinkError> {
         while self.taken.load(Ordering::Relaxed) < self.budget {
             let Some(mut reading) = lock(&self.waiting).pop_front() else { break };
-            match reading.read_piece(log)? {
-                Progress::Read { bytes } => {
-                    self.taken.fetch_add(bytes, Ordering::Relaxed);
-                    lock(&self.waiting).push_back(reading);
-                }
-                Progress::AtEnd => lock(&self.read).push(reading),
+            self.taken.fetch_add(reading.read_piece(log)?, Ordering::Relaxed);
+            if reading.next < reading.goal {
+                lock(&self.waiting).push_back(reading);
+            } else {
+                lock(&self.read).push(reading);
             }
         }
         Ok(())
@@ -106,20 +103,24 @@ impl Queue {
 }
 
 impl Reading {
-    const fn new(at: TopicPartition, start: Offset) -> Self {
-        Self { at, start, next: start, bytes: 0, batches: Vec::new(), unusable: Vec::new() }
+    const fn new(at: TopicPartition, start: Offset, goal: Offset) -> Self {
+        Self { at, start, next: start, goal, bytes: 0, batches: Vec::new(), unusable: Vec::new() }
     }
 
-    fn read_piece(&mut self, log: &dyn Log) -> Result<Progress, SinkError> {
-        let records = match log.read(self.at, self.next, PIECE) {
+    /// Reads on, and returns how many bytes were read.
+    fn read_piece(&mut self, log: &dyn Log) -> Result<usize, SinkError> {
+        let records = match log.read(self.at, self.next, PIECE_BYTES) {
             Ok(records) => records,
             Err(LogError::Lost { next, .. }) => {
                 self.skip(next);
-                return Ok(Progress::Read { bytes: 0 });
+                return Ok(0);
             }
             Err(error) => return Err(error.into()),
         };
-        let Some(last) = records.last() else { return Ok(Progress::AtEnd) };
+        let Some(last) = records.last() else {
+            self.goal = self.next;
+            return Ok(0);
+        };
         let next = Offset(last.offset.0.saturating_add(1));
         let bytes = records.iter().map(|stored| stored.record.size()).sum();
         let Rows { batch, unusable } = rows(self.at, &records)?;
@@ -127,7 +128,7 @@ impl Reading {
         self.unusable.extend(unusable);
         self.bytes += bytes;
         self.next = next;
-        Ok(Progress::Read { bytes })
+        Ok(bytes)
     }
 
     /// Notes that the log has lost the records before `next`, and goes on there.

@@ -50,7 +50,7 @@ pub struct SinkConfig {
 
 impl Default for SinkConfig {
     fn default() -> Self {
-        Self { commit_interval: Duration::from_secs(10), commit_bytes: 64 * 1024 * 1024 }
+        Self { commit_interval: Duration::from_secs(10), commit_bytes: 32 * 1024 * 1024 }
     }
 }
 
@@ -179,14 +179,12 @@ impl Sink {
 
     /// Reads and decodes on threads that may block.
     async fn gather(&mut self) -> Result<Gathered, SinkError> {
-        let from = match &self.next {
-            Some(next) => next.clone(),
-            None => {
-                let committed = self.lake.positions().await.map_err(SinkError::Positions)?;
-                next_offsets(&*self.log, &committed)?
-            }
+        let from = if let Some(next) = &self.next {
+            next.clone()
+        } else {
+            let committed = self.lake.positions().await.map_err(SinkError::Positions)?;
+            self.next.insert(next_offsets(&*self.log, &committed)?).clone()
         };
-        self.next = Some(from.clone());
         let (log, bytes) = (Arc::clone(&self.log), self.config.commit_bytes);
         match spawn_blocking(move || gather(&*log, &from, bytes)).await {
             Ok(gathered) => gathered,

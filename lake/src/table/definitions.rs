@@ -96,7 +96,7 @@ pub(super) const RAW_TRADES: Definition = Definition {
 pub(super) const BOOK_TICKER: Definition = Definition {
     namespace: "normalized",
     name: "book_ticker",
-    comment: "One row for each change of the best bid or ask of a rebuilt book, with the features of that state",
+    comment: "One row for each depth event applied to a book: best bid and ask after it, with the features of that state",
     columns: &[
         SYMBOL,
         EVENT_TIME,

@@ -59,7 +59,7 @@ fn expected(trigger: &Trigger, record: &Derived) -> Vec<(String, Avro)> {
             let (bid, ask) = (units(book.touch.bid.price), units(book.touch.ask.price));
             let quantity = |quantity: Quantity| scaled(book.instrument.quantity_scale, quantity.0);
             vec![
-                ("symbol", text(book.instrument.symbol)),
+                ("symbol", text(&book.instrument.symbol)),
                 ("event_time", Avro::Long(book.event_time.0)),
                 ("received_at", Avro::Long(book.provenance.received.0)),
                 ("update_id", long(book.update_id.0)),
@@ -80,7 +80,7 @@ fn expected(trigger: &Trigger, record: &Derived) -> Vec<(String, Avro)> {
                 TradeKind::Aggregate { first, last } => ("agg_trade", Some((first.0, last.0))),
             };
             vec![
-                ("symbol", text(instrument.symbol)),
+                ("symbol", text(&instrument.symbol)),
                 ("event_time", Avro::Long(trade.event_time.0)),
                 ("trade_time", Avro::Long(trade.trade_time.0)),
                 ("received_at", Avro::Long(trade.provenance.received.0)),
@@ -103,7 +103,7 @@ fn expected(trigger: &Trigger, record: &Derived) -> Vec<(String, Avro)> {
                 ExactDecimal::new(units, decimals).to_string().parse::<f64>().unwrap()
             };
             vec![
-                ("symbol", text(instrument.symbol)),
+                ("symbol", text(&instrument.symbol)),
                 ("open_time", Avro::Long(bar.open_time.0)),
                 ("open", price(bar.open)),
                 ("high", price(bar.high)),
@@ -122,14 +122,14 @@ fn expected(trigger: &Trigger, record: &Derived) -> Vec<(String, Avro)> {
         Derived::DeadLetter(letter) => vec![
             ("reason", text(letter.reason.name())),
             ("detail", text(&letter.detail)),
-            ("symbol", optional(letter.symbol.map(text))),
+            ("symbol", optional(letter.symbol.as_ref().map(text))),
             ("payload", Avro::Bytes(letter.payload.clone())),
             ("received_at", Avro::Long(letter.provenance.received.0)),
-            ("source_topic", text(topic_of_stream(letter.stream))),
+            ("source_topic", text(&topic_of_stream(letter.stream))),
         ],
         Derived::Feed(event) => vec![
             ("kind", text(event.kind.name())),
-            ("symbol", optional(event.symbol.map(text))),
+            ("symbol", optional(event.symbol.as_ref().map(text))),
             ("detail", text(&event.detail)),
             ("expected_update_id", optional(event.expected.map(|id| long(id.0)))),
             ("received_update_id", optional(event.received.map(|id| long(id.0)))),
@@ -150,7 +150,7 @@ fn expected(trigger: &Trigger, record: &Derived) -> Vec<(String, Avro)> {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn text(value: impl ToString) -> Avro {
+fn text(value: &(impl ToString + ?Sized)) -> Avro {
     Avro::String(value.to_string())
 }
 

@@ -116,7 +116,9 @@ fn rows_of_log(log: &EmbeddedLog) -> BTreeMap<Table, Vec<Row>> {
             expected.entry(table).or_default().extend(made);
         }
     }
-    expected.values_mut().for_each(|rows| rows.sort());
+    for rows in expected.values_mut() {
+        rows.sort();
+    }
     expected
 }
 

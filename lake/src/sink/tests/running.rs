@@ -1,6 +1,8 @@
 //! A sink that runs beside its producers.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use super::*;
 
@@ -41,5 +43,27 @@ async fn a_sink_that_is_stopped_at_once_still_takes_all_that_waits() {
     let (_stop, stopped) = watch::channel(true);
     let summary = sink.run(stopped).await.unwrap();
     assert!(summary.commits > 1, "{summary:?}");
+    assert_lake_is_log(&place, &log).await;
+}
+
+#[tokio::test]
+async fn a_commit_ends_though_producers_go_on() {
+    let place = Place::new();
+    let log = place.log();
+    feed(&log, &mut TestRunner::deterministic(), 60);
+    let mut sink = place.sink(&log).await;
+    let goes_on = Arc::new(AtomicBool::new(true));
+    let (producer, producing) = (Arc::clone(&log), Arc::clone(&goes_on));
+    let producer = thread::spawn(move || {
+        let mut runner = TestRunner::deterministic();
+        while producing.load(Ordering::Relaxed) {
+            feed(&producer, &mut runner, 6);
+        }
+    });
+    let committed = tokio::time::timeout(Duration::from_secs(20), sink.commit_once()).await;
+    goes_on.store(false, Ordering::Relaxed);
+    producer.join().unwrap();
+    assert!(committed.unwrap().unwrap().total_rows() >= 60);
+    sink.commit_once().await.unwrap();
     assert_lake_is_log(&place, &log).await;
 }
