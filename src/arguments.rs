@@ -19,8 +19,10 @@ use crate::venue::Venue;
 /// `depthlake-data`. Then look around: `depthlake top`, `depthlake sql`, `depthlake tables`.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
-#[command(after_help = "Exit status: 0 done, 1 failed, 2 wrong usage, 3 done, but figures of ours disagree with the venue's.\n\
-    Messages go to standard error; DEPTHLAKE_LOG=info (or debug) shows more of them.")]
+#[command(
+    after_help = "Exit status: 0 done, 1 failed, 2 wrong usage, 3 done, but figures of ours disagree with the venue's.\n\
+    Messages go to standard error; DEPTHLAKE_LOG=info (or debug) shows more of them."
+)]
 pub struct Arguments {
     /// The configuration file [default: depthlake.toml, if there is one].
     #[arg(long, global = true, env = "DEPTHLAKE_CONFIG", value_name = "FILE")]
@@ -52,9 +54,11 @@ pub enum Command {
     /// A line is `NANOSECONDS JSON`: the time of receipt and the message as it came. hftbacktest reads these files too.
     Record(RecordOptions),
     /// Plays a recording through the same code that runs live.
-    #[command(after_help = "Reads folders of *.gz (hftbacktest's collector, `depthlake record`) and of ws.txt with http.txt\n\
+    #[command(
+        after_help = "Reads folders of *.gz (hftbacktest's collector, `depthlake record`) and of ws.txt with http.txt\n\
         (cryptofeed's raw capture).\n\
-        Without --data nothing is kept; with it the messages go through the log into the tables, as live ones do.")]
+        Without --data nothing is kept; with it the messages go through the log into the tables, as live ones do."
+    )]
     Replay(ReplayOptions),
     /// Asks the tables a question in SQL, or many: without a query, a prompt with history.
     #[command(after_help = "Examples:\n  \

@@ -35,7 +35,9 @@ impl DataFolder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 bail!("there is no lake in {}: `depthlake run --data {0}` makes one", path.display())
             }
-            Err(error) => Err(error).with_context(|| format!("the lake in {} cannot be read", path.display())),
+            Err(error) => {
+                Err(error).with_context(|| format!("the lake in {} cannot be read", path.display()))
+            }
         }
     }
 

@@ -45,7 +45,9 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Sim(options) => sim::run(&options, &configuration),
         Command::Record(options) => record::run(&options, &configuration),
         Command::Replay(options) => replay::run(&options, &configuration),
-        Command::Sql(options) => block_on(sql::run(&options.data(&configuration), options.query, options.format)),
+        Command::Sql(options) => {
+            block_on(sql::run(&options.data(&configuration), options.query, options.format))
+        }
         Command::Tables(options) => block_on(tables::run(&options.data(&configuration), options.format)),
         Command::Top(options) => {
             let board = data_folder::DataFolder::at(&options.data(&configuration)).board();
@@ -73,6 +75,8 @@ fn with_causes(error: &anyhow::Error) -> String {
 /// The reader of our output has had enough, as `head` has.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
     })
 }

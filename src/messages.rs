@@ -1,6 +1,7 @@
 //! Where the program's own messages go.
 
 use std::fs::File;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -9,7 +10,12 @@ use tracing_subscriber::EnvFilter;
 
 /// To standard error.
 pub fn to_standard_error() {
-    tracing_subscriber::fmt().with_env_filter(filter()).with_writer(std::io::stderr).init();
+    let is_terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter())
+        .with_ansi(is_terminal)
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 /// To a file, while the terminal is used for something else.

@@ -63,7 +63,12 @@ pub fn run(options: &ReplayOptions, configuration: &Configuration) -> Result<Exi
 }
 
 /// Plays the recording once more, through the log into the lake.
-fn land(recording: &Recording, options: &ReplayOptions, data: &Path, configuration: &Configuration) -> Result<()> {
+fn land(
+    recording: &Recording,
+    options: &ReplayOptions,
+    data: &Path,
+    configuration: &Configuration,
+) -> Result<()> {
     let folder = DataFolder::create(data)?;
     let instruments = recording.instruments()?;
     let symbols: Vec<Symbol> = instruments.iter().map(|found| found.instrument.symbol).collect();
@@ -76,9 +81,12 @@ fn land(recording: &Recording, options: &ReplayOptions, data: &Path, configurati
         let detail = format!("replay of {}", options.folder.display());
         let router = tokio::task::block_in_place(|| {
             router.start_session(clock::now(), &detail)?;
-            replay::play(recording, options.speed, |_| {}, |envelope, payload| {
-                router.message(envelope, payload).map_err(Error::from)
-            })?;
+            replay::play(
+                recording,
+                options.speed,
+                |_| {},
+                |envelope, payload| router.message(envelope, payload).map_err(Error::from),
+            )?;
             router.end_streams(clock::now())?;
             Ok::<_, Error>(router)
         })?;

@@ -16,7 +16,9 @@ use crate::run::stop::stop_requested;
 pub fn run(options: &SimOptions, configuration: &Configuration) -> Result<ExitCode> {
     let product = options.product(configuration)?;
     let source = match &options.recording {
-        Some(folder) => Source::Recording { recording: Recording::open(folder)?, speed: venue_speed(options.speed) },
+        Some(folder) => {
+            Source::Recording { recording: Recording::open(folder)?, speed: venue_speed(options.speed) }
+        }
         None => Source::Generated {
             markets: markets(options.symbols(configuration))?,
             rate: options.generator.rate(configuration),

@@ -54,7 +54,12 @@ pub fn accompany(board: &Path, refresh: Duration, goes_on: impl Fn() -> bool) ->
     watch(Market::open(board)?, None, refresh, goes_on)
 }
 
-fn watch(market: Market, symbol: Option<Symbol>, refresh: Duration, goes_on: impl Fn() -> bool) -> Result<()> {
+fn watch(
+    market: Market,
+    symbol: Option<Symbol>,
+    refresh: Duration,
+    goes_on: impl Fn() -> bool,
+) -> Result<()> {
     let mut terminal = ratatui::try_init().context("cannot take over the terminal")?;
     let outcome = show(&mut terminal, market, View::new(symbol), refresh, goes_on);
     ratatui::try_restore().context("cannot give the terminal back")?;

@@ -29,13 +29,13 @@ impl Venue {
         Ok(match self {
             Self::Simulated => None,
             Self::Binance => Some(Endpoints::binance(product)),
-            Self::BinanceUs if product != Product::Spot => bail!("binance-us has spot markets only, not {product}"),
+            Self::BinanceUs if product != Product::Spot => {
+                bail!("binance-us has spot markets only, not {product}")
+            }
             Self::BinanceUs => Some(Endpoints::binance_us()),
-            Self::At { websocket, rest } => Some(Endpoints {
-                websocket: websocket.clone(),
-                trades_websocket: None,
-                rest: rest.clone(),
-            }),
+            Self::At { websocket, rest } => {
+                Some(Endpoints { websocket: websocket.clone(), trades_websocket: None, rest: rest.clone() })
+            }
         })
     }
 }
@@ -55,7 +55,8 @@ impl FromStr for Venue {
                     Ok(Self::At { websocket: base(websocket), rest: base(rest) })
                 }
                 _ => {
-                    let nearest = NAMES.into_iter().min_by_key(|name| strsim::damerau_levenshtein(text, name));
+                    let nearest =
+                        NAMES.into_iter().min_by_key(|name| strsim::damerau_levenshtein(text, name));
                     Err(format!(
                         "unknown venue {text:?}: expected sim, binance, binance-us or WS_URL,REST_URL; the nearest is {}",
                         nearest.unwrap_or_default()
@@ -81,7 +82,8 @@ mod tests {
     #[test]
     fn venues_are_named_or_given_by_their_addresses() {
         assert_eq!("sim".parse(), Ok(Venue::Simulated));
-        let at = Venue::At { websocket: "ws://127.0.0.1:9".to_owned(), rest: "http://127.0.0.1:9".to_owned() };
+        let at =
+            Venue::At { websocket: "ws://127.0.0.1:9".to_owned(), rest: "http://127.0.0.1:9".to_owned() };
         assert_eq!("ws://127.0.0.1:9/,http://127.0.0.1:9".parse(), Ok(at));
         assert!("binanse".parse::<Venue>().unwrap_err().ends_with("the nearest is binance"));
         assert!("http://x,ws://y".parse::<Venue>().is_err());

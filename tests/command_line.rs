@@ -34,7 +34,11 @@ fn what_is_not_known_is_named_with_the_nearest() {
     refuse(here, &["top", "--once", "--data", "nowhere"], &["nowhere", "depthlake run"]);
     refuse(here, &["run", "--config", "none.toml"], &["none.toml", "No such file"]);
     fs::write(here.join("wrong.toml"), "simbols = []\n").unwrap();
-    refuse(here, &["run", "--config", "wrong.toml"], &["wrong.toml", "simbols", "nearest option is `symbols`"]);
+    refuse(
+        here,
+        &["run", "--config", "wrong.toml"],
+        &["wrong.toml", "simbols", "nearest option is `symbols`"],
+    );
 }
 
 #[test]
@@ -61,7 +65,8 @@ fn a_port_in_use_is_named() {
 fn a_second_run_in_the_same_folder_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let mut first = support::depthlake(here, &["run", "--symbols", "BTCUSDT", "--data", "data"]).spawn().unwrap();
+    let mut first =
+        support::depthlake(here, &["run", "--symbols", "BTCUSDT", "--data", "data"]).spawn().unwrap();
     let board = here.join("data/board");
     support::wait("the first run is there", || board.exists());
     refuse(here, &["run", "--symbols", "BTCUSDT", "--data", "data"], &["data/log"]);
@@ -89,7 +94,8 @@ fn a_recording_is_made_replayed_and_landed() {
     view.assert_raw_is_whole();
     view.assert_derived_equals_replay();
 
-    let query = "SELECT symbol, count(*) AS n FROM raw.trades WHERE kind = 'trade' GROUP BY symbol ORDER BY symbol";
+    let query =
+        "SELECT symbol, count(*) AS n FROM raw.trades WHERE kind = 'trade' GROUP BY symbol ORDER BY symbol";
     let csv = succeed(here, &["sql", query, "--format", "csv", "--data", "data"]);
     assert!(csv.starts_with("symbol,n\nBTCUSDT,"), "{csv}");
     let tables = succeed(here, &["tables", "--data", "data"]);
@@ -105,7 +111,12 @@ fn recordings_replay_to_the_reference_s_lines_and_into_tables() {
     let reference = std::process::Command::new("python3")
         .arg(shared.join("tools/reference_book.py"))
         .arg(&recording)
-        .args([Path::new("--out"), &here.join("reference"), Path::new("--bars"), &here.join("reference_bars")])
+        .args([
+            Path::new("--out"),
+            &here.join("reference"),
+            Path::new("--bars"),
+            &here.join("reference_bars"),
+        ])
         .output()
         .unwrap();
     assert!(reference.status.success());

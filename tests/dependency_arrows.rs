@@ -5,12 +5,13 @@ use std::fs;
 use std::path::Path;
 
 /// What each crate may use.
-const ARROWS: [(&str, &[&str]); 6] = [
+const ARROWS: [(&str, &[&str]); 7] = [
     ("orderbook", &[]),
     ("ingest", &["orderbook"]),
     ("engine", &["orderbook", "ingest"]),
     ("lake", &["orderbook"]),
     ("query", &["orderbook", "engine", "lake"]),
+    ("bench", &["orderbook", "ingest", "engine", "lake", "query"]),
     (".", &["orderbook", "ingest", "engine", "lake", "query"]),
 ];
 
@@ -40,8 +41,12 @@ fn crates_use_each_other_as_the_table_of_rooms_says() {
 #[test]
 fn every_room_is_in_the_table() {
     let root: toml::Table = include_str!("../Cargo.toml").parse().unwrap();
-    let members: BTreeSet<_> =
-        root["workspace"]["members"].as_array().unwrap().iter().map(|member| member.as_str().unwrap()).collect();
+    let members: BTreeSet<_> = root["workspace"]["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|member| member.as_str().unwrap())
+        .collect();
     let table: BTreeSet<_> = ARROWS.iter().map(|(room, _)| *room).filter(|room| *room != ".").collect();
     assert_eq!(members, table);
 }
@@ -61,8 +66,11 @@ fn the_lock_file_holds_one_version_of_what_must_be_one() {
     let lock: toml::Table = include_str!("../Cargo.lock").parse().unwrap();
     let packages = lock["package"].as_array().unwrap();
     for name in ["arrow", "arrow-array", "datafusion", "iceberg", "parquet", "sqlx"] {
-        let versions: Vec<_> =
-            packages.iter().filter(|package| package["name"].as_str() == Some(name)).map(|p| &p["version"]).collect();
+        let versions: Vec<_> = packages
+            .iter()
+            .filter(|package| package["name"].as_str() == Some(name))
+            .map(|p| &p["version"])
+            .collect();
         assert!(versions.len() <= 1, "{name} has the versions {versions:?}");
     }
 }

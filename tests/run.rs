@@ -18,7 +18,8 @@ struct Simulation {
 
 impl Simulation {
     fn start(symbols: Option<&[&str]>) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let markets = match symbols {
             Some(symbols) => symbols.iter().map(|symbol| sim::market_for(symbol).unwrap()).collect(),
             None => sim::default_markets(),
@@ -99,7 +100,13 @@ fn fifty_books_from_socket_to_table() {
         assert!(row.counters.ticker_agreements > 0 || row.counters.events_applied < 50, "{symbol}");
     }
     let output = stop(child);
-    assert!(output.status.success(), "{}: {}{}", output.status, support::text(&output.stdout), support::text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}: {}{}",
+        output.status,
+        support::text(&output.stdout),
+        support::text(&output.stderr)
+    );
     let summary: serde_json::Value =
         serde_json::from_slice(&std::fs::read(folder.path().join("summary.json")).unwrap()).unwrap();
     assert_eq!(summary["books"].as_object().unwrap().len(), 50);
@@ -144,7 +151,13 @@ fn a_kill_at_any_instant_loses_nothing_and_doubles_nothing() {
         BoardReader::open(&path).is_ok_and(|board| is_ours(&board) && live_books(&board) == 4)
     });
     let output = stop(child);
-    assert!(output.status.success(), "{}: {}{}", output.status, support::text(&output.stdout), support::text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}: {}{}",
+        output.status,
+        support::text(&output.stdout),
+        support::text(&output.stderr)
+    );
 
     let data = folder.path().join("data");
     let view = LakeView::open(&data);

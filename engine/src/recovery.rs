@@ -95,7 +95,8 @@ struct Missing<'a, F> {
 
 impl<F: FnMut(Trigger, Derived)> Output for Missing<'_, F> {
     fn derived(&mut self, trigger: Trigger, record: Derived) {
-        let is_kept = self.last_kept.get(&(record.kind(), trigger.stream)).is_some_and(|&last| trigger <= last);
+        let is_kept =
+            self.last_kept.get(&(record.kind(), trigger.stream)).is_some_and(|&last| trigger <= last);
         if !is_kept {
             (self.missing)(trigger, record);
         }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use depthlake_engine::pipeline::{Need, Output, Pipeline};
 use depthlake_engine::replay::OfflinePipelines;
-use depthlake_ingest::live::{self, Endpoints, FeedConfig, FrameSink, Request, SinkError, SnapshotPriority, Timing};
+use depthlake_ingest::live::{
+    self, Endpoints, FeedConfig, FrameSink, Request, SinkError, SnapshotPriority, Timing,
+};
 use depthlake_ingest::product::Product;
 use depthlake_ingest::sim::{self, Fault, FaultKind, Venue, VenueConfig};
 use depthlake_orderbook::book::{Book, Side};
@@ -66,7 +68,9 @@ struct Shared<'a>(&'a RefCell<Engine>);
 impl FrameSink for Shared<'_> {
     fn accept(&mut self, envelope: &Envelope, payload: Bytes) -> Result<(), SinkError> {
         let engine = &mut *self.0.borrow_mut();
-        if let (FrameKind::Trade, Some(symbol), Some(id)) = (envelope.kind, envelope.symbol, envelope.first_id) {
+        if let (FrameKind::Trade, Some(symbol), Some(id)) =
+            (envelope.kind, envelope.symbol, envelope.first_id)
+        {
             engine.trades.entry(symbol).or_default().insert(id);
             engine.trade_frames += 1;
         }
@@ -126,7 +130,8 @@ fn run(faults: &[Fault], is_enough: impl Fn(&Engine) -> bool) -> Engine {
             trades: BTreeMap::new(),
             trade_frames: 0,
         });
-        let timing = Timing { idle: Duration::from_secs(2), request: Duration::from_secs(2), ..Timing::default() };
+        let timing =
+            Timing { idle: Duration::from_secs(2), request: Duration::from_secs(2), ..Timing::default() };
         let config = FeedConfig { timing, ..FeedConfig::new(endpoints, Product::Spot, symbols) };
         let script = async {
             wait(|| SYMBOLS.iter().all(|name| is_live(&engine.borrow(), name)), "the books are live").await;
@@ -138,7 +143,8 @@ fn run(faults: &[Fault], is_enough: impl Fn(&Engine) -> bool) -> Engine {
             let seen = applied(&engine.borrow());
             let has_moved = || applied(&engine.borrow()).iter().zip(&seen).all(|(now, then)| now > then);
             wait(has_moved, "the books go on").await;
-            wait(|| SYMBOLS.iter().all(|name| is_live(&engine.borrow(), name)), "the books are live again").await;
+            wait(|| SYMBOLS.iter().all(|name| is_live(&engine.borrow(), name)), "the books are live again")
+                .await;
             venue.pause().await;
             wait(|| engine.borrow().equals(&venue), "the books equal the venue's").await;
         };
@@ -207,7 +213,9 @@ fn a_dropped_diff_is_one_gap() {
 
 #[test]
 fn a_duplicated_diff_is_passed_over() {
-    let stale = |engine: &Engine| engine.pipelines.pipelines().flat_map(Pipeline::books).map(|(_, s)| s.stale).sum::<u64>();
+    let stale = |engine: &Engine| {
+        engine.pipelines.pipelines().flat_map(Pipeline::books).map(|(_, s)| s.stale).sum::<u64>()
+    };
     let engine = run(&[next(FaultKind::DuplicatedDiff)], |engine| stale(engine) > 0);
     assert_eq!((engine.gaps(), engine.records.dead.len()), (0, 0));
     assert_only_victim_resynced(&engine);

@@ -64,7 +64,9 @@ fn messages(steps: &[(bool, Step)]) -> Vec<Message> {
         }
     };
     for symbol in symbols {
-        let entry = format!(r#"{{"symbol":"{symbol}","filters":[{{"filterType":"PRICE_FILTER","tickSize":"0.1"}},{{"filterType":"LOT_SIZE","stepSize":"1"}}]}}"#);
+        let entry = format!(
+            r#"{{"symbol":"{symbol}","filters":[{{"filterType":"PRICE_FILTER","tickSize":"0.1"}},{{"filterType":"LOT_SIZE","stepSize":"1"}}]}}"#
+        );
         push(Envelope::own(FrameKind::Instrument, Some(symbol), Timestamp(0)), entry);
     }
     for (number, &(second, step)) in steps.iter().enumerate() {
@@ -76,7 +78,9 @@ fn messages(steps: &[(bool, Step)]) -> Vec<Message> {
             Step::Diff | Step::BadDiff => {
                 *id += 1;
                 let price = if matches!(step, Step::BadDiff) { "9.55" } else { "9.5" };
-                let text = format!(r#"{{"e":"depthUpdate","E":1,"s":"{symbol}","U":{id},"u":{id},"b":[["{price}","{quantity}"]],"a":[]}}"#);
+                let text = format!(
+                    r#"{{"e":"depthUpdate","E":1,"s":"{symbol}","U":{id},"u":{id},"b":[["{price}","{quantity}"]],"a":[]}}"#
+                );
                 push(wire::peek(text.as_bytes(), received), text);
             }
             Step::Snapshot => {
@@ -85,7 +89,9 @@ fn messages(steps: &[(bool, Step)]) -> Vec<Message> {
             }
             Step::Trade { seconds } => {
                 time += seconds * 1_000;
-                let text = format!(r#"{{"e":"trade","E":{time},"T":{time},"s":"{symbol}","t":{number},"p":"9.5","q":"2","m":true}}"#);
+                let text = format!(
+                    r#"{{"e":"trade","E":{time},"T":{time},"s":"{symbol}","t":{number},"p":"9.5","q":"2","m":true}}"#
+                );
                 push(wire::peek(text.as_bytes(), received), text);
             }
             Step::StreamEnd => push(Envelope::own(FrameKind::StreamEnd, None, received), String::new()),
@@ -108,7 +114,8 @@ fn end(messages: &[Message], stream: RawStream) -> u64 {
 
 fn checkpoint(pipeline: &Pipeline, handled: &[Message]) -> Checkpoint {
     let orderbook = end(handled, RawStream::Orderbook);
-    let books = pipeline.books().filter_map(|(symbol, _)| pipeline.book_checkpoint(symbol, orderbook)).collect();
+    let books =
+        pipeline.books().filter_map(|(symbol, _)| pipeline.book_checkpoint(symbol, orderbook)).collect();
     let taken = Checkpoint { books, trades: pipeline.trade_checkpoint(end(handled, RawStream::Trade)) };
     Checkpoint::decode(&taken.encode().unwrap()).unwrap()
 }

@@ -222,7 +222,9 @@ mod tests {
     fn a_bar_sums_its_trades() {
         let mut bars = Bars::default();
         let mut watermark = Watermark::default();
-        for trade in [trade(60, 10, 1, Taker::Buyer), trade(61, 14, 2, Taker::Seller), trade(119, 9, 3, Taker::Buyer)] {
+        for trade in
+            [trade(60, 10, 1, Taker::Buyer), trade(61, 14, 2, Taker::Seller), trade(119, 9, 3, Taker::Buyer)]
+        {
             watermark.observe(trade.trade_time);
             bars.add(&trade, watermark).unwrap();
         }

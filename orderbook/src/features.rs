@@ -76,7 +76,8 @@ pub fn spread_bps(touch: Touch) -> f64 {
 #[must_use]
 pub fn microprice(touch: Touch, price_scale: Scale) -> f64 {
     let product = |price: Price, quantity: i64| i128::from(price.0) * i128::from(quantity);
-    let weighted = product(touch.ask.price, touch.bid.quantity.0) + product(touch.bid.price, touch.ask.quantity.0);
+    let weighted =
+        product(touch.ask.price, touch.bid.quantity.0) + product(touch.bid.price, touch.ask.quantity.0);
     let quantity = i128::from(touch.bid.quantity.0) + i128::from(touch.ask.quantity.0);
     ratio(weighted, quantity * i128::from(price_scale.units_per_one()))
 }
@@ -152,7 +153,10 @@ fn order_flow(before: Touch, after: Touch) -> i64 {
 
 /// The double nearest to `numerator / denominator`, also where neither fits into a double; 0 for a zero denominator.
 #[must_use]
-#[expect(clippy::cast_precision_loss, reason = "exact below 2⁵³; above, the quotient is rounded once, with its sticky bit")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact below 2⁵³; above, the quotient is rounded once, with its sticky bit"
+)]
 #[expect(clippy::cast_possible_wrap, reason = "shifts are below 128")]
 pub fn ratio(numerator: i128, denominator: i128) -> f64 {
     const EXACT: u128 = 1 << 53;

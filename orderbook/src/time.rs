@@ -27,7 +27,11 @@ impl Timestamp {
     /// A venue's time, in milliseconds or microseconds, told apart by magnitude.
     #[must_use]
     pub const fn from_venue(value: i64) -> Self {
-        if value < FIRST_MICROSECONDS { Self::from_milliseconds(value) } else { Self::from_microseconds(value) }
+        if value < FIRST_MICROSECONDS {
+            Self::from_milliseconds(value)
+        } else {
+            Self::from_microseconds(value)
+        }
     }
 
     #[must_use]

@@ -66,7 +66,9 @@ fn built_in(product: Product) -> Vec<Symbol> {
     let names = sim::default_markets().into_iter().filter_map(|market| match product {
         Product::Spot => Some(market.symbol),
         Product::UsdM => (market.quote == "USDT").then_some(market.symbol),
-        Product::CoinM => COIN_MARGINED.contains(&market.base.as_str()).then(|| format!("{}USD_PERP", market.base)),
+        Product::CoinM => {
+            COIN_MARGINED.contains(&market.base.as_str()).then(|| format!("{}USD_PERP", market.base))
+        }
     });
     names.filter_map(|name| Symbol::new(&name).ok()).collect()
 }

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 use depthlake_engine::shard::{Outbound, ShardHandle, ShardReport};
 use depthlake_lake::log::{Log, Partition, Record, Topic, TopicPartition};
-use depthlake_lake::record::encode;
-use depthlake_orderbook::record::{Derived, Trigger};
+use depthlake_lake::record::{EncodeError, encode};
+use depthlake_orderbook::record::{DeadLetter, DeadLetterReason, Derived, Trigger};
 
 use super::retention::Retention;
 
@@ -70,9 +70,30 @@ impl Landing {
     }
 }
 
-/// Appends a record derived from a raw message to its topic.
+/// Appends a record derived from a raw message to its topic; one that its topic cannot hold, as a dead letter.
 pub fn append_derived(log: &dyn Log, trigger: &Trigger, record: &Derived) -> Result<()> {
-    let (topic, encoded) = encode(trigger, record)?;
+    let (topic, encoded) = match encode(trigger, record) {
+        Ok(encoded) => encoded,
+        Err(error) => encode(trigger, &refused(trigger, record, &error))?,
+    };
     log.append(TopicPartition::new(topic, Partition(trigger.partition)), &encoded)?;
     Ok(())
+}
+
+fn refused(trigger: &Trigger, record: &Derived, error: &EncodeError) -> Derived {
+    let (symbol, provenance) = match record {
+        Derived::Book(book) => (Some(book.instrument.symbol), book.provenance),
+        Derived::Trade(traded) => (Some(traded.instrument.symbol), traded.trade.provenance),
+        Derived::Bar(closed) => (Some(closed.instrument.symbol), closed.provenance),
+        Derived::DeadLetter(letter) => (letter.symbol, letter.provenance),
+        Derived::Feed(event) => (event.symbol, event.provenance),
+    };
+    Derived::DeadLetter(DeadLetter {
+        reason: DeadLetterReason::Inexact,
+        detail: error.to_string(),
+        symbol,
+        stream: trigger.stream,
+        payload: format!("{record:?}").into_bytes(),
+        provenance,
+    })
 }

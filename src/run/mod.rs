@@ -69,9 +69,9 @@ async fn feed(
 ) -> Result<Summary> {
     let begun = Instant::now();
     let (requests, pending) = mpsc::channel(PENDING_REQUESTS);
-    let (mut deployment, mut router) =
-        Deployment::start(folder, &source.symbols, layout, requests).await?;
-    let detail = format!("depthlake {}, {} at {}", env!("CARGO_PKG_VERSION"), source.product, source.endpoints.rest);
+    let (mut deployment, mut router) = Deployment::start(folder, &source.symbols, layout, requests).await?;
+    let detail =
+        format!("depthlake {}, {} at {}", env!("CARGO_PKG_VERSION"), source.product, source.endpoints.rest);
     router.start_session(clock::now(), &detail)?;
     let counts = router.counts();
     let mut running = Feeding::start(&source, router, pending);

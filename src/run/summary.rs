@@ -107,7 +107,9 @@ impl Summary {
     /// 3 where figures of ours disagree with the venue's own.
     pub fn exit_code(&self) -> ExitCode {
         let disagrees = self.books.values().any(|book| {
-            book.tickers_disagreed > 0 || book.bars_disagreed > 0 || (book.is_live && book.equals_venue == Some(false))
+            book.tickers_disagreed > 0
+                || book.bars_disagreed > 0
+                || (book.is_live && book.equals_venue == Some(false))
         });
         if disagrees { ExitCode::from(3) } else { ExitCode::SUCCESS }
     }
@@ -128,7 +130,11 @@ impl fmt::Display for Summary {
             self.rows.values().sum::<u64>(),
         )?;
         let (agreed, disagreed) = (sum(|book| book.tickers_agreed), sum(|book| book.tickers_disagreed));
-        write!(f, "best bid and ask equalled the venue's at {agreed} of {} shared updates", agreed + disagreed)?;
+        write!(
+            f,
+            "best bid and ask equalled the venue's at {agreed} of {} shared updates",
+            agreed + disagreed
+        )?;
         let compared: Vec<bool> = self.books.values().filter_map(|book| book.equals_venue).collect();
         if !compared.is_empty() {
             let equal = compared.iter().filter(|&&equal| equal).count();

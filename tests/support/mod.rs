@@ -88,7 +88,8 @@ pub fn shared() -> Option<PathBuf> {
 /// Lets engines that share no code with us read every table, and asserts that they agree. Skipped, with a message, where
 /// the tool or its interpreter is absent.
 pub fn assert_other_engines_agree(data: &Path) {
-    let Some(tool) = shared().map(|shared| shared.join("tools/read_lake.py")).filter(|tool| tool.is_file()) else {
+    let Some(tool) = shared().map(|shared| shared.join("tools/read_lake.py")).filter(|tool| tool.is_file())
+    else {
         return;
     };
     let Some(python) = std::env::var_os("DEPTHLAKE_PYTHON") else {

@@ -8,9 +8,7 @@ use depthlake_orderbook::event::{DepthUpdate, UpdateId};
 use depthlake_orderbook::features::{self, OrderFlow};
 use depthlake_orderbook::frame::FrameKind;
 use depthlake_orderbook::instrument::{Instrument, TradingStatus};
-use depthlake_orderbook::record::{
-    BookRecord, DeadLetterReason, Derived, FeedEvent, FeedEventKind,
-};
+use depthlake_orderbook::record::{BookRecord, DeadLetterReason, Derived, FeedEvent, FeedEventKind};
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::sync::{DepthOutcome, SnapshotOutcome, SyncState, SyncedBook};
 
@@ -129,10 +127,13 @@ impl BookLane {
             return book.resume_with_instrument(context);
         }
         let before = std::mem::replace(&mut book.instrument, instrument);
-        feed_event(context, FeedEvent {
-            detail: describe_change(&before, &instrument),
-            ..event(context, FeedEventKind::InstrumentChange, Some(instrument.symbol))
-        });
+        feed_event(
+            context,
+            FeedEvent {
+                detail: describe_change(&before, &instrument),
+                ..event(context, FeedEventKind::InstrumentChange, Some(instrument.symbol))
+            },
+        );
         book.status.trading = instrument.status;
         if before.same_scales(&instrument) {
             book.resume_with_instrument(context);
@@ -243,7 +244,11 @@ impl SymbolBook {
             SnapshotOutcome::TooOld => self.ask(context, Need::NewSnapshot),
             SnapshotOutcome::Gap(gap) => {
                 self.status.snapshots += 1;
-                self.gap(context, Some((gap.expected, gap.received)), "events are missing after the snapshot");
+                self.gap(
+                    context,
+                    Some((gap.expected, gap.received)),
+                    "events are missing after the snapshot",
+                );
             }
             SnapshotOutcome::Crossed => self.gap(context, None, "the snapshot gave bid ≥ ask"),
             SnapshotOutcome::Loaded => {
@@ -293,7 +298,8 @@ impl SymbolBook {
         context.dead_letter(error);
         if self.synced.state() == SyncState::Live {
             self.status.gaps += 1;
-            let event = FeedEvent { detail, ..event(context, FeedEventKind::Gap, Some(self.instrument.symbol)) };
+            let event =
+                FeedEvent { detail, ..event(context, FeedEventKind::Gap, Some(self.instrument.symbol)) };
             feed_event(context, event);
             self.lose(context, need);
         } else if need == Need::Instrument && self.awaited != Awaited::Instrument {

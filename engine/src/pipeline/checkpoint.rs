@@ -202,8 +202,7 @@ impl InstrumentState {
 impl LiveState {
     fn of(synced: &SyncedBook) -> Self {
         let snapshot = synced.book().to_snapshot();
-        let pairs =
-            |levels: &[Level]| levels.iter().map(|level| (level.price.0, level.quantity.0)).collect();
+        let pairs = |levels: &[Level]| levels.iter().map(|level| (level.price.0, level.quantity.0)).collect();
         Self {
             is_fresh: synced.position().fresh,
             update_id: snapshot.last_update_id.0,
@@ -216,7 +215,10 @@ impl LiveState {
 
     fn snapshot(&self) -> Snapshot {
         let levels = |pairs: &[(i64, i64)]| {
-            pairs.iter().map(|&(price, quantity)| Level { price: Price(price), quantity: Quantity(quantity) }).collect()
+            pairs
+                .iter()
+                .map(|&(price, quantity)| Level { price: Price(price), quantity: Quantity(quantity) })
+                .collect()
         };
         Snapshot {
             last_update_id: UpdateId(self.update_id),

@@ -38,7 +38,8 @@ impl KlineCheck {
 
     /// Takes a bar of ours after a trade was added.
     pub(super) fn bar(&mut self, bar: &Bar, instrument: &Instrument) {
-        let Some(kline) = self.waiting.get(&bar.open_time).filter(|kline| spans_same_trades(bar, kline)) else {
+        let Some(kline) = self.waiting.get(&bar.open_time).filter(|kline| spans_same_trades(bar, kline))
+        else {
             return;
         };
         if is_same(bar, kline, instrument) {

@@ -50,7 +50,8 @@ impl TradeLane {
     }
 
     pub(super) fn checkpoint(&self, next_offset: u64) -> TradeCheckpoint {
-        let bars = self.symbols.values().map(|found| SymbolBars::of(&found.instrument, &found.bars)).collect();
+        let bars =
+            self.symbols.values().map(|found| SymbolBars::of(&found.instrument, &found.bars)).collect();
         TradeCheckpoint::new(next_offset.max(self.from_offset), self.watermark, bars)
     }
 
@@ -135,7 +136,9 @@ impl TradeLane {
 
     fn add<O: Output>(&mut self, instrument: &Instrument, trade: &Trade, context: &mut Context<'_, O>) {
         let Some(found) = self.symbols.get_mut(&instrument.symbol) else { return };
-        if let Err(LateTrade(trade)) = found.bars.add(trade, self.watermark).map(|bar| found.check.bar(bar, instrument)) {
+        if let Err(LateTrade(trade)) =
+            found.bars.add(trade, self.watermark).map(|bar| found.check.bar(bar, instrument))
+        {
             let detail = format!(
                 "a trade of {} ms came after its minute was closed: the latest trade is of {} ms",
                 trade.trade_time.milliseconds(),

@@ -50,13 +50,13 @@ pub fn play<E: From<RecordingError>>(
         let received = frame.envelope.received;
         if count == 0 {
             for found in &instruments {
-                let envelope =
-                    Envelope::own(FrameKind::Instrument, Some(found.instrument.symbol), received);
+                let envelope = Envelope::own(FrameKind::Instrument, Some(found.instrument.symbol), received);
                 each(&envelope, &Bytes::from(found.entry.clone()))?;
             }
         }
         if let Speed::Times(times) = speed {
-            pace.get_or_insert_with(|| Pace { started: Instant::now(), first: received, times }).wait(received);
+            pace.get_or_insert_with(|| Pace { started: Instant::now(), first: received, times })
+                .wait(received);
         }
         each(&frame.envelope, &frame.payload)?;
         count += 1;

@@ -53,8 +53,10 @@ impl Checkpointer {
         next: NextOffsets,
     ) -> Result<Vec<u8>, CheckpointError> {
         self.waiting.clear();
-        self.taken =
-            pipeline.books().filter_map(|(symbol, _)| pipeline.book_checkpoint(symbol, next.orderbook)).collect();
+        self.taken = pipeline
+            .books()
+            .filter_map(|(symbol, _)| pipeline.book_checkpoint(symbol, next.orderbook))
+            .collect();
         self.finish(pipeline, next)
     }
 

@@ -120,7 +120,11 @@ pub fn spawn(config: ShardConfig) -> io::Result<(ShardSender, ShardHandle)> {
         messages,
         waiter: Waiter::new(config.idle, Arc::clone(&is_parked)),
         publisher: Publisher::new(config.slots, records, config.needs),
-        partitions: config.partitions.into_iter().map(|(number, restored)| (number, Partition::new(restored))).collect(),
+        partitions: config
+            .partitions
+            .into_iter()
+            .map(|(number, restored)| (number, Partition::new(restored)))
+            .collect(),
         measured: Latencies::default(),
         shared: Arc::clone(&latencies),
         count: 0,
@@ -275,7 +279,11 @@ impl Shard {
         }
         *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = self.measured;
         ShardReport {
-            pipelines: self.partitions.into_iter().map(|(number, partition)| (number, partition.pipeline)).collect(),
+            pipelines: self
+                .partitions
+                .into_iter()
+                .map(|(number, partition)| (number, partition.pipeline))
+                .collect(),
             messages: self.count,
             spilled: self.publisher.spill_count,
         }

@@ -33,11 +33,7 @@ struct BoardSlot {
 }
 
 impl Publisher {
-    pub(super) fn new(
-        writers: Vec<SlotWriter>,
-        outbound: Producer<Outbound>,
-        needs: NeedSink,
-    ) -> Self {
+    pub(super) fn new(writers: Vec<SlotWriter>, outbound: Producer<Outbound>, needs: NeedSink) -> Self {
         let slot = |writer: SlotWriter| {
             let row = BoardRow::waiting(Scale::default(), Scale::default());
             (writer.symbol(), BoardSlot { writer, row })

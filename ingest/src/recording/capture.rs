@@ -124,7 +124,10 @@ mod tests {
         let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
         write(
             MESSAGES,
-            format!("wss://v/stream?streams=x <-> 1.5\n2.5: {ticker}\n4.0: {{\"result\":null}}\n5.0: {}", &ticker[..30]),
+            format!(
+                "wss://v/stream?streams=x <-> 1.5\n2.5: {ticker}\n4.0: {{\"result\":null}}\n5.0: {}",
+                &ticker[..30]
+            ),
         );
         write(
             ANSWERS,

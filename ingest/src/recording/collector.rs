@@ -147,7 +147,8 @@ mod tests {
 
     use super::*;
 
-    const TICKER: &str = r#"{"stream":"x@bookTicker","data":{"u":7,"s":"X","b":"1","B":"2","a":"3","A":"4"}}"#;
+    const TICKER: &str =
+        r#"{"stream":"x@bookTicker","data":{"u":7,"s":"X","b":"1","B":"2","a":"3","A":"4"}}"#;
     const BOOK: &str = r#"{"lastUpdateId":5,"bids":[["1","2"]],"asks":[]}"#;
 
     fn gzip(text: &str) -> Vec<u8> {
@@ -165,14 +166,14 @@ mod tests {
 
     #[test]
     fn a_book_takes_the_symbol_of_its_file() {
-        let frames = read(&gzip(&format!("1 {BOOK}\n2 {TICKER}\n3 {{\"result\":null,\"id\":1}}\n4 {BOOK}\n")));
+        let frames =
+            read(&gzip(&format!("1 {BOOK}\n2 {TICKER}\n3 {{\"result\":null,\"id\":1}}\n4 {BOOK}\n")));
         let found: Vec<_> = frames.iter().map(|frame| frame.as_ref().unwrap().envelope).collect();
         let symbol = Symbol::new("X").ok();
-        assert_eq!(found.iter().map(|envelope| (envelope.received.0, envelope.kind)).collect::<Vec<_>>(), [
-            (1, FrameKind::Snapshot),
-            (2, FrameKind::BookTicker),
-            (4, FrameKind::Snapshot)
-        ]);
+        assert_eq!(
+            found.iter().map(|envelope| (envelope.received.0, envelope.kind)).collect::<Vec<_>>(),
+            [(1, FrameKind::Snapshot), (2, FrameKind::BookTicker), (4, FrameKind::Snapshot)]
+        );
         assert!(found.iter().all(|envelope| envelope.symbol == symbol));
     }
 
@@ -180,7 +181,10 @@ mod tests {
     fn a_line_that_is_no_json_is_kept_as_unknown() {
         let frames = read(&gzip(&format!("1 {TICKER}\nrubbish\n2 {{\"stream\n3 {TICKER}\n")));
         let kinds: Vec<_> = frames.iter().map(|frame| frame.as_ref().unwrap().envelope.kind).collect();
-        assert_eq!(kinds, [FrameKind::BookTicker, FrameKind::Unknown, FrameKind::Unknown, FrameKind::BookTicker]);
+        assert_eq!(
+            kinds,
+            [FrameKind::BookTicker, FrameKind::Unknown, FrameKind::Unknown, FrameKind::BookTicker]
+        );
     }
 
     #[test]

@@ -28,7 +28,10 @@ pub(super) fn scan(recording: &Recording) -> Result<Vec<RecordedInstrument>, Rec
         let _ = scales.observe(frame.envelope.kind, &frame.payload, &mut text);
     }
     let known = known_instruments(recording)?;
-    Ok(needed.into_iter().filter_map(|(symbol, needed)| describe(symbol, needed, known.get(&symbol))).collect())
+    Ok(needed
+        .into_iter()
+        .filter_map(|(symbol, needed)| describe(symbol, needed, known.get(&symbol)))
+        .collect())
 }
 
 fn known_instruments(recording: &Recording) -> Result<BTreeMap<Symbol, Instrument>, RecordingError> {
@@ -43,9 +46,10 @@ fn describe(symbol: Symbol, needed: NeededScales, known: Option<&Instrument>) ->
     let tick = known
         .filter(|known| known.price_scale == price_scale)
         .map_or_else(|| price_scale.text(1).to_string(), |known| price_scale.text(known.tick.0).to_string());
-    let step = known
-        .filter(|known| known.quantity_scale == quantity_scale)
-        .map_or_else(|| quantity_scale.text(1).to_string(), |known| quantity_scale.text(known.step.0).to_string());
+    let step = known.filter(|known| known.quantity_scale == quantity_scale).map_or_else(
+        || quantity_scale.text(1).to_string(),
+        |known| quantity_scale.text(known.step.0).to_string(),
+    );
     let entry = json!({
         "symbol": symbol.as_str(),
         "status": "TRADING",
@@ -69,15 +73,27 @@ mod tests {
     fn scales_are_those_of_the_numbers_and_of_exchange_info() {
         let folder = tempfile::tempdir().unwrap();
         let trade = |symbol: &str, price: &str| {
-            format!(r#"1.5: {{"stream":"x@trade","data":{{"e":"trade","E":1,"T":1,"s":"{symbol}","t":1,"p":"{price}","q":"2.0","m":true}}}}"#)
+            format!(
+                r#"1.5: {{"stream":"x@trade","data":{{"e":"trade","E":1,"T":1,"s":"{symbol}","t":1,"p":"{price}","q":"2.0","m":true}}}}"#
+            )
         };
-        fs::write(folder.path().join("ws.txt"), format!("{}\n{}\n", trade("AB", "1.250"), trade("CD", "1.5"))).unwrap();
+        fs::write(
+            folder.path().join("ws.txt"),
+            format!("{}\n{}\n", trade("AB", "1.250"), trade("CD", "1.5")),
+        )
+        .unwrap();
         let info = r#"https://v -> 1.0: {"symbols":[{"symbol":"CD","filters":[{"filterType":"PRICE_FILTER","tickSize":"0.0050"}]}]}"#;
         fs::write(folder.path().join("exchange_info.txt"), info).unwrap();
         let found = Recording::open(folder.path()).unwrap().instruments().unwrap();
         let scales: Vec<_> = found
             .iter()
-            .map(|found| (found.instrument.symbol.to_string(), found.instrument.price_scale.decimals(), found.instrument.tick.0))
+            .map(|found| {
+                (
+                    found.instrument.symbol.to_string(),
+                    found.instrument.price_scale.decimals(),
+                    found.instrument.tick.0,
+                )
+            })
             .collect();
         assert_eq!(scales, [("AB".to_owned(), 2, 1), ("CD".to_owned(), 3, 5)]);
     }

@@ -94,7 +94,8 @@ impl Recording {
         match &self.format {
             Format::Capture => capture::frames(&self.folder),
             Format::Collector(paths) => {
-                let files = paths.iter().map(|path| CollectorFile::open(path)).collect::<Result<Vec<_>, _>>()?;
+                let files =
+                    paths.iter().map(|path| CollectorFile::open(path)).collect::<Result<Vec<_>, _>>()?;
                 Ok(Box::new(Merged { heads: files.iter().map(|_| None).collect(), files }))
             }
         }

@@ -48,7 +48,8 @@ impl Recorder {
 
 impl FrameSink for Recorder {
     fn accept(&mut self, envelope: &Envelope, payload: Bytes) -> Result<(), SinkError> {
-        self.written += u64::from(self.writer.write(envelope, &payload).map_err(|error| SinkError(error.into()))?);
+        self.written +=
+            u64::from(self.writer.write(envelope, &payload).map_err(|error| SinkError(error.into()))?);
         let Some(symbol) = envelope.symbol else { return Ok(()) };
         match envelope.kind {
             FrameKind::DepthUpdate if !self.asked.contains(&symbol) => {

@@ -73,9 +73,7 @@ impl RecordingWriter {
         }
         match self.files.entry(symbol) {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
-            Entry::Vacant(entry) => {
-                Ok(entry.insert(DayFile::open(&self.folder, symbol, day)?))
-            }
+            Entry::Vacant(entry) => Ok(entry.insert(DayFile::open(&self.folder, symbol, day)?)),
         }
     }
 }

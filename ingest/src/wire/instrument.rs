@@ -19,7 +19,8 @@ pub fn decode_instrument(payload: &[u8]) -> Result<Instrument, DecodeError> {
     let wrong = |detail: String| DecodeError::new(DeadLetterReason::WrongType, detail);
     let symbol = Symbol::new(&wire.symbol).map_err(|error| wrong(error.to_string()))?;
     let (price_scale, tick) = wire.step("PRICE_FILTER", wire.price_precision.or(wire.quote_precision))?;
-    let (quantity_scale, step) = wire.step("LOT_SIZE", wire.quantity_precision.or(wire.base_asset_precision))?;
+    let (quantity_scale, step) =
+        wire.step("LOT_SIZE", wire.quantity_precision.or(wire.base_asset_precision))?;
     let status = match wire.status.as_deref().or(wire.contract_status.as_deref()) {
         Some("TRADING") | None => TradingStatus::Trading,
         Some(_) => TradingStatus::Halted,

@@ -66,7 +66,11 @@ impl Decoder {
     ///
     /// # Errors
     /// As [`Decoder::depth`].
-    pub fn book_ticker(&mut self, payload: &[u8], instrument: &Instrument) -> Result<BookTicker, DecodeError> {
+    pub fn book_ticker(
+        &mut self,
+        payload: &[u8],
+        instrument: &Instrument,
+    ) -> Result<BookTicker, DecodeError> {
         let wire: WireBookTicker<'_> = parse(payload, &mut self.text)?;
         let touch = Touch {
             bid: level(&(wire.bid, wire.bid_quantity), instrument)?,
@@ -211,14 +215,21 @@ mod tests {
 
     #[test]
     fn rows_that_are_no_trades_are_passed_over() {
-        let trade = |payload: &str| Decoder::default().trade(payload.as_bytes(), &instrument(), Provenance::default());
-        let market = r#"{"e":"trade","E":2,"T":1,"s":"BTCUSDT","t":3,"p":"10.5","q":"1","X":"MARKET","m":true}"#;
+        let trade = |payload: &str| {
+            Decoder::default().trade(payload.as_bytes(), &instrument(), Provenance::default())
+        };
+        let market =
+            r#"{"e":"trade","E":2,"T":1,"s":"BTCUSDT","t":3,"p":"10.5","q":"1","X":"MARKET","m":true}"#;
         let found = trade(market).unwrap().unwrap();
         assert_eq!((found.price, found.taker, found.kind), (Price(1_050), Taker::Seller, TradeKind::Trade));
         assert_eq!(trade(&market.replace("MARKET", "INSURANCE_FUND")), Ok(None));
         assert_eq!(trade(&market.replace(r#""q":"1""#, r#""q":"0""#)), Ok(None));
-        let aggregate = r#"{"e":"aggTrade","E":2,"s":"BTCUSDT","a":7,"p":"10.5","q":"1","f":3,"l":4,"T":1,"m":false}"#;
+        let aggregate =
+            r#"{"e":"aggTrade","E":2,"s":"BTCUSDT","a":7,"p":"10.5","q":"1","f":3,"l":4,"T":1,"m":false}"#;
         let found = trade(aggregate).unwrap().unwrap();
-        assert_eq!((found.id, found.kind), (TradeId(7), TradeKind::Aggregate { first: TradeId(3), last: TradeId(4) }));
+        assert_eq!(
+            (found.id, found.kind),
+            (TradeId(7), TradeKind::Aggregate { first: TradeId(3), last: TradeId(4) })
+        );
     }
 }

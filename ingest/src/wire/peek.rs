@@ -133,14 +133,26 @@ mod tests {
     fn every_kind_raw_or_combined_in_any_order() {
         for (kind, ids, data) in [
             (FrameKind::BookTicker, (None, Some(7)), r#"{"u":7,"s":"X","b":"1","B":"2","a":"3","A":"4"}"#),
-            (FrameKind::BookTicker, (None, Some(7)), r#"{"e":"bookTicker","u":7,"s":"X","b":"1","B":"2","a":"3","A":"4"}"#),
+            (
+                FrameKind::BookTicker,
+                (None, Some(7)),
+                r#"{"e":"bookTicker","u":7,"s":"X","b":"1","B":"2","a":"3","A":"4"}"#,
+            ),
             (FrameKind::Trade, (Some(3), None), r#"{"e":"trade","E":4,"s":"X","t":3,"p":"1"}"#),
             (FrameKind::AggregateTrade, (Some(3), None), r#"{ "e" : "aggTrade" , "E":4,"a":3,"s":"X"}"#),
             (FrameKind::Kline, (None, None), r#"{"e":"kline","E":4,"s":"X","k":{"t":1,"s":"Y"}}"#),
-            (FrameKind::DepthUpdate, (Some(1), Some(2)), r#"{"a":[["1","2"]],"b":[],"u":2,"U":1,"s":"X","E":4,"e":"depthUpdate"}"#),
+            (
+                FrameKind::DepthUpdate,
+                (Some(1), Some(2)),
+                r#"{"a":[["1","2"]],"b":[],"u":2,"U":1,"s":"X","E":4,"e":"depthUpdate"}"#,
+            ),
             (FrameKind::Unknown, (None, None), r#"{"e":"outboundAccountPosition","s":"X"}"#),
         ] {
-            for text in [data.to_owned(), format!(r#"{{"stream":"x@y","data":{data}}}"#), format!(r#"{{"data":{data},"stream":"x@y"}}"#)] {
+            for text in [
+                data.to_owned(),
+                format!(r#"{{"stream":"x@y","data":{data}}}"#),
+                format!(r#"{{"data":{data},"stream":"x@y"}}"#),
+            ] {
                 let found = envelope(&text);
                 assert_eq!((found.kind, found.symbol), (kind, Symbol::new("X").ok()), "{text}");
                 assert_eq!((found.first_id, found.last_id), ids, "{text}");

@@ -19,7 +19,12 @@ impl NeededScales {
     /// # Errors
     /// [`DecodeError`] where the message is not what its kind says. Numbers finer than [`Scale::MAX`] are left to the
     /// decoder to refuse.
-    pub fn observe(&mut self, kind: FrameKind, payload: &[u8], text: &mut Vec<u8>) -> Result<(), DecodeError> {
+    pub fn observe(
+        &mut self,
+        kind: FrameKind,
+        payload: &[u8],
+        text: &mut Vec<u8>,
+    ) -> Result<(), DecodeError> {
         match kind {
             FrameKind::DepthUpdate => {
                 let depth: WireDepth<'_> = parse(payload, text)?;
@@ -64,7 +69,8 @@ mod tests {
     fn every_number_of_a_message_counts() {
         let mut scales = NeededScales::default();
         let mut text = Vec::new();
-        let depth = br#"{"e":"depthUpdate","E":1,"s":"X","U":5,"u":9,"b":[["1.50","2.00"]],"a":[["1.0","0.125"]]}"#;
+        let depth =
+            br#"{"e":"depthUpdate","E":1,"s":"X","U":5,"u":9,"b":[["1.50","2.00"]],"a":[["1.0","0.125"]]}"#;
         scales.observe(FrameKind::DepthUpdate, depth, &mut text).unwrap();
         assert_eq!((scales.price.decimals(), scales.quantity.decimals()), (1, 3));
         let snapshot = br#"{"lastUpdateId":1,"bids":[["1.2345","1"]],"asks":[]}"#;

@@ -54,7 +54,8 @@ mod tests {
     #[test]
     fn a_side_cut_at_a_limit_has_a_horizon() {
         let bids: Vec<_> = (0..5).map(|level| format!(r#"["{}.5","1"]"#, 100 - level)).collect();
-        let text = format!(r#"{{"lastUpdateId":7,"bids":[{}],"asks":[["101","2"],["102","1"]]}}"#, bids.join(","));
+        let text =
+            format!(r#"{{"lastUpdateId":7,"bids":[{}],"asks":[["101","2"],["102","1"]]}}"#, bids.join(","));
         let snapshot = decode_snapshot(text.as_bytes(), &instrument()).unwrap();
         assert_eq!(snapshot.last_update_id, UpdateId(7));
         assert_eq!((snapshot.bid_horizon, snapshot.ask_horizon), (Some(Price(965)), None));
@@ -62,7 +63,8 @@ mod tests {
 
     #[test]
     fn what_is_no_book_says_so() {
-        let reason = |text: &str| decode_snapshot(text.as_bytes(), &instrument()).map_err(|error| error.reason);
+        let reason =
+            |text: &str| decode_snapshot(text.as_bytes(), &instrument()).map_err(|error| error.reason);
         assert_eq!(reason(r#"{"lastUpdateId":7,"bids":["#), Err(DeadLetterReason::Malformed));
         assert_eq!(reason(r#"{"code":-1121,"msg":"Invalid symbol."}"#), Err(DeadLetterReason::WrongType));
         assert_eq!(

@@ -162,11 +162,7 @@ impl Sink {
             match self.commit_once().await {
                 Err(error) if error.is_transient() && !stopping => {
                     let delay = backoff.next_delay();
-                    warn!(
-                        error = &error as &(dyn std::error::Error + 'static),
-                        ?delay,
-                        "a commit failed, to be repeated"
-                    );
+                    warn!(%error, cause = %root_cause(&error), ?delay, "a commit failed, to be repeated");
                     tokio::select! {
                         () = sleep(delay) => {}
                         () = stopped(stop) => {}
@@ -235,4 +231,13 @@ fn is_stopped(stop: &watch::Receiver<bool>) -> bool {
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error says that the sender is gone, and with it who could tell to go on.
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// What an error comes from in the end.
+fn root_cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause
 }

@@ -247,7 +247,10 @@ pub(crate) mod tests {
 
     pub(crate) fn levels() -> impl Strategy<Value = Vec<Level>> {
         let price = prop_oneof![8 => 1_000_000..1_000_100_i64, 2 => 1..5_000_000_i64];
-        prop::collection::vec((price, prop_oneof![Just(0), 1..1_000_i64]).prop_map(|(p, q)| level(p, q)), 0..12)
+        prop::collection::vec(
+            (price, prop_oneof![Just(0), 1..1_000_i64]).prop_map(|(p, q)| level(p, q)),
+            0..12,
+        )
     }
 
     proptest! {
