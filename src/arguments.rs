@@ -83,7 +83,7 @@ pub struct DataOption {
 /// Whose data it is.
 #[derive(Debug, Args)]
 pub struct VenueOptions {
-    /// sim, binance, binance-us, or WS_URL,REST_URL [default: sim].
+    /// `sim`, `binance`, `binance-us`, or two addresses, `WS_URL,REST_URL` [default: sim].
     #[arg(long, env = "DEPTHLAKE_VENUE", value_name = "VENUE")]
     venue: Option<Venue>,
     /// spot, usdm or coinm [default: spot].

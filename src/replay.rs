@@ -11,7 +11,7 @@ use anyhow::{Context, Error, Result};
 use depthlake_engine::clock;
 use depthlake_engine::pipeline::{Agreement, Pipeline};
 use depthlake_engine::replay::{self, BarLines, BookLines, OfflinePipelines, Report, SymbolCounts};
-use depthlake_ingest::recording::{Recording, RecordingError};
+use depthlake_ingest::recording::Recording;
 use depthlake_orderbook::symbol::Symbol;
 use tokio::sync::mpsc;
 
@@ -36,11 +36,16 @@ pub fn run(options: &ReplayOptions, configuration: &Configuration) -> Result<Exi
     };
     let mut pipelines = OfflinePipelines::new(PARTITIONS);
     let mut progress = Progress::new();
-    let messages = replay::play(&recording, options.speed, warn, |envelope, payload| {
-        pipelines.frame(envelope, payload, &mut report);
-        progress.message();
-        Ok::<(), Error>(())
-    })?;
+    let messages = replay::play(
+        &recording,
+        options.speed,
+        |error| eprintln!("depthlake: {error}"),
+        |envelope, payload| {
+            pipelines.frame(envelope, payload, &mut report);
+            progress.message();
+            Ok::<(), Error>(())
+        },
+    )?;
     pipelines.finish(&mut report);
     if let (Some(books), Some(path)) = (report.books.take(), &options.books) {
         books.finish().with_context(|| format!("{} cannot be written", path.display()))?;
@@ -101,10 +106,6 @@ fn land(
 fn create(path: &Path) -> Result<BufWriter<File>> {
     let file = File::create(path).with_context(|| format!("{} cannot be made", path.display()))?;
     Ok(BufWriter::new(file))
-}
-
-fn warn(error: RecordingError) {
-    eprintln!("depthlake: {error}");
 }
 
 /// A line a symbol, as the reference tool prints it, and what became of bars and dead letters.

@@ -21,7 +21,7 @@ use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 use depthlake_query::Session;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The program with some arguments, in a folder of its own so that no configuration file is found.
 pub fn depthlake(folder: &Path, arguments: &[&str]) -> Command {
@@ -178,7 +178,9 @@ impl LakeView {
         for (table, lines) in tables {
             all.entry(table).or_default().extend(lines);
         }
-        all.values_mut().for_each(|lines| lines.sort());
+        for lines in all.values_mut() {
+            lines.sort();
+        }
         all
     }
 
