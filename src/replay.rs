@@ -13,12 +13,14 @@ use depthlake_engine::pipeline::{Agreement, Pipeline};
 use depthlake_engine::replay::{self, BarLines, BookLines, OfflinePipelines, Report, SymbolCounts};
 use depthlake_ingest::recording::Recording;
 use depthlake_orderbook::symbol::Symbol;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::arguments::ReplayOptions;
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
 use crate::run::deployment::{Deployment, Layout};
+use crate::run::router::Router;
 
 const MESSAGES_PER_PROGRESS: u64 = 50_000;
 /// Without a log the number of partitions shows nowhere.
@@ -34,6 +36,10 @@ pub fn run(options: &ReplayOptions, configuration: &Configuration) -> Result<Exi
         bars: BarLines::default(),
         counts: SymbolCounts::default(),
     };
+    let mut lake = match &options.data {
+        Some(data) => Some(Landing::start(data, &recording, &options.folder, configuration)?),
+        None => None,
+    };
     let mut pipelines = OfflinePipelines::new(PARTITIONS);
     let mut progress = Progress::new();
     let messages = replay::play(
@@ -42,6 +48,9 @@ pub fn run(options: &ReplayOptions, configuration: &Configuration) -> Result<Exi
         |error| eprintln!("depthlake: {error}"),
         |envelope, payload| {
             pipelines.frame(envelope, payload, &mut report);
+            if let Some(lake) = &mut lake {
+                lake.router.message(envelope, payload)?;
+            }
             progress.message();
             Ok::<(), Error>(())
         },
@@ -53,8 +62,8 @@ pub fn run(options: &ReplayOptions, configuration: &Configuration) -> Result<Exi
     if let Some(path) = &options.bars {
         report.bars.write(create(path)?).with_context(|| format!("{} cannot be written", path.display()))?;
     }
-    if let Some(data) = &options.data {
-        land(&recording, options, data, configuration)?;
+    if let Some(lake) = lake {
+        eprintln!("{} rows in the lake", lake.finish()?);
     }
     let agreement = tell(&pipelines, &report.counts);
     println!(
@@ -67,40 +76,44 @@ pub fn run(options: &ReplayOptions, configuration: &Configuration) -> Result<Exi
     Ok(if agreement.disagreed > 0 { ExitCode::from(3) } else { ExitCode::SUCCESS })
 }
 
-/// Plays the recording once more, through the log into the lake.
-fn land(
-    recording: &Recording,
-    options: &ReplayOptions,
-    data: &Path,
-    configuration: &Configuration,
-) -> Result<()> {
-    let folder = DataFolder::create(data)?;
-    let instruments = recording.instruments()?;
-    let symbols: Vec<Symbol> = instruments.iter().map(|found| found.instrument.symbol).collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+/// The way into the lake that live messages take.
+struct Landing {
+    runtime: Runtime,
+    deployment: Deployment,
+    router: Router,
+}
+
+impl Landing {
+    fn start(
+        data: &Path,
+        recording: &Recording,
+        source: &Path,
+        configuration: &Configuration,
+    ) -> Result<Self> {
+        let folder = DataFolder::create(data)?;
+        let symbols: Vec<Symbol> =
+            recording.instruments()?.iter().map(|found| found.instrument.symbol).collect();
+        let layout = Layout::of(configuration)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         // The books ask for snapshots as they would of a venue; a recording has those it has.
         let (requests, _) = mpsc::channel(1);
-        let layout = Layout::of(configuration)?;
-        let (deployment, mut router) = Deployment::start(&folder, &symbols, &layout, requests).await?;
-        let detail = format!("replay of {}", options.folder.display());
-        let router = tokio::task::block_in_place(|| {
-            router.start_session(clock::now(), &detail)?;
-            replay::play(
-                recording,
-                options.speed,
-                |_| {},
-                |envelope, payload| router.message(envelope, payload).map_err(Error::from),
-            )?;
-            router.end_streams(clock::now())?;
-            Ok::<_, Error>(router)
+        let (deployment, mut router) = runtime.block_on(async {
+            // On a worker, where blocking is allowed.
+            tokio::spawn(async move { Deployment::start(&folder, &symbols, &layout, requests).await }).await?
         })?;
-        let lake = deployment.lake.clone();
-        deployment.finish(router).await?;
-        let rows: u64 = lake.tables().await?.iter().map(|table| table.rows).sum();
-        eprintln!("{rows} rows in the lake of {}", data.display());
-        Ok(())
-    })
+        router.start_session(clock::now(), &format!("replay of {}", source.display()))?;
+        Ok(Self { runtime, deployment, router })
+    }
+
+    /// Waits until everything is committed. Gives the number of rows in the lake.
+    fn finish(mut self) -> Result<u64> {
+        self.router.end_streams(clock::now())?;
+        self.runtime.block_on(async {
+            let lake = self.deployment.lake.clone();
+            self.deployment.finish(self.router).await?;
+            Ok(lake.tables().await?.iter().map(|table| table.rows).sum())
+        })
+    }
 }
 
 fn create(path: &Path) -> Result<BufWriter<File>> {

@@ -6,7 +6,7 @@ mod landing;
 mod progress;
 mod resume;
 mod retention;
-mod router;
+pub mod router;
 pub mod stop;
 mod summary;
 
