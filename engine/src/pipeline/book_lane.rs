@@ -4,60 +4,20 @@ use std::collections::BTreeMap;
 
 use depthlake_ingest::wire::{self, DecodeError, Decoder};
 use depthlake_orderbook::book::Book;
-use depthlake_orderbook::event::{DepthUpdate, UpdateId};
-use depthlake_orderbook::features::{self, OrderFlow};
 use depthlake_orderbook::frame::FrameKind;
-use depthlake_orderbook::instrument::{Instrument, TradingStatus};
-use depthlake_orderbook::record::{BookRecord, DeadLetterReason, Derived, FeedEvent, FeedEventKind};
+use depthlake_orderbook::instrument::Instrument;
+use depthlake_orderbook::record::{DeadLetterReason, Derived, FeedEvent, FeedEventKind};
 use depthlake_orderbook::symbol::Symbol;
-use depthlake_orderbook::sync::{DepthOutcome, SnapshotOutcome, SyncState, SyncedBook};
+use depthlake_orderbook::sync::SyncState;
 
 use super::checkpoint::BookCheckpoint;
-use super::ticker_check::{Disagreement, TickerCheck};
-use super::{Agreement, Applied, Context, Need, Output};
-
-/// Where a symbol's book stands, and what happened to it so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BookStatus {
-    pub sync: SyncState,
-    pub trading: TradingStatus,
-    /// No message came for longer than is usual for the symbol.
-    pub is_silent: bool,
-    pub epoch: u32,
-    pub order_flow: i64,
-    pub applied: u64,
-    pub stale: u64,
-    pub gaps: u64,
-    pub snapshots: u64,
-    pub dead_letters: u64,
-    /// Best bid and ask against the venue's own.
-    pub tickers: Agreement,
-}
+use super::context::Context;
+use super::symbol_book::{BookStatus, SymbolBook};
+use super::{Need, Output};
 
 #[derive(Debug, Default)]
 pub(super) struct BookLane {
     books: BTreeMap<Symbol, SymbolBook>,
-}
-
-/// What was asked of the venue and has not come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Awaited {
-    Nothing,
-    Snapshot,
-    /// The instrument's entry; a snapshot is of use only after it.
-    Instrument,
-}
-
-#[derive(Debug)]
-struct SymbolBook {
-    instrument: Instrument,
-    synced: SyncedBook,
-    flow: OrderFlow,
-    check: TickerCheck,
-    status: BookStatus,
-    awaited: Awaited,
-    /// Messages before this offset are in a checkpoint already.
-    from_offset: u64,
 }
 
 impl BookLane {
@@ -66,7 +26,7 @@ impl BookLane {
             (FrameKind::SessionStart, _) => self.start_session(context),
             (FrameKind::Instrument, _) => self.instrument(context),
             (FrameKind::Disconnected, _) => self.disconnect(context),
-            (FrameKind::Reconnected, symbol) => feed_note(context, FeedEventKind::Reconnect, symbol),
+            (FrameKind::Reconnected, symbol) => context.feed_note(FeedEventKind::Reconnect, symbol),
             (FrameKind::Unknown, _) => context.unexpected(),
             (_, symbol) => match symbol.and_then(|symbol| self.books.get_mut(&symbol)) {
                 Some(book) if context.provenance.offset < book.from_offset => {}
@@ -102,7 +62,7 @@ impl BookLane {
         for book in self.books.values_mut().filter(|book| context.provenance.offset >= book.from_offset) {
             book.restart();
         }
-        feed_note(context, FeedEventKind::SessionStart, None);
+        context.feed_note(FeedEventKind::SessionStart, None);
     }
 
     fn instrument<O: Output>(&mut self, context: &mut Context<'_, O>) {
@@ -127,13 +87,11 @@ impl BookLane {
             return book.resume_with_instrument(context);
         }
         let before = std::mem::replace(&mut book.instrument, instrument);
-        feed_event(
-            context,
-            FeedEvent {
-                detail: describe_change(&before, &instrument),
-                ..event(context, FeedEventKind::InstrumentChange, Some(instrument.symbol))
-            },
-        );
+        let event = FeedEvent {
+            detail: describe_change(&before, &instrument),
+            ..context.feed_event(FeedEventKind::InstrumentChange, Some(instrument.symbol))
+        };
+        context.emit(Derived::Feed(event));
         book.status.trading = instrument.status;
         if before.same_scales(&instrument) {
             book.resume_with_instrument(context);
@@ -146,291 +104,12 @@ impl BookLane {
     /// What the streams carry stops for now, so the books are not to be relied on.
     fn disconnect<O: Output>(&mut self, context: &mut Context<'_, O>) {
         let symbol = context.envelope.symbol;
-        feed_note(context, FeedEventKind::Disconnect, symbol);
+        context.feed_note(FeedEventKind::Disconnect, symbol);
         let known = symbol.and_then(|symbol| self.books.get_mut(&symbol));
         if let Some(book) = known.filter(|book| context.provenance.offset >= book.from_offset) {
             book.status.is_silent = true;
             book.report(context);
         }
-    }
-}
-
-impl SymbolBook {
-    fn new(instrument: Instrument) -> Self {
-        Self {
-            instrument,
-            synced: SyncedBook::new(),
-            flow: OrderFlow::default(),
-            check: TickerCheck::default(),
-            status: BookStatus {
-                sync: SyncState::Buffering,
-                trading: instrument.status,
-                is_silent: false,
-                epoch: 0,
-                order_flow: 0,
-                applied: 0,
-                stale: 0,
-                gaps: 0,
-                snapshots: 0,
-                dead_letters: 0,
-                tickers: Agreement::default(),
-            },
-            awaited: Awaited::Nothing,
-            from_offset: 0,
-        }
-    }
-
-    fn restart(&mut self) {
-        self.synced = SyncedBook::new();
-        self.flow.restart();
-        self.check.restart();
-        self.awaited = Awaited::Nothing;
-    }
-
-    fn frame<O: Output>(&mut self, decoder: &mut Decoder, context: &mut Context<'_, O>) {
-        match context.kind() {
-            FrameKind::DepthUpdate => self.depth(decoder, context),
-            FrameKind::BookTicker => self.ticker(decoder, context),
-            FrameKind::Snapshot => self.snapshot(context),
-            FrameKind::Silent => {
-                self.status.is_silent = true;
-                feed_note(context, FeedEventKind::Stale, Some(self.instrument.symbol));
-            }
-            _ => context.unexpected(),
-        }
-        self.report(context);
-    }
-
-    fn depth<O: Output>(&mut self, decoder: &mut Decoder, context: &mut Context<'_, O>) {
-        self.status.is_silent = false;
-        let update = match decoder.depth(context.payload, &self.instrument, context.provenance) {
-            Ok(update) => update,
-            Err(error) => return self.refuse(error, context),
-        };
-        let state = self.synced.state();
-        let (mut applier, synced) = self.applier(context);
-        let outcome = synced.depth(update, |book, update| applier.applied(book, update));
-        match outcome {
-            DepthOutcome::Applied | DepthOutcome::Buffered | DepthOutcome::Stale => {}
-            DepthOutcome::Gap(gap) => {
-                self.gap(context, Some((gap.expected, gap.received)), "events are missing");
-            }
-            DepthOutcome::Crossed => self.gap(context, None, "the event left bid ≥ ask"),
-            DepthOutcome::BufferOverflow => {
-                self.gap(context, None, "no snapshot came in time for the events kept");
-            }
-        }
-        if state == SyncState::Buffering && self.awaited == Awaited::Nothing {
-            self.ask(context, Need::FirstSnapshot);
-        }
-    }
-
-    fn snapshot<O: Output>(&mut self, context: &mut Context<'_, O>) {
-        self.awaited = Awaited::Nothing;
-        let snapshot = match wire::decode_snapshot(context.payload, &self.instrument) {
-            Ok(snapshot) => snapshot,
-            Err(error) => {
-                let need = need_after(&error);
-                self.status.dead_letters += 1;
-                context.dead_letter(error);
-                return self.ask(context, need);
-            }
-        };
-        let is_resync = self.synced.epoch() > 0;
-        let (mut applier, synced) = self.applier(context);
-        let outcome = synced.snapshot(&snapshot, |book, update| applier.applied(book, update));
-        match outcome {
-            SnapshotOutcome::NotNeeded => {}
-            SnapshotOutcome::TooOld => self.ask(context, Need::NewSnapshot),
-            SnapshotOutcome::Gap(gap) => {
-                self.status.snapshots += 1;
-                self.gap(
-                    context,
-                    Some((gap.expected, gap.received)),
-                    "events are missing after the snapshot",
-                );
-            }
-            SnapshotOutcome::Crossed => self.gap(context, None, "the snapshot gave bid ≥ ask"),
-            SnapshotOutcome::Loaded => {
-                self.status.snapshots += 1;
-                if is_resync {
-                    let symbol = Some(self.instrument.symbol);
-                    let resync = FeedEvent {
-                        received: Some(self.synced.book().update_id()),
-                        ..event(context, FeedEventKind::Resync, symbol)
-                    };
-                    feed_event(context, resync);
-                }
-            }
-        }
-    }
-
-    fn ticker<O: Output>(&mut self, decoder: &mut Decoder, context: &mut Context<'_, O>) {
-        match decoder.book_ticker(context.payload, &self.instrument) {
-            Ok(ticker) => {
-                if let Some(found) = self.check.ticker(&ticker) {
-                    disagree(context, self.instrument, found);
-                }
-            }
-            Err(error) => {
-                self.status.dead_letters += 1;
-                let need = need_after(&error);
-                context.dead_letter(error);
-                if need == Need::Instrument && self.awaited != Awaited::Instrument {
-                    self.ask(context, need);
-                }
-            }
-        }
-    }
-
-    /// The entry asked for came: now a snapshot can be made sense of.
-    fn resume_with_instrument<O: Output>(&mut self, context: &mut Context<'_, O>) {
-        if self.awaited == Awaited::Instrument {
-            self.ask(context, Need::NewSnapshot);
-        }
-    }
-
-    /// A depth event that cannot be decoded is missing from the book from now on.
-    fn refuse<O: Output>(&mut self, error: DecodeError, context: &mut Context<'_, O>) {
-        let need = need_after(&error);
-        let detail = error.to_string();
-        self.status.dead_letters += 1;
-        context.dead_letter(error);
-        if self.synced.state() == SyncState::Live {
-            self.status.gaps += 1;
-            let event =
-                FeedEvent { detail, ..event(context, FeedEventKind::Gap, Some(self.instrument.symbol)) };
-            feed_event(context, event);
-            self.lose(context, need);
-        } else if need == Need::Instrument && self.awaited != Awaited::Instrument {
-            self.lose(context, need);
-        }
-    }
-
-    fn gap<O: Output>(
-        &mut self,
-        context: &mut Context<'_, O>,
-        ids: Option<(UpdateId, UpdateId)>,
-        detail: &str,
-    ) {
-        self.status.gaps += 1;
-        let event = FeedEvent {
-            detail: detail.to_owned(),
-            expected: ids.map(|(expected, _)| expected),
-            received: ids.map(|(_, received)| received),
-            ..event(context, FeedEventKind::Gap, Some(self.instrument.symbol))
-        };
-        feed_event(context, event);
-        self.flow.restart();
-        self.check.restart();
-        self.ask(context, Need::NewSnapshot);
-    }
-
-    fn lose<O: Output>(&mut self, context: &mut Context<'_, O>, need: Need) {
-        self.synced.lose();
-        self.flow.restart();
-        self.check.restart();
-        self.ask(context, need);
-    }
-
-    fn ask<O: Output>(&mut self, context: &mut Context<'_, O>, need: Need) {
-        self.awaited = match need {
-            Need::Instrument => Awaited::Instrument,
-            Need::FirstSnapshot | Need::NewSnapshot => Awaited::Snapshot,
-        };
-        context.output.need(self.instrument.symbol, need);
-    }
-
-    /// What is done with the book after each event applied to it, apart from the book itself.
-    fn applier<'a, 'b, O: Output>(
-        &'a mut self,
-        context: &'a mut Context<'b, O>,
-    ) -> (Applier<'a, 'b, O>, &'a mut SyncedBook) {
-        let applier = Applier {
-            instrument: &self.instrument,
-            flow: &mut self.flow,
-            check: &mut self.check,
-            count: &mut self.status.applied,
-            context,
-        };
-        (applier, &mut self.synced)
-    }
-
-    fn report<O: Output>(&mut self, context: &mut Context<'_, O>) {
-        self.status.sync = self.synced.state();
-        self.status.epoch = self.synced.epoch();
-        self.status.stale = self.synced.stale();
-        self.status.order_flow = self.flow.sum();
-        self.status.tickers = self.check.agreement();
-        context.output.status(&self.instrument, &self.status);
-    }
-}
-
-struct Applier<'a, 'b, O> {
-    instrument: &'a Instrument,
-    flow: &'a mut OrderFlow,
-    check: &'a mut TickerCheck,
-    count: &'a mut u64,
-    context: &'a mut Context<'b, O>,
-}
-
-impl<O: Output> Applier<'_, '_, O> {
-    fn applied(&mut self, book: &Book, update: &DepthUpdate) {
-        *self.count += 1;
-        let Some(touch) = book.touch() else { return };
-        self.flow.observe(touch);
-        self.context.emit(Derived::Book(BookRecord {
-            instrument: *self.instrument,
-            update_id: update.last,
-            touch,
-            mid: features::mid(touch, self.instrument.price_scale),
-            spread_bps: features::spread_bps(touch),
-            microprice: features::microprice(touch, self.instrument.price_scale),
-            imbalance_5: features::imbalance(book, 5),
-            event_time: update.event_time,
-            provenance: update.provenance,
-        }));
-        self.context.output.applied(Applied { instrument: self.instrument, book, update });
-        if let Some(found) = self.check.touch(update.last, touch) {
-            disagree(self.context, *self.instrument, found);
-        }
-    }
-}
-
-fn need_after(error: &DecodeError) -> Need {
-    if error.reason == DeadLetterReason::Inexact { Need::Instrument } else { Need::NewSnapshot }
-}
-
-fn disagree<O: Output>(context: &mut Context<'_, O>, instrument: Instrument, found: Disagreement) {
-    let record = FeedEvent {
-        detail: format!("ours {:?}, the venue's {:?}", found.ours, found.venue),
-        received: Some(found.update_id),
-        ..event(context, FeedEventKind::TickerDisagreement, Some(instrument.symbol))
-    };
-    feed_event(context, record);
-}
-
-fn feed_note<O: Output>(context: &mut Context<'_, O>, kind: FeedEventKind, symbol: Option<Symbol>) {
-    let note = FeedEvent {
-        detail: String::from_utf8_lossy(context.payload).into_owned(),
-        ..event(context, kind, symbol)
-    };
-    feed_event(context, note);
-}
-
-fn feed_event<O: Output>(context: &mut Context<'_, O>, event: FeedEvent) {
-    context.emit(Derived::Feed(event));
-}
-
-fn event<O>(context: &Context<'_, O>, kind: FeedEventKind, symbol: Option<Symbol>) -> FeedEvent {
-    FeedEvent {
-        kind,
-        symbol,
-        detail: String::new(),
-        expected: None,
-        received: None,
-        event_time: context.envelope.event_time,
-        provenance: context.provenance,
     }
 }
 

@@ -7,22 +7,25 @@
 
 mod book_lane;
 mod checkpoint;
+mod context;
 mod kline_check;
+mod symbol_book;
 mod ticker_check;
 mod trade_lane;
 
 use depthlake_orderbook::book::Book;
 use depthlake_orderbook::event::{DepthUpdate, Provenance, Trade};
-use depthlake_orderbook::frame::{Envelope, FrameKind, RawStream};
+use depthlake_orderbook::frame::{Envelope, RawStream};
 use depthlake_orderbook::instrument::Instrument;
-use depthlake_orderbook::record::{DeadLetter, DeadLetterReason, Derived, Trigger};
+use depthlake_orderbook::record::{Derived, Trigger};
 use depthlake_orderbook::symbol::Symbol;
 
-pub use book_lane::BookStatus;
 pub use checkpoint::{BookCheckpoint, Checkpoint, CheckpointError, TradeCheckpoint};
+pub use symbol_book::BookStatus;
 
 use book_lane::BookLane;
-use depthlake_ingest::wire::{DecodeError, Decoder};
+use context::Context;
+use depthlake_ingest::wire::Decoder;
 use trade_lane::TradeLane;
 
 /// What a book needs from the venue.
@@ -76,15 +79,6 @@ pub struct Pipeline {
     decoder: Decoder,
     books: BookLane,
     trades: TradeLane,
-}
-
-/// One message on its way through a lane.
-struct Context<'a, O> {
-    envelope: &'a Envelope,
-    payload: &'a [u8],
-    provenance: Provenance,
-    trigger: Trigger,
-    output: &'a mut O,
 }
 
 impl Pipeline {
@@ -156,48 +150,5 @@ impl Pipeline {
             self.books.restore(book);
         }
         self.trades.restore(&checkpoint.trades);
-    }
-}
-
-impl<O: Output> Context<'_, O> {
-    fn emit(&mut self, record: Derived) {
-        self.output.derived(self.trigger, record);
-        self.trigger.ordinal += 1;
-    }
-
-    fn dead_letter(&mut self, error: DecodeError) {
-        let letter = DeadLetter {
-            reason: error.reason,
-            detail: error.detail,
-            symbol: self.envelope.symbol,
-            stream: self.trigger.stream,
-            payload: self.payload.to_vec(),
-            provenance: self.provenance,
-        };
-        self.emit(Derived::DeadLetter(letter));
-    }
-
-    fn unknown_symbol(&mut self) {
-        let detail = match self.envelope.symbol {
-            Some(symbol) => format!("{symbol} is not one of the instruments of this partition"),
-            None => "the message names no symbol".to_owned(),
-        };
-        self.dead_letter(DecodeError { reason: DeadLetterReason::UnknownSymbol, detail });
-    }
-
-    /// A message of a kind that this stream has no use for.
-    fn unexpected(&mut self) {
-        let error = match serde_json::from_slice::<serde::de::IgnoredAny>(self.payload) {
-            Err(error) => DecodeError { reason: DeadLetterReason::Malformed, detail: error.to_string() },
-            Ok(_) => DecodeError {
-                reason: DeadLetterReason::UnknownMessage,
-                detail: format!("a message of kind {} is not expected here", self.envelope.kind.name()),
-            },
-        };
-        self.dead_letter(error);
-    }
-
-    fn kind(&self) -> FrameKind {
-        self.envelope.kind
     }
 }

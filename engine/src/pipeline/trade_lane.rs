@@ -12,8 +12,9 @@ use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 
 use super::checkpoint::{SymbolBars, TradeCheckpoint};
+use super::context::Context;
 use super::kline_check::KlineCheck;
-use super::{Agreement, Context, Output};
+use super::{Agreement, Output};
 
 #[derive(Debug, Default)]
 pub(super) struct TradeLane {
