@@ -200,7 +200,7 @@ fn spawn_sink(
     let config = SinkConfig { commit_interval: layout.commit_interval, ..SinkConfig::default() };
     let released = Arc::clone(log);
     let sink = Sink::new(Arc::clone(log), lake.clone(), config).on_commit(move |report| {
-        let retention = retention.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut retention = retention.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = retention.release(&*released, report.positions.iter().copied()) {
             tracing::warn!(%error, "the log could not let go of what is committed");
         }

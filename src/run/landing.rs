@@ -63,9 +63,11 @@ impl Landing {
 
     fn checkpoint(&self, partition: Partition, state: Vec<u8>) -> Result<()> {
         let mut retention = self.retention.lock().unwrap_or_else(PoisonError::into_inner);
-        retention.checkpoint(&*self.log, partition, &state)?;
+        let needs = retention.needs_of(&*self.log, partition, &state)?;
+        let at = TopicPartition::new(Topic::Checkpoint, partition);
         let record = Record { value: Bytes::from(state), ..Record::default() };
-        self.log.append(TopicPartition::new(Topic::Checkpoint, partition), &record)?;
+        let offset = self.log.append(at, &record)?;
+        retention.appended(at, offset, needs);
         Ok(())
     }
 }

@@ -81,7 +81,13 @@ impl Summary {
             disconnects: report.disconnects,
             resumed_messages: resumed.messages,
             resumed_records: resumed.records,
-            books: outcome.pipelines.values().flat_map(|pipeline| books(pipeline, simulated)).collect(),
+            books: outcome
+                .pipelines
+                .values()
+                .flat_map(|pipeline| books(pipeline, simulated))
+                .filter(|(symbol, _)| source.symbols.contains(symbol))
+                .map(|(symbol, book)| (symbol.to_string(), book))
+                .collect(),
             rows: tables.iter().map(|status| (status.table.to_string(), status.rows)).collect(),
             latency_nanoseconds: Stage::ALL
                 .map(|stage| {
@@ -147,7 +153,7 @@ impl fmt::Display for Summary {
 fn books<'a>(
     pipeline: &'a Pipeline,
     simulated: Option<&'a sim::Venue>,
-) -> impl Iterator<Item = (String, BookSummary)> + 'a {
+) -> impl Iterator<Item = (Symbol, BookSummary)> + 'a {
     pipeline.books().map(move |(symbol, status)| {
         let bars = pipeline.kline_agreement(symbol);
         let live = pipeline.book(symbol);
@@ -165,7 +171,7 @@ fn books<'a>(
             equals_venue: venue
                 .map(|venue| live.is_some_and(|(instrument, book)| equals(symbol, instrument, book, &venue))),
         };
-        (symbol.to_string(), summary)
+        (symbol, summary)
     })
 }
 
