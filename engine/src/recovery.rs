@@ -44,7 +44,7 @@ impl Recovery {
         let mut restored = Restored::new(partition);
         if let Some(checkpoint) = checkpoint {
             restored.pipeline.restore(checkpoint);
-            restored.orderbook_end = checkpoint.orderbook_offset().unwrap_or_default();
+            restored.orderbook_end = checkpoint.orderbook_offset();
             restored.trade_end = checkpoint.trade_offset();
         }
         Self { restored, last_kept: HashMap::new() }
@@ -80,6 +80,11 @@ impl Recovery {
         }
         let mut output = Missing { last_kept: &self.last_kept, missing };
         self.restored.pipeline.frame(stream, offset, envelope, payload, &mut output);
+    }
+
+    /// The last record kept of each kind and stream.
+    pub fn last_kept(&self) -> impl Iterator<Item = (RecordKind, Trigger)> + '_ {
+        self.last_kept.iter().map(|(&(kind, _), &trigger)| (kind, trigger))
     }
 
     #[must_use]

@@ -116,7 +116,11 @@ fn checkpoint(pipeline: &Pipeline, handled: &[Message]) -> Checkpoint {
     let orderbook = end(handled, RawStream::Orderbook);
     let books =
         pipeline.books().filter_map(|(symbol, _)| pipeline.book_checkpoint(symbol, orderbook)).collect();
-    let taken = Checkpoint { books, trades: pipeline.trade_checkpoint(end(handled, RawStream::Trade)) };
+    let taken = Checkpoint {
+        orderbook_offset: orderbook,
+        books,
+        trades: pipeline.trade_checkpoint(end(handled, RawStream::Trade)),
+    };
     Checkpoint::decode(&taken.encode().unwrap()).unwrap()
 }
 

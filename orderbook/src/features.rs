@@ -3,7 +3,7 @@
 //! `M` is the mid and (Pb, Qb, Pa, Qa) the touch.
 
 use crate::book::{Book, Side};
-use crate::decimal::{Price, Scale};
+use crate::decimal::{Price, Quantity, Scale};
 use crate::event::Touch;
 
 /// How many levels a side the imbalances of [`Features`] take in.
@@ -144,11 +144,11 @@ impl OrderFlow {
 
 fn order_flow(before: Touch, after: Touch) -> i64 {
     let (bid, ask) = (after.bid, after.ask);
-    let when = |condition: bool, quantity: i64| if condition { quantity } else { 0 };
-    when(bid.price >= before.bid.price, bid.quantity.0)
-        - when(bid.price <= before.bid.price, before.bid.quantity.0)
-        - when(ask.price <= before.ask.price, ask.quantity.0)
-        + when(ask.price >= before.ask.price, before.ask.quantity.0)
+    let when = |condition: bool, quantity: Quantity| if condition { quantity.0 } else { 0 };
+    when(bid.price >= before.bid.price, bid.quantity)
+        .saturating_sub(when(bid.price <= before.bid.price, before.bid.quantity))
+        .saturating_sub(when(ask.price <= before.ask.price, ask.quantity))
+        .saturating_add(when(ask.price >= before.ask.price, before.ask.quantity))
 }
 
 /// The double nearest to `numerator / denominator`, also where neither fits into a double; 0 for a zero denominator.

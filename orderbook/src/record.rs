@@ -39,6 +39,10 @@ pub enum RecordKind {
     Feed,
 }
 
+impl RecordKind {
+    pub const ALL: [Self; 5] = [Self::Book, Self::Trade, Self::Bar, Self::DeadLetter, Self::Feed];
+}
+
 impl Derived {
     #[must_use]
     pub const fn kind(&self) -> RecordKind {

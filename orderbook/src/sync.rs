@@ -190,7 +190,8 @@ impl SyncedBook {
         if self.state == SyncState::Live {
             return SnapshotOutcome::NotNeeded;
         }
-        if self.kept.front().is_some_and(|first| snapshot.last_update_id.0 + 1 < first.first.0) {
+        if self.kept.front().is_some_and(|first| snapshot.last_update_id.0.saturating_add(1) < first.first.0)
+        {
             return SnapshotOutcome::TooOld;
         }
         self.book.load(snapshot);
@@ -243,7 +244,7 @@ impl SyncedBook {
         }
         if !self.follows(update) {
             return Step::Gap(match update.previous {
-                None => Gap { expected: UpdateId(held.0 + 1), received: update.first },
+                None => Gap { expected: UpdateId(held.0.saturating_add(1)), received: update.first },
                 Some(previous) => Gap { expected: held, received: previous },
             });
         }
@@ -264,8 +265,8 @@ impl SyncedBook {
     fn follows(&self, update: &DepthUpdate) -> bool {
         let held = self.book.update_id();
         match (update.previous, self.fresh) {
-            (None, true) => update.first.0 <= held.0 + 1,
-            (None, false) => update.first.0 == held.0 + 1,
+            (None, true) => update.first.0 <= held.0.saturating_add(1),
+            (None, false) => update.first.0 == held.0.saturating_add(1),
             (Some(_), true) => update.first <= held && held <= update.last,
             (Some(previous), false) => previous == held,
         }

@@ -47,13 +47,13 @@ impl Timestamp {
     /// The start of the minute this time lies in.
     #[must_use]
     pub const fn minute(self) -> Self {
-        Self(self.0 - self.0.rem_euclid(NANOSECONDS_PER_MINUTE))
+        Self(self.0.saturating_sub(self.0.rem_euclid(NANOSECONDS_PER_MINUTE)))
     }
 
     /// The start of the minute after the one this time lies in.
     #[must_use]
     pub const fn next_minute(self) -> Self {
-        Self(self.minute().0 + NANOSECONDS_PER_MINUTE)
+        Self(self.minute().0.saturating_add(NANOSECONDS_PER_MINUTE))
     }
 }
 
@@ -62,7 +62,7 @@ impl Sub for Timestamp {
 
     /// The difference in nanoseconds.
     fn sub(self, earlier: Self) -> i64 {
-        self.0 - earlier.0
+        self.0.saturating_sub(earlier.0)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -12,17 +12,17 @@ use depthlake_engine::clock;
 use depthlake_engine::latency::Latencies;
 use depthlake_engine::pipeline::{Need, Pipeline};
 use depthlake_engine::recovery::Restored;
-use depthlake_engine::shard::{self, Idle, ShardConfig, ShardHandle, ShardReport, ShardSender};
+use depthlake_engine::shard::{self, Idle, ShardConfig, ShardHandle, ShardSender};
 use depthlake_ingest::live::{Request, SnapshotPriority};
 use depthlake_lake::commit::Lake;
-use depthlake_lake::log::{EmbeddedLog, Log, Options};
+use depthlake_lake::log::{EmbeddedLog, Log, Offset, Options, Partition, TopicPartition};
 use depthlake_lake::sink::{Sink, SinkConfig, SinkError, SinkSummary};
 use depthlake_orderbook::decimal::Scale;
 use depthlake_orderbook::partition::partition_of;
 use depthlake_orderbook::symbol::Symbol;
 use tokio::sync::{mpsc, watch};
 
-use super::landing;
+use super::landing::Landing;
 use super::resume::{self, Resumed};
 use super::retention::Retention;
 use super::router::Router;
@@ -45,7 +45,7 @@ pub struct Deployment {
     pub lake: Lake,
     log: Arc<dyn Log>,
     latencies: Vec<shard::LatencyProbe>,
-    landing: JoinHandle<Result<Vec<ShardReport>>>,
+    landing: Landing,
     sink: tokio::task::JoinHandle<Result<SinkSummary, SinkError>>,
     stop_sink: watch::Sender<bool>,
     stop_heartbeat: watch::Sender<bool>,
@@ -94,9 +94,10 @@ impl Deployment {
         let (board, slots) = BoardWriter::create(&folder.board(), &slot_specs(symbols), clock::now())?;
         let partitions = std::mem::take(&mut resumed.partitions);
         let (senders, handles) = spawn_shards(layout, partitions, slots, &requests)?;
-        let retention = Arc::new(Mutex::new(Retention::default()));
+        let retention = Arc::new(Mutex::new(Retention::new(committed(&lake).await?)));
         let latencies = handles.iter().map(ShardHandle::latency_probe).collect();
-        let landing = landing::spawn(Arc::clone(&log), handles, Arc::clone(&retention))?;
+        let last_kept = std::mem::take(&mut resumed.last_kept);
+        let landing = Landing::spawn(Arc::clone(&log), handles, Arc::clone(&retention), last_kept)?;
         let (stop_sink, sink_stopped) = watch::channel(false);
         let sink = spawn_sink(&log, &lake, layout, sink_stopped, retention);
         let router = Router::new(Arc::clone(&log), senders);
@@ -104,22 +105,28 @@ impl Deployment {
         Ok((Self { resumed, lake, log, latencies, landing, sink, stop_sink, stop_heartbeat }, router))
     }
 
-    /// Completes when the sink has stopped of itself, which it does only on an error.
-    pub async fn sink_failed(&mut self) -> anyhow::Error {
-        match (&mut self.sink).await {
-            Ok(Ok(_)) => anyhow!("the sink stopped before it was told to"),
-            Ok(Err(error)) => anyhow::Error::from(error).context("the sink stopped"),
-            Err(error) => anyhow::Error::from(error).context("the sink ended by a panic"),
+    /// Completes when the sink or the landing has stopped of itself, which they do only on an error. The landing's own is
+    /// told by [`Deployment::finish`].
+    pub async fn failed(&mut self) -> anyhow::Error {
+        tokio::select! {
+            ended = &mut self.sink => match ended {
+                Ok(Ok(_)) => anyhow!("the sink stopped before it was told to"),
+                Ok(Err(error)) => anyhow::Error::from(error).context("the sink stopped"),
+                Err(error) => anyhow::Error::from(error).context("the sink ended by a panic"),
+            },
+            () = self.landing.ended() => anyhow!("what is derived can no longer be kept"),
         }
+    }
+
+    /// Why the landing ended, after it did; no error where it did not.
+    pub async fn landing_error(self) -> Result<()> {
+        self.landing.join().await.map(drop)
     }
 
     /// Waits until all that was routed is derived, kept and committed, and ends.
     pub async fn finish(self, router: Router) -> Result<Outcome> {
         drop(router);
-        let landing = self.landing;
-        let reports = tokio::task::spawn_blocking(move || landing.join())
-            .await?
-            .map_err(|_| anyhow!("the landing ended by a panic"))??;
+        let reports = self.landing.join().await?;
         let log = Arc::clone(&self.log);
         tokio::task::spawn_blocking(move || log.sync()).await??;
         self.stop_sink.send_replace(true);
@@ -135,6 +142,16 @@ impl Deployment {
             latencies,
         })
     }
+}
+
+/// How far the tables are.
+async fn committed(lake: &Lake) -> Result<Vec<(TopicPartition, Offset)>> {
+    let positions = lake.positions().await?;
+    let known = positions.into_iter().map(|(of, next)| {
+        let partition = Partition(u16::try_from(of.partition)?);
+        Ok((TopicPartition::new(of.topic.parse()?, partition), Offset(next)))
+    });
+    known.collect()
 }
 
 fn slot_specs(symbols: &[Symbol]) -> Vec<SlotSpec> {

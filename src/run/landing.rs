@@ -1,46 +1,83 @@
 //! Carries what the shards derive to the log, on a thread of its own.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use depthlake_engine::shard::{Outbound, ShardHandle, ShardReport};
-use depthlake_lake::log::{Log, Partition, Record, Topic, TopicPartition};
-use depthlake_lake::record::{EncodeError, encode};
-use depthlake_orderbook::record::{DeadLetter, DeadLetterReason, Derived, Trigger};
+use depthlake_lake::log::{Log, LogError, Partition, Record, Topic, TopicPartition};
+use depthlake_lake::record::{EncodeError, TRIGGER_LENGTH, decode_trigger, encode, encode_trigger};
+use depthlake_orderbook::frame::RawStream;
+use depthlake_orderbook::record::{DeadLetter, DeadLetterReason, Derived, RecordKind, Trigger};
+use tokio::sync::watch;
 
 use super::retention::Retention;
 
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Drains the shards until all of them have ended.
-pub fn spawn(
-    log: Arc<dyn Log>,
-    shards: Vec<ShardHandle>,
-    retention: Arc<Mutex<Retention>>,
-) -> Result<JoinHandle<Result<Vec<ShardReport>>>> {
-    let landing = Landing { log, retention };
-    thread::Builder::new()
-        .name("landing".to_owned())
-        .spawn(move || landing.run(shards))
-        .context("no thread could be made for what goes to the log")
-}
+/// How many records of one shard are taken before the next shard's turn.
+const RECORDS_PER_TURN: usize = 4_096;
 
-struct Landing {
-    log: Arc<dyn Log>,
-    retention: Arc<Mutex<Retention>>,
+/// The last record kept of each kind and stream, by partition: what a restart must know to go on.
+pub type LastKept = BTreeMap<(u16, RecordKind, RawStream), Trigger>;
+
+/// A thread that drains the shards until all of them have ended.
+pub struct Landing {
+    thread: JoinHandle<Result<Vec<ShardReport>>>,
+    ended: watch::Receiver<bool>,
 }
 
 impl Landing {
-    fn run(&self, mut shards: Vec<ShardHandle>) -> Result<Vec<ShardReport>> {
+    pub fn spawn(
+        log: Arc<dyn Log>,
+        shards: Vec<ShardHandle>,
+        retention: Arc<Mutex<Retention>>,
+        last_kept: LastKept,
+    ) -> Result<Self> {
+        let mut lander = Lander { log, retention, last_kept };
+        let (end, ended) = watch::channel(false);
+        let thread = thread::Builder::new()
+            .name("landing".to_owned())
+            .spawn(move || {
+                let reports = lander.run(shards);
+                end.send_replace(true);
+                reports
+            })
+            .context("no thread could be made for what goes to the log")?;
+        Ok(Self { thread, ended })
+    }
+
+    /// Completes when the landing has ended, in whatever way.
+    pub async fn ended(&mut self) {
+        // An error says that the thread is gone.
+        let _ = self.ended.wait_for(|ended| *ended).await;
+    }
+
+    /// Waits for the end.
+    pub async fn join(self) -> Result<Vec<ShardReport>> {
+        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await?;
+        joined.map_err(|_| anyhow!("the landing ended by a panic"))?
+    }
+}
+
+struct Lander {
+    log: Arc<dyn Log>,
+    retention: Arc<Mutex<Retention>>,
+    last_kept: LastKept,
+}
+
+impl Lander {
+    fn run(&mut self, mut shards: Vec<ShardHandle>) -> Result<Vec<ShardReport>> {
         loop {
             // Asked before the rings are drained, so that what was put there last is seen.
             let is_last = shards.iter().all(ShardHandle::is_finished);
             let mut count = 0;
             for shard in &mut shards {
-                while let Ok(outbound) = shard.outbound.pop() {
+                for _ in 0..RECORDS_PER_TURN {
+                    let Ok(outbound) = shard.outbound.pop() else { break };
                     self.land(outbound)?;
                     count += 1;
                 }
@@ -54,22 +91,53 @@ impl Landing {
         shards.into_iter().map(|shard| shard.join().context("a shard ended by a panic")).collect()
     }
 
-    fn land(&self, outbound: Outbound) -> Result<()> {
+    fn land(&mut self, outbound: Outbound) -> Result<()> {
         match outbound {
-            Outbound::Record(trigger, record) => append_derived(&*self.log, &trigger, &record),
+            Outbound::Record(trigger, record) => {
+                append_derived(&*self.log, &trigger, &record)?;
+                self.last_kept.insert((trigger.partition, record.kind(), trigger.stream), trigger);
+                Ok(())
+            }
             Outbound::Checkpoint { partition, state } => self.checkpoint(Partition(partition), state),
         }
     }
 
     fn checkpoint(&self, partition: Partition, state: Vec<u8>) -> Result<()> {
-        let mut retention = self.retention.lock().unwrap_or_else(PoisonError::into_inner);
-        let needs = retention.needs_of(&*self.log, partition, &state)?;
+        let needs = Retention::needs_of(&*self.log, partition, &state)?;
         let at = TopicPartition::new(Topic::Checkpoint, partition);
-        let record = Record { value: Bytes::from(state), ..Record::default() };
-        let offset = self.log.append(at, &record)?;
-        retention.appended(at, offset, needs);
-        Ok(())
+        let header = encode_last_kept(partition, &self.last_kept);
+        let record = Record { header, value: Bytes::from(state), ..Record::default() };
+        match self.log.append(at, &record) {
+            Ok(offset) => {
+                let mut retention = self.retention.lock().unwrap_or_else(PoisonError::into_inner);
+                retention.appended(at, offset, needs);
+                Ok(())
+            }
+            Err(error @ LogError::Oversized { .. }) => {
+                tracing::warn!(%error, %partition, "the state of a partition is not kept; a restart reads more");
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
+}
+
+/// The triggers of one partition, to be kept with its checkpoint: of the records derived before, the log may let go.
+fn encode_last_kept(partition: Partition, last_kept: &LastKept) -> Bytes {
+    let of_partition = last_kept.iter().filter(|((number, ..), _)| *number == partition.0);
+    of_partition
+        .flat_map(|((_, kind, _), trigger)| [&[*kind as u8][..], &encode_trigger(trigger)].concat())
+        .collect::<Vec<u8>>()
+        .into()
+}
+
+/// The inverse of what a checkpoint's header was made by; what it does not understand is passed over.
+pub fn decode_last_kept(header: &[u8]) -> impl Iterator<Item = (RecordKind, Trigger)> + '_ {
+    header.chunks_exact(1 + TRIGGER_LENGTH).filter_map(|chunk| {
+        let (kind, trigger) = chunk.split_first()?;
+        let kind = RecordKind::ALL.into_iter().find(|&known| known as u8 == *kind)?;
+        Some((kind, decode_trigger(trigger)?))
+    })
 }
 
 /// Appends a record derived from a raw message to its topic; one that its topic cannot hold, as a dead letter.

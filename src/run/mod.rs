@@ -80,32 +80,40 @@ async fn feed(
     let failure = tokio::select! {
         () = stop::stop_requested(options.duration) => None,
         () = view.closed() => None,
-        error = deployment.sink_failed() => Some(error),
+        error = deployment.failed() => Some(error),
         () = running.ended() => None,
     };
     view.stop().await?;
-    if let Some(venue) = source.simulated.as_ref().filter(|_| failure.is_none()) {
-        settle(venue, &counts).await;
-    }
+    let has_settled = match source.simulated.as_ref().filter(|_| failure.is_none()) {
+        Some(venue) => settle(venue, &counts).await,
+        None => false,
+    };
     let (router, report) = running.stop().await?;
     if let Some(error) = failure {
-        return Err(error);
+        drop(router);
+        return Err(match deployment.landing_error().await {
+            Err(cause) => cause.context(error),
+            Ok(()) => error,
+        });
     }
     let resumed = std::mem::take(&mut deployment.resumed);
     let lake = deployment.lake.clone();
     let outcome = deployment.finish(router).await?;
     let report = report?;
-    Summary::of(begun.elapsed(), &source, &report, &resumed, &outcome, &lake).await
+    let compared = source.simulated.as_ref().filter(|_| has_settled);
+    Summary::of(begun.elapsed(), &source, compared, &report, &resumed, &outcome, &lake).await
 }
 
-/// Halts a simulated venue and waits until its last frame was taken, so that its books and ours can be compared.
-async fn settle(venue: &sim::Venue, counts: &RouterCounts) {
+/// Halts a simulated venue and waits until its last frame was taken, so that its books and ours can be compared. `false`
+/// where that took too long.
+async fn settle(venue: &sim::Venue, counts: &RouterCounts) -> bool {
     venue.pause().await;
     let deadline = Instant::now() + LAST_FRAMES;
     let sent = || venue.counters().iter().map(|counter| counter.sent).sum::<u64>();
     while counts.messages.load(Ordering::Relaxed) < sent() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    counts.messages.load(Ordering::Relaxed) >= sent()
 }
 
 /// The feed on a thread of its own, with a runtime of its own: nothing else runs between socket and ring.

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use depthlake_engine::pipeline::Checkpoint;
 use depthlake_engine::recovery::{Recovery, Restored};
-use depthlake_lake::log::{Log, Offset, Partition, StoredRecord, Topic, TopicPartition};
+use depthlake_lake::log::{Log, LogError, Offset, Partition, StoredRecord, Topic, TopicPartition};
 use depthlake_lake::record::{decode_trigger, topic_of_kind, topic_of_stream};
 use depthlake_orderbook::frame::{Envelope, RawStream};
 use depthlake_orderbook::record::RecordKind;
 use depthlake_orderbook::symbol::Symbol;
 
-use super::landing::append_derived;
+use super::landing::{LastKept, append_derived, decode_last_kept};
 
 const READ_BYTES: usize = 4 << 20;
 
@@ -19,6 +19,7 @@ const READ_BYTES: usize = 4 << 20;
 #[derive(Debug, Default)]
 pub struct Resumed {
     pub partitions: BTreeMap<u16, Restored>,
+    pub last_kept: LastKept,
     /// Raw messages that were read again.
     pub messages: u64,
     /// Records that a crash had prevented, derived now.
@@ -38,14 +39,21 @@ pub fn resume(log: &dyn Log) -> Result<Resumed> {
 }
 
 fn resume_partition(log: &dyn Log, partition: Partition, resumed: &mut Resumed) -> Result<Restored> {
-    let checkpoint = last(log, TopicPartition::new(Topic::Checkpoint, partition))?
-        .map(|stored| Checkpoint::decode(&stored.record.value))
-        .transpose()?;
+    let stored = last(log, TopicPartition::new(Topic::Checkpoint, partition))?;
+    let checkpoint = stored.as_ref().map(|stored| Checkpoint::decode(&stored.record.value)).transpose()?;
     let mut recovery = Recovery::new(partition.0, checkpoint.as_ref());
+    for (kind, trigger) in stored.iter().flat_map(|stored| decode_last_kept(&stored.record.header)) {
+        recovery.kept(kind, trigger);
+    }
     find_kept(log, partition, &mut recovery)?;
+    let mut derived = Vec::new();
     for stream in [RawStream::Orderbook, RawStream::Trade] {
         let at = TopicPartition::new(topic_of_stream(stream), partition);
-        let from = Offset(recovery.from(stream)).max(log.start(at)?);
+        let from = Offset(recovery.from(stream));
+        let start = log.start(at)?;
+        if from < start {
+            bail!("{at} begins at {start}, but what was kept of it ends at {from}");
+        }
         each_record(log, at, from, |stored| {
             let symbol = std::str::from_utf8(&stored.record.key).ok().and_then(|key| Symbol::new(key).ok());
             let Some(envelope) = Envelope::decode(&stored.record.header, symbol) else {
@@ -55,7 +63,7 @@ fn resume_partition(log: &dyn Log, partition: Partition, resumed: &mut Resumed) 
             let missing = |trigger, record| {
                 if outcome.is_ok() {
                     outcome = append_derived(log, &trigger, &record);
-                    resumed.records += 1;
+                    derived.push((record.kind(), trigger));
                 }
             };
             recovery.frame(stream, stored.offset.0, &envelope, &stored.record.value, missing);
@@ -63,6 +71,12 @@ fn resume_partition(log: &dyn Log, partition: Partition, resumed: &mut Resumed) 
             outcome
         })?;
     }
+    resumed.records += derived.len() as u64;
+    for (kind, trigger) in derived {
+        recovery.kept(kind, trigger);
+    }
+    let last_kept = recovery.last_kept();
+    resumed.last_kept.extend(last_kept.map(|(kind, trigger)| ((partition.0, kind, trigger.stream), trigger)));
     Ok(recovery.finish())
 }
 
@@ -101,7 +115,15 @@ fn each_record(
     let end = log.durable_end(at)?;
     let mut next = from;
     while next < end {
-        let records = log.read(at, next, READ_BYTES)?;
+        let records = match log.read(at, next, READ_BYTES) {
+            Ok(records) => records,
+            Err(error @ LogError::Lost { next: behind, .. }) => {
+                tracing::error!(%error, "records are lost; what follows them is taken up");
+                next = behind;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let Some(last) = records.last() else { break };
         next = Offset(last.offset.0 + 1);
         records.iter().try_for_each(&mut each)?;

@@ -15,28 +15,35 @@ pub struct Retention {
     needs: Needs,
     /// Checkpoints that were appended but may not be durable yet, with what is needed once they are.
     appended: Vec<(TopicPartition, Offset, Needs)>,
-    /// Where the dead letters ended at the last checkpoint.
-    dead_letters: BTreeMap<Partition, Offset>,
+    /// How far the tables are.
+    committed: BTreeMap<TopicPartition, Offset>,
 }
 
 impl Retention {
-    /// What a restart from this checkpoint would read: raw messages from its places on, and of the records derived before
-    /// it the last one of each topic. To be asked before the checkpoint is appended.
-    pub fn needs_of(&mut self, log: &dyn Log, partition: Partition, state: &[u8]) -> Result<Needs> {
+    /// Begins with what the tables hold already.
+    pub fn new(committed: impl IntoIterator<Item = (TopicPartition, Offset)>) -> Self {
+        Self { committed: committed.into_iter().collect(), ..Self::default() }
+    }
+
+    /// What a restart from this checkpoint would read: raw messages from its places on, and the records derived after it.
+    /// To be asked before the checkpoint is appended.
+    pub fn needs_of(log: &dyn Log, partition: Partition, state: &[u8]) -> Result<Needs> {
         let checkpoint = Checkpoint::decode(state)?;
         let at = |topic| TopicPartition::new(topic, partition);
-        // Dead letters come from two streams, so the last one alone does not tell how far both had come. All since the
-        // checkpoint before does.
-        let dead_letters = log.durable_end(at(Topic::DeadLetter))?;
-        let before = self.dead_letters.insert(partition, dead_letters).unwrap_or_default();
         let mut needs = Needs::from([
-            (at(Topic::RawOrderbook), Offset(checkpoint.orderbook_offset().unwrap_or_default())),
+            (at(Topic::RawOrderbook), Offset(checkpoint.orderbook_offset())),
             (at(Topic::RawTrade), Offset(checkpoint.trade_offset())),
-            (at(Topic::DeadLetter), before),
         ]);
-        for topic in [Topic::BookTicker, Topic::Trade, Topic::Ohlcv1m, Topic::FeedEvent, Topic::Checkpoint] {
-            let end = log.durable_end(at(topic))?;
-            needs.insert(at(topic), Offset(end.0.saturating_sub(1)));
+        // Until it is durable itself, the checkpoint before is needed too.
+        for topic in [
+            Topic::BookTicker,
+            Topic::Trade,
+            Topic::Ohlcv1m,
+            Topic::DeadLetter,
+            Topic::FeedEvent,
+            Topic::Checkpoint,
+        ] {
+            needs.insert(at(topic), log.durable_end(at(topic))?);
         }
         Ok(needs)
     }
@@ -52,6 +59,7 @@ impl Retention {
         log: &dyn Log,
         committed: impl IntoIterator<Item = (TopicPartition, Offset)>,
     ) -> Result<(), LogError> {
+        self.committed.extend(committed);
         for (at, offset, needs) in std::mem::take(&mut self.appended) {
             if log.durable_end(at)? > offset {
                 self.needs.extend(needs);
@@ -59,13 +67,15 @@ impl Retention {
                 self.appended.push((at, offset, needs));
             }
         }
-        let mut releasable: Vec<_> = committed
-            .into_iter()
-            .filter_map(|(at, committed)| Some((at, committed.min(*self.needs.get(&at)?))))
+        let releasable: Vec<_> = self
+            .needs
+            .iter()
+            .filter_map(|(&at, &needed)| match at.topic {
+                // Checkpoints are for the log alone: no table holds them.
+                Topic::Checkpoint => Some((at, needed)),
+                _ => Some((at, needed.min(*self.committed.get(&at)?))),
+            })
             .collect();
-        // Checkpoints are for the log alone: no table holds them.
-        let checkpoints = self.needs.iter().filter(|(at, _)| at.topic == Topic::Checkpoint);
-        releasable.extend(checkpoints.map(|(&at, &offset)| (at, offset)));
         log.release(&releasable)
     }
 }
@@ -116,7 +126,9 @@ mod tests {
         let envelope = Envelope::own(FrameKind::Instrument, Some(symbol), Timestamp(0));
         pipeline.frame(RawStream::Orderbook, 0, &envelope, entry, &mut Discard);
         let books = pipeline.book_checkpoint(symbol, orderbook).into_iter().collect();
-        Checkpoint { books, trades: pipeline.trade_checkpoint(trade) }.encode().unwrap()
+        Checkpoint { orderbook_offset: orderbook, books, trades: pipeline.trade_checkpoint(trade) }
+            .encode()
+            .unwrap()
     }
 
     #[test]
@@ -129,7 +141,7 @@ mod tests {
         assert_eq!(log.start(at(Topic::RawTrade)).unwrap(), Offset(0), "without a checkpoint all is needed");
 
         let state = checkpoint(60, 50);
-        let needs = retention.needs_of(&log, PARTITION, &state).unwrap();
+        let needs = Retention::needs_of(&log, PARTITION, &state).unwrap();
         retention.appended(at(Topic::Checkpoint), Offset(0), needs);
         retention.release(&log, committed).unwrap();
         assert_eq!(log.start(at(Topic::RawTrade)).unwrap(), Offset(0), "the checkpoint is not durable yet");
@@ -143,7 +155,7 @@ mod tests {
 
         let behind = [Topic::RawOrderbook, Topic::RawTrade].map(|topic| (at(topic), Offset(20)));
         let mut retention = Retention::default();
-        let needs = retention.needs_of(&log, PARTITION, &checkpoint(90, 90)).unwrap();
+        let needs = Retention::needs_of(&log, PARTITION, &checkpoint(90, 90)).unwrap();
         retention.appended(at(Topic::Checkpoint), Offset(0), needs);
         retention.release(&log, behind).unwrap();
         assert_eq!(log.start(at(Topic::RawTrade)).unwrap(), start, "what is not committed stays");

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use anyhow::{Result, bail};
 use bytes::Bytes;
-use depthlake_engine::shard::{Inbound, ShardSender};
+use depthlake_engine::shard::{Inbound, NotSent, ShardSender};
 use depthlake_ingest::live::{FrameSink, SinkError};
-use depthlake_lake::log::{Log, LogError, Partition, TopicPartition};
+use depthlake_lake::log::{Log, Partition, TopicPartition};
 use depthlake_lake::record::{raw_record, topic_of_stream};
 use depthlake_orderbook::frame::{Envelope, FrameKind};
 use depthlake_orderbook::partition::partition_of;
@@ -30,8 +31,6 @@ pub struct Router {
 pub struct RouterCounts {
     /// Messages of the venue.
     pub messages: AtomicU64,
-    /// How often a shard's ring was full.
-    pub ring_waits: AtomicU64,
 }
 
 impl Router {
@@ -44,29 +43,29 @@ impl Router {
     }
 
     /// Marks in every partition that the engine started.
-    pub fn start_session(&mut self, now: Timestamp, detail: &str) -> Result<(), LogError> {
+    pub fn start_session(&mut self, now: Timestamp, detail: &str) -> Result<()> {
         let detail = Bytes::copy_from_slice(detail.as_bytes());
         self.everywhere(&Envelope::own(FrameKind::SessionStart, None, now), &detail)
     }
 
     /// Marks in every partition that a recording ended.
-    pub fn end_streams(&mut self, now: Timestamp) -> Result<(), LogError> {
+    pub fn end_streams(&mut self, now: Timestamp) -> Result<()> {
         self.everywhere(&Envelope::own(FrameKind::StreamEnd, None, now), &Bytes::new())
     }
 
-    fn everywhere(&mut self, envelope: &Envelope, payload: &Bytes) -> Result<(), LogError> {
+    fn everywhere(&mut self, envelope: &Envelope, payload: &Bytes) -> Result<()> {
         let mut partitions = (0..self.log.partitions().get()).map(Partition);
         partitions.try_for_each(|partition| self.route(partition, envelope, payload))
     }
 
     /// Routes a message by its symbol; one without goes to the first partition.
-    pub fn message(&mut self, envelope: &Envelope, payload: &Bytes) -> Result<(), LogError> {
+    pub fn message(&mut self, envelope: &Envelope, payload: &Bytes) -> Result<()> {
         self.counts.messages.fetch_add(u64::from(is_of_stream(envelope.kind)), Ordering::Relaxed);
         let partition = partition_of(envelope.symbol, self.log.partitions());
         self.route(Partition(partition), envelope, payload)
     }
 
-    fn route(&mut self, partition: Partition, envelope: &Envelope, payload: &Bytes) -> Result<(), LogError> {
+    fn route(&mut self, partition: Partition, envelope: &Envelope, payload: &Bytes) -> Result<()> {
         for &stream in envelope.kind.streams() {
             let at = TopicPartition::new(topic_of_stream(stream), partition);
             let offset = self.log.append(at, &raw_record(envelope, payload.clone()))?;
@@ -76,17 +75,20 @@ impl Router {
                 offset: offset.0,
                 envelope: *envelope,
                 payload: payload.clone(),
-            });
+            })?;
         }
         Ok(())
     }
 
-    fn send(&mut self, mut message: Inbound) {
+    fn send(&mut self, mut message: Inbound) -> Result<()> {
         let shard = usize::from(message.partition) % self.shards.len().max(1);
-        let Some(shard) = self.shards.get_mut(shard) else { return };
-        while let Err(full) = shard.send(message) {
-            message = *full;
-            self.counts.ring_waits.fetch_add(1, Ordering::Relaxed);
+        let Some(sender) = self.shards.get_mut(shard) else { return Ok(()) };
+        loop {
+            match sender.send(message) {
+                Ok(()) => return Ok(()),
+                Err(NotSent::Ended) => bail!("shard {shard} has ended"),
+                Err(NotSent::Full(full)) => message = *full,
+            }
             thread::sleep(RING_PAUSE);
         }
     }

@@ -68,13 +68,13 @@ impl Summary {
     pub async fn of(
         elapsed: Duration,
         source: &FeedSource,
+        compared: Option<&sim::Venue>,
         report: &FeedReport,
         resumed: &Resumed,
         outcome: &Outcome,
         lake: &Lake,
     ) -> Result<Self> {
         let tables = lake.tables().await?;
-        let simulated = source.simulated.as_ref();
         Ok(Self {
             seconds: elapsed.as_secs_f64(),
             frames: report.frames,
@@ -84,7 +84,7 @@ impl Summary {
             books: outcome
                 .pipelines
                 .values()
-                .flat_map(|pipeline| books(pipeline, simulated))
+                .flat_map(|pipeline| books(pipeline, compared))
                 .filter(|(symbol, _)| source.symbols.contains(symbol))
                 .map(|(symbol, book)| (symbol.to_string(), book))
                 .collect(),
@@ -102,7 +102,10 @@ impl Summary {
                 })
                 .into(),
             spilled: outcome.spilled,
-            venue_frames: simulated.map(|venue| venue.counters().iter().map(|counter| counter.sent).sum()),
+            venue_frames: source
+                .simulated
+                .as_ref()
+                .map(|venue| venue.counters().iter().map(|counter| counter.sent).sum()),
         })
     }
 

@@ -25,6 +25,8 @@ pub enum CheckpointError {
 /// The state of one partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
+    /// The offset of the order-book stream behind which everything is read again; books may be further.
+    pub orderbook_offset: u64,
     pub books: Vec<BookCheckpoint>,
     pub trades: TradeCheckpoint,
 }
@@ -108,8 +110,9 @@ impl Checkpoint {
 
     /// The first offset of the order-book stream that is not in the checkpoint whole.
     #[must_use]
-    pub fn orderbook_offset(&self) -> Option<u64> {
-        self.books.iter().map(|book| book.next_offset).min()
+    pub fn orderbook_offset(&self) -> u64 {
+        let books = self.books.iter().map(|book| book.next_offset);
+        books.fold(self.orderbook_offset, u64::min)
     }
 
     /// The first offset of the trade stream that is not in the checkpoint.

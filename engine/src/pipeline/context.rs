@@ -1,6 +1,6 @@
 //! One message on its way through a lane, and what can be said about it.
 
-use depthlake_ingest::wire::DecodeError;
+use depthlake_ingest::wire::{DecodeError, MAX_MESSAGE};
 use depthlake_orderbook::event::Provenance;
 use depthlake_orderbook::frame::{Envelope, FrameKind};
 use depthlake_orderbook::record::{DeadLetter, DeadLetterReason, Derived, FeedEvent, FeedEventKind, Trigger};
@@ -29,7 +29,7 @@ impl<O: Output> Context<'_, O> {
             detail: error.detail,
             symbol: self.envelope.symbol,
             stream: self.trigger.stream,
-            payload: self.payload.to_vec(),
+            payload: self.payload.get(..MAX_MESSAGE).unwrap_or(self.payload).to_vec(),
             provenance: self.provenance,
         };
         self.emit(Derived::DeadLetter(letter));

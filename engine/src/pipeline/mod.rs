@@ -19,6 +19,7 @@ use depthlake_orderbook::frame::{Envelope, RawStream};
 use depthlake_orderbook::instrument::Instrument;
 use depthlake_orderbook::record::{Derived, Trigger};
 use depthlake_orderbook::symbol::Symbol;
+use depthlake_orderbook::time::Timestamp;
 
 pub use checkpoint::{BookCheckpoint, Checkpoint, CheckpointError, TradeCheckpoint};
 pub use symbol_book::BookStatus;
@@ -47,6 +48,16 @@ pub struct Applied<'a> {
     pub update: &'a DepthUpdate,
 }
 
+/// A book after a snapshot was loaded or an event was applied.
+#[derive(Debug, Clone, Copy)]
+pub struct Changed<'a> {
+    pub instrument: &'a Instrument,
+    pub book: &'a Book,
+    /// The venue's time of the change; the time of receipt for a snapshot, which has none.
+    pub event_time: Timestamp,
+    pub received: Timestamp,
+}
+
 /// Takes what a pipeline gives. Called while a message is handled, in order.
 pub trait Output {
     /// A record to keep.
@@ -54,6 +65,9 @@ pub trait Output {
 
     /// A book after each event that was applied to it.
     fn applied(&mut self, _applied: Applied<'_>) {}
+
+    /// A book after each change, for those who show it.
+    fn book(&mut self, _changed: Changed<'_>) {}
 
     /// Where an instrument's book stands, after each message that bears on it.
     fn status(&mut self, _instrument: &Instrument, _status: &BookStatus) {}

@@ -1,17 +1,21 @@
 //! One symbol's book on its way through the messages about it.
 
-use depthlake_ingest::wire::{self, DecodeError, Decoder};
+use depthlake_ingest::wire::{self, DecodeError, Decoder, NeededScales};
 use depthlake_orderbook::book::Book;
-use depthlake_orderbook::event::{DepthUpdate, UpdateId};
+use depthlake_orderbook::event::{DepthUpdate, Snapshot, UpdateId};
 use depthlake_orderbook::features::{self, OrderFlow};
 use depthlake_orderbook::frame::FrameKind;
 use depthlake_orderbook::instrument::{Instrument, TradingStatus};
 use depthlake_orderbook::record::{BookRecord, DeadLetterReason, Derived, FeedEvent, FeedEventKind};
 use depthlake_orderbook::sync::{DepthOutcome, SnapshotOutcome, SyncState, SyncedBook};
+use depthlake_orderbook::time::Timestamp;
 
 use super::context::Context;
 use super::ticker_check::{Disagreement, TickerCheck};
-use super::{Agreement, Applied, Need, Output};
+use super::{Agreement, Applied, Changed, Need, Output};
+
+/// A second in nanoseconds.
+const ASK_AGAIN_AFTER: i64 = 1_000_000_000;
 
 /// Where a symbol's book stands, and what happened to it so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +52,8 @@ pub(super) struct SymbolBook {
     check: TickerCheck,
     pub status: BookStatus,
     awaited: Awaited,
+    /// When the venue may be asked again, after an answer that was of no use.
+    ask_from: Timestamp,
     /// Messages before this offset are in a checkpoint already.
     pub from_offset: u64,
 }
@@ -73,6 +79,7 @@ impl SymbolBook {
                 tickers: Agreement::default(),
             },
             awaited: Awaited::Nothing,
+            ask_from: Timestamp::default(),
             from_offset: 0,
         }
     }
@@ -104,7 +111,6 @@ impl SymbolBook {
             Ok(update) => update,
             Err(error) => return self.refuse(error, context),
         };
-        let state = self.synced.state();
         let (mut applier, synced) = self.applier(context);
         let outcome = synced.depth(update, |book, update| applier.applied(book, update));
         match outcome {
@@ -117,20 +123,21 @@ impl SymbolBook {
                 self.gap(context, None, "no snapshot came in time for the events kept");
             }
         }
-        if state == SyncState::Buffering && self.awaited == Awaited::Nothing {
-            self.ask(context, Need::FirstSnapshot);
+        let is_due = self.awaited == Awaited::Nothing && context.envelope.received >= self.ask_from;
+        if self.synced.state() != SyncState::Live && is_due {
+            let is_first = self.synced.epoch() == 0;
+            self.ask(context, if is_first { Need::FirstSnapshot } else { Need::NewSnapshot });
         }
     }
 
     fn snapshot<O: Output>(&mut self, context: &mut Context<'_, O>) {
         self.awaited = Awaited::Nothing;
-        let snapshot = match wire::decode_snapshot(context.payload, &self.instrument) {
+        let snapshot = match self.decode_snapshot(context) {
             Ok(snapshot) => snapshot,
             Err(error) => {
-                let need = need_after(&error);
                 self.status.dead_letters += 1;
                 context.dead_letter(error);
-                return self.ask(context, need);
+                return self.ask_later(context);
             }
         };
         let is_resync = self.synced.epoch() > 0;
@@ -138,7 +145,7 @@ impl SymbolBook {
         let outcome = synced.snapshot(&snapshot, |book, update| applier.applied(book, update));
         match outcome {
             SnapshotOutcome::NotNeeded => {}
-            SnapshotOutcome::TooOld => self.ask(context, Need::NewSnapshot),
+            SnapshotOutcome::TooOld => self.ask_later(context),
             SnapshotOutcome::Gap(gap) => {
                 self.status.snapshots += 1;
                 self.gap(
@@ -150,6 +157,7 @@ impl SymbolBook {
             SnapshotOutcome::Crossed => self.gap(context, None, "the snapshot gave bid ≥ ask"),
             SnapshotOutcome::Loaded => {
                 self.status.snapshots += 1;
+                self.show(context);
                 if is_resync {
                     let symbol = Some(self.instrument.symbol);
                     let resync = FeedEvent {
@@ -159,6 +167,35 @@ impl SymbolBook {
                     context.emit(Derived::Feed(resync));
                 }
             }
+        }
+    }
+
+    /// Decodes a book. Orders older than a coarser tick may rest at finer prices: a book that has them is taken at the
+    /// scales it needs.
+    fn decode_snapshot<O: Output>(&mut self, context: &Context<'_, O>) -> Result<Snapshot, DecodeError> {
+        let decoded = wire::decode_snapshot(context.payload, &self.instrument);
+        let Err(DecodeError { reason: DeadLetterReason::Inexact, .. }) = decoded else { return decoded };
+        let mut needed = NeededScales::default();
+        needed.observe(FrameKind::Snapshot, context.payload, &mut Vec::new())?;
+        let as_needed = Instrument::with_scales(self.instrument.symbol, needed.price, needed.quantity);
+        let Some(widened) = self.instrument.widened_to(&as_needed) else { return decoded };
+        let snapshot = wire::decode_snapshot(context.payload, &widened)?;
+        if self.synced.state() == SyncState::Live {
+            return Ok(snapshot);
+        }
+        // What is kept counts in the old units.
+        self.synced.lose();
+        self.instrument = widened;
+        Ok(snapshot)
+    }
+
+    /// Shows a book that a snapshot has just made, unless events on top of it did.
+    fn show<O: Output>(&self, context: &mut Context<'_, O>) {
+        let received = context.provenance.received;
+        let event_time = context.envelope.event_time.unwrap_or(received);
+        let book = self.synced.book();
+        if self.synced.position().fresh {
+            context.output.book(Changed { instrument: &self.instrument, book, event_time, received });
         }
     }
 
@@ -200,7 +237,7 @@ impl SymbolBook {
             context.emit(Derived::Feed(event));
             self.lose(context, need);
         } else if need == Need::Instrument && self.awaited != Awaited::Instrument {
-            self.lose(context, need);
+            self.ask(context, need);
         }
     }
 
@@ -228,6 +265,11 @@ impl SymbolBook {
         self.flow.restart();
         self.check.restart();
         self.ask(context, need);
+    }
+
+    /// Leaves a venue whose answer was of no use a moment before it is asked again.
+    fn ask_later<O: Output>(&mut self, context: &Context<'_, O>) {
+        self.ask_from = Timestamp(context.provenance.received.0.saturating_add(ASK_AGAIN_AFTER));
     }
 
     fn ask<O: Output>(&mut self, context: &mut Context<'_, O>, need: Need) {
@@ -274,6 +316,12 @@ struct Applier<'a, 'b, O> {
 impl<O: Output> Applier<'_, '_, O> {
     fn applied(&mut self, book: &Book, update: &DepthUpdate) {
         *self.count += 1;
+        self.context.output.book(Changed {
+            instrument: self.instrument,
+            book,
+            event_time: update.event_time,
+            received: update.provenance.received,
+        });
         let Some(touch) = book.touch() else { return };
         self.flow.observe(touch);
         self.context.emit(Derived::Book(BookRecord {

@@ -16,6 +16,9 @@ use super::context::Context;
 use super::kline_check::KlineCheck;
 use super::{Agreement, Output};
 
+/// How far a venue's clock may be ahead of ours: ten minutes, in nanoseconds.
+const FURTHEST_AHEAD: i64 = 600_000_000_000;
+
 #[derive(Debug, Default)]
 pub(super) struct TradeLane {
     symbols: BTreeMap<Symbol, SymbolTrades>,
@@ -99,7 +102,9 @@ impl TradeLane {
             Ok(Some(trade)) => {
                 context.emit(Derived::Trade(TradeRecord { instrument, trade }));
                 context.output.trade(&instrument, &trade);
-                self.advance(trade.trade_time, context);
+                // A time far ahead of its receipt must not close the bars of everyone else.
+                let latest = trade.provenance.received.0.saturating_add(FURTHEST_AHEAD);
+                self.advance(trade.trade_time.min(Timestamp(latest)), context);
                 self.add(&instrument, &trade, context);
             }
             Err(error) => context.dead_letter(error),

@@ -84,6 +84,15 @@ pub struct ShardSender {
     waker: Waker,
 }
 
+/// Why a message did not get onto a shard's ring.
+#[derive(Debug)]
+pub enum NotSent {
+    /// The ring is full; the message may be sent again.
+    Full(Box<Inbound>),
+    /// The shard has ended.
+    Ended,
+}
+
 /// A running shard. It ends when its [`ShardSender`] is dropped and everything was handled.
 #[derive(Debug)]
 pub struct ShardHandle {
@@ -142,14 +151,15 @@ impl ShardSender {
     /// Puts a message on the ring.
     ///
     /// # Errors
-    /// Gives the message back where the ring is full.
-    pub fn send(&mut self, message: Inbound) -> Result<(), Box<Inbound>> {
+    /// Gives the message back where the ring is full, or nobody empties it any more.
+    pub fn send(&mut self, message: Inbound) -> Result<(), NotSent> {
         match self.ring.push(message) {
             Ok(()) => {
                 self.waker.wake();
                 Ok(())
             }
-            Err(PushError::Full(message)) => Err(Box::new(message)),
+            Err(PushError::Full(_)) if self.ring.is_abandoned() => Err(NotSent::Ended),
+            Err(PushError::Full(message)) => Err(NotSent::Full(Box::new(message))),
         }
     }
 }
@@ -270,11 +280,11 @@ impl Shard {
     }
 
     fn finish(mut self) -> ShardReport {
-        for (&number, partition) in &mut self.partitions {
-            let taken = partition.checkpointer.at_once(&partition.pipeline, partition.next);
+        for (&number, partition) in &self.partitions {
+            let taken = Checkpointer::at_once(&partition.pipeline, partition.next);
             send_checkpoint(&mut self.publisher, number, Some(taken));
         }
-        while !self.publisher.drain_spilled() {
+        while !self.publisher.drain_spilled() && !self.publisher.is_abandoned() {
             thread::sleep(Duration::from_millis(1));
         }
         *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = self.measured;

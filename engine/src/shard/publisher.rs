@@ -15,7 +15,7 @@ use rtrb::{Producer, PushError};
 use super::{NeedSink, Outbound};
 use crate::board::{BoardRow, BoardState, FeedCounters, LastTrade, SlotWriter};
 use crate::clock;
-use crate::pipeline::{Applied, BookStatus, Need, Output};
+use crate::pipeline::{BookStatus, Changed, Need, Output};
 
 /// Everything downstream of a shard. Nothing here waits: what the ring has no room for waits in memory, in order.
 pub(super) struct Publisher {
@@ -68,6 +68,11 @@ impl Publisher {
         true
     }
 
+    /// Whether nobody takes records any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.outbound.is_abandoned()
+    }
+
     fn spill(&mut self, outbound: Outbound) {
         self.spill_count += 1;
         self.spilled.push_back(outbound);
@@ -79,13 +84,13 @@ impl Output for Publisher {
         self.send(Outbound::Record(trigger, record));
     }
 
-    fn applied(&mut self, applied: Applied<'_>) {
-        let Applied { instrument, book, update } = applied;
+    fn book(&mut self, changed: Changed<'_>) {
+        let Changed { instrument, book, event_time, received } = changed;
         let Some(slot) = self.slots.get_mut(&instrument.symbol) else { return };
         let row = &mut slot.row;
-        row.update_id = update.last;
-        row.event_time = update.event_time;
-        row.receive_time = update.provenance.received;
+        row.update_id = book.update_id();
+        row.event_time = event_time;
+        row.receive_time = received;
         row.bids = book.levels(Side::Bid).collect();
         row.asks = book.levels(Side::Ask).collect();
         row.bid_horizon = book.horizon(Side::Bid);
@@ -96,10 +101,12 @@ impl Output for Publisher {
     fn status(&mut self, instrument: &Instrument, status: &BookStatus) {
         let Some(slot) = self.slots.get_mut(&instrument.symbol) else { return };
         let row = &mut slot.row;
+        if (row.price_scale, row.quantity_scale) != (instrument.price_scale, instrument.quantity_scale) {
+            // What was shown so far counts in other units.
+            *row = BoardRow::waiting(instrument.price_scale, instrument.quantity_scale);
+        }
         row.state = board_state(status);
         row.epoch = u64::from(status.epoch);
-        row.price_scale = instrument.price_scale;
-        row.quantity_scale = instrument.quantity_scale;
         row.order_flow_imbalance = instrument.quantity_scale.to_f64(status.order_flow);
         row.counters = FeedCounters {
             events_applied: status.applied,

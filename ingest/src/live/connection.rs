@@ -28,7 +28,7 @@ const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 /// A few kilobytes go out at once, or the other side is not reading.
 const SEND_PATIENCE: Duration = Duration::from_millis(200);
 /// Messages beyond [`wire::MAX_MESSAGE`] are handed on as unknown; beyond this the connection is given up.
-const LARGEST_READ: usize = 64 << 20;
+const LARGEST_READ: usize = 12 << 20;
 
 /// An open connection.
 pub(super) struct Connection {

@@ -161,7 +161,11 @@ pub(super) fn level(pair: &(&str, &str), instrument: &Instrument) -> Result<Leve
 
 fn price(text: &str, instrument: &Instrument) -> Result<Price, DecodeError> {
     let scale = instrument.price_scale;
-    scale.price(text.as_bytes()).map_err(|error| DecodeError::decimal("price", text, error))
+    let price = scale.price(text.as_bytes()).map_err(|error| DecodeError::decimal("price", text, error))?;
+    if price < Price(0) {
+        return Err(DecodeError::new(DeadLetterReason::WrongType, format!("price {text:?} is negative")));
+    }
+    Ok(price)
 }
 
 fn quantity(text: &str, instrument: &Instrument) -> Result<Quantity, DecodeError> {
