@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, NaiveDate};
@@ -15,8 +15,11 @@ use flate2::write::GzEncoder;
 
 use super::{RecordingError, failed};
 
-/// Writes one gzip file a symbol and UTC day, named `symbol_YYYYMMDD.gz`. A file that is there already is continued by
-/// another gzip member, which readers take for one stream.
+/// How much of a recording a crash may take: a second, in nanoseconds.
+const FLUSH_INTERVAL: i64 = 1_000_000_000;
+
+/// Writes one gzip file a symbol and UTC day, named `symbol_YYYYMMDD.gz`. A file that is there already is left alone, for it
+/// may be cut off: another is begun beside it, `symbol_YYYYMMDD_2.gz` and so on. Readers merge them by time.
 #[derive(Debug)]
 pub struct RecordingWriter {
     folder: PathBuf,
@@ -28,6 +31,7 @@ struct DayFile {
     day: NaiveDate,
     path: PathBuf,
     encoder: GzEncoder<File>,
+    flushed: Timestamp,
 }
 
 impl RecordingWriter {
@@ -53,7 +57,8 @@ impl RecordingWriter {
         let written = write!(file.encoder, "{} ", envelope.received.0)
             .and_then(|()| file.encoder.write_all(&body))
             .and_then(|()| file.encoder.write_all(b"\n"));
-        written.map(|()| true).map_err(|source| failed(&file.path, source))
+        written.and_then(|()| file.flush(envelope.received)).map_err(|source| failed(&file.path, source))?;
+        Ok(true)
     }
 
     /// Ends all files.
@@ -80,14 +85,31 @@ impl RecordingWriter {
 
 impl DayFile {
     fn open(folder: &Path, symbol: Symbol, day: NaiveDate) -> Result<Self, RecordingError> {
-        let name = format!("{}_{}.gz", symbol.as_str().to_lowercase(), day.to_string().replace('-', ""));
-        let path = folder.join(name);
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(|source| failed(&path, source))?;
-        Ok(Self { day, path, encoder: GzEncoder::new(file, Compression::default()) })
+        let name = format!("{}_{}", symbol.as_str().to_lowercase(), day.to_string().replace('-', ""));
+        let mut path = folder.join(format!("{name}.gz"));
+        let mut number = 1;
+        loop {
+            match File::create_new(&path) {
+                Ok(file) => {
+                    let encoder = GzEncoder::new(file, Compression::default());
+                    return Ok(Self { day, path, encoder, flushed: Timestamp::default() });
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    number += 1;
+                    path = folder.join(format!("{name}_{number}.gz"));
+                }
+                Err(error) => return Err(failed(&path, error)),
+            }
+        }
+    }
+
+    /// Hands over what was compressed so far, now and then.
+    fn flush(&mut self, now: Timestamp) -> io::Result<()> {
+        if now - self.flushed < FLUSH_INTERVAL {
+            return Ok(());
+        }
+        self.flushed = now;
+        self.encoder.flush()
     }
 
     fn finish(self) -> Result<(), RecordingError> {
@@ -108,6 +130,28 @@ mod tests {
     use crate::wire;
 
     #[test]
+    fn a_crash_takes_a_second_at_most_and_leaves_what_is_recorded_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let ticker = br#"{"stream":"x@bookTicker","data":{"u":7,"s":"X","b":"1","B":"2","a":"3","A":"4"}}"#;
+        let mut crashed = RecordingWriter::create(folder.path()).unwrap();
+        for second in 1..=10 {
+            crashed.write(&wire::peek(ticker, Timestamp(second * FLUSH_INTERVAL)), ticker).unwrap();
+        }
+        // As a kill leaves it: what was flushed, without an end.
+        let path = folder.path().join("x_19700101.gz");
+        let left = fs::read(&path).unwrap();
+        drop(crashed);
+        fs::write(&path, left).unwrap();
+        let mut next = RecordingWriter::create(folder.path()).unwrap();
+        next.write(&wire::peek(ticker, Timestamp(20 * FLUSH_INTERVAL)), ticker).unwrap();
+        next.finish().unwrap();
+        let found: Vec<_> = Recording::open(folder.path()).unwrap().frames().unwrap().collect();
+        let times = found.iter().flatten().map(|frame| frame.envelope.received.0 / FLUSH_INTERVAL);
+        assert_eq!(times.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20]);
+        assert_eq!(found.iter().filter(|frame| frame.is_err()).count(), 1, "the cut is told");
+    }
+
+    #[test]
     fn what_is_written_is_read_again_across_days_and_restarts() {
         let folder = tempfile::tempdir().unwrap();
         let ticker = br#"{"stream":"x@bookTicker","data":{"u":7,"s":"X","b":"1","B":"2","a":"3","A":"4"}}"#;
@@ -123,7 +167,7 @@ mod tests {
         let found: Vec<_> = recording.frames().unwrap().map(Result::unwrap).collect();
         assert_eq!(found.iter().map(|frame| frame.envelope.received.0).collect::<Vec<_>>(), times);
         assert!(found.iter().all(|frame| &frame.payload[..] == ticker));
-        for name in ["x_19700101.gz", "x_19700102.gz"] {
+        for name in ["x_19700101.gz", "x_19700101_2.gz", "x_19700102.gz"] {
             assert!(folder.path().join(name).is_file(), "{name}");
         }
     }
