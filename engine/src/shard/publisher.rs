@@ -87,6 +87,7 @@ impl Output for Publisher {
     fn book(&mut self, changed: Changed<'_>) {
         let Changed { instrument, book, event_time, received } = changed;
         let Some(slot) = self.slots.get_mut(&instrument.symbol) else { return };
+        slot.count_in_units_of(instrument);
         let row = &mut slot.row;
         row.update_id = book.update_id();
         row.event_time = event_time;
@@ -100,11 +101,8 @@ impl Output for Publisher {
 
     fn status(&mut self, instrument: &Instrument, status: &BookStatus) {
         let Some(slot) = self.slots.get_mut(&instrument.symbol) else { return };
+        slot.count_in_units_of(instrument);
         let row = &mut slot.row;
-        if (row.price_scale, row.quantity_scale) != (instrument.price_scale, instrument.quantity_scale) {
-            // What was shown so far counts in other units.
-            *row = BoardRow::waiting(instrument.price_scale, instrument.quantity_scale);
-        }
         row.state = board_state(status);
         row.epoch = u64::from(status.epoch);
         row.order_flow_imbalance = instrument.quantity_scale.to_f64(status.order_flow);
@@ -136,6 +134,14 @@ impl Output for Publisher {
 }
 
 impl BoardSlot {
+    /// Forgets what was shown so far where it counts in other units.
+    fn count_in_units_of(&mut self, instrument: &Instrument) {
+        let scales = (instrument.price_scale, instrument.quantity_scale);
+        if (self.row.price_scale, self.row.quantity_scale) != scales {
+            self.row = BoardRow::waiting(scales.0, scales.1);
+        }
+    }
+
     fn publish(&mut self) {
         self.row.publish_time = clock::now();
         self.writer.write(&self.row);
