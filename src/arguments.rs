@@ -101,7 +101,7 @@ pub struct GeneratorOptions {
     #[arg(long, env = "DEPTHLAKE_SEED", value_name = "NUMBER")]
     seed: Option<u64>,
     /// What the activity of the simulated markets is multiplied by [default: 1].
-    #[arg(long, env = "DEPTHLAKE_RATE", value_name = "FACTOR")]
+    #[arg(long, env = "DEPTHLAKE_RATE", value_name = "FACTOR", value_parser = rate)]
     rate: Option<f64>,
 }
 
@@ -294,6 +294,14 @@ fn positive_seconds(text: &str) -> Result<Duration, String> {
     if duration.is_zero() { Err("expected more than 0 seconds".to_owned()) } else { Ok(duration) }
 }
 
+/// Beyond a thousand times the usual activity no machine keeps up.
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate <= 1_000.0 => Ok(rate),
+        _ => Err("expected a factor above 0 and at most 1000".to_owned()),
+    }
+}
+
 fn speed(text: &str) -> Result<Speed, String> {
     if text == "max" {
         return Ok(Speed::Max);
@@ -321,6 +329,10 @@ mod tests {
         assert_eq!(speed("2.5x"), Ok(Speed::Times(2.5)));
         for text in ["0", "-1", "NaN", "inf", "fast"] {
             assert!(speed(text).is_err(), "{text}");
+        }
+        assert_eq!(rate("2.5"), Ok(2.5));
+        for text in ["0", "-1", "NaN", "1e9"] {
+            assert!(rate(text).is_err(), "{text}");
         }
         assert_eq!(positive_seconds("0.5"), Ok(Duration::from_millis(500)));
         for text in ["0", "-1", "NaN", "1e300", "soon"] {

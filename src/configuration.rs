@@ -1,4 +1,4 @@
-//! The configuration file: every option of it can be given as a flag or in the environment too, and these go first.
+//! The configuration file. Flags and the environment go before it.
 
 use std::path::{Path, PathBuf};
 

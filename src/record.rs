@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use depthlake_ingest::live::{self, FeedConfig};
 use depthlake_ingest::recording::Recorder;
 use tokio::sync::mpsc;
@@ -24,6 +24,9 @@ pub fn run(options: &RecordOptions, configuration: &Configuration) -> Result<Exi
         runtime.block_on(live::run(config, &mut recorder, requests, stop_requested(options.duration)))?;
     let written = recorder.written();
     recorder.finish().context("the recording could not be ended")?;
+    if written == 0 {
+        bail!("no message came from {}", source.endpoints.websocket);
+    }
     println!("{written} messages recorded, {} disconnects", report.disconnects);
     Ok(ExitCode::SUCCESS)
 }

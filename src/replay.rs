@@ -7,11 +7,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Error, Result, bail};
 use depthlake_engine::clock;
 use depthlake_engine::pipeline::{Agreement, Pipeline};
 use depthlake_engine::replay::{self, BarLines, BookLines, OfflinePipelines, Report, SymbolCounts};
-use depthlake_ingest::recording::Recording;
+use depthlake_ingest::recording::{Recording, RecordingError};
 use depthlake_orderbook::symbol::Symbol;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -42,19 +42,19 @@ pub fn run(options: &ReplayOptions, configuration: &Configuration) -> Result<Exi
     };
     let mut pipelines = OfflinePipelines::new(PARTITIONS);
     let mut progress = Progress::new();
-    let messages = replay::play(
-        &recording,
-        options.speed,
-        |error| eprintln!("depthlake: {error}"),
-        |envelope, payload| {
-            pipelines.frame(envelope, payload, &mut report);
-            if let Some(lake) = &mut lake {
-                lake.router.message(envelope, payload)?;
-            }
-            progress.message();
-            Ok::<(), Error>(())
-        },
-    )?;
+    let mut is_readable = true;
+    let lost = |error: RecordingError| {
+        is_readable &= matches!(error, RecordingError::CutOff { .. });
+        eprintln!("depthlake: {error}");
+    };
+    let messages = replay::play(&recording, options.speed, lost, |envelope, payload| {
+        pipelines.frame(envelope, payload, &mut report);
+        if let Some(lake) = &mut lake {
+            lake.router.message(envelope, payload)?;
+        }
+        progress.message();
+        Ok::<(), Error>(())
+    })?;
     pipelines.finish(&mut report);
     if let (Some(books), Some(path)) = (report.books.take(), &options.books) {
         books.finish().with_context(|| format!("{} cannot be written", path.display()))?;
@@ -73,6 +73,9 @@ pub fn run(options: &ReplayOptions, configuration: &Configuration) -> Result<Exi
         agreement.agreed + agreement.disagreed,
         agreement.disagreed
     );
+    if !is_readable {
+        bail!("not all of {} could be read", options.folder.display());
+    }
     Ok(if agreement.disagreed > 0 { ExitCode::from(3) } else { ExitCode::SUCCESS })
 }
 
@@ -90,6 +93,9 @@ impl Landing {
         source: &Path,
         configuration: &Configuration,
     ) -> Result<Self> {
+        if DataFolder::at(data).catalog().exists() {
+            bail!("{} holds a lake already: a replay lands in a folder of its own", data.display());
+        }
         let folder = DataFolder::create(data)?;
         let symbols: Vec<Symbol> =
             recording.instruments()?.iter().map(|found| found.instrument.symbol).collect();

@@ -74,7 +74,8 @@ fn fifty_books_from_socket_to_table() {
     let board = BoardReader::open(&path).unwrap();
     assert_eq!(board.slots().len(), 50);
     wait("all books are live", || live_books(&board) == 50);
-    std::thread::sleep(std::time::Duration::from_secs(20));
+    // A minute that began after the start ends within two, and closes half a minute later.
+    std::thread::sleep(std::time::Duration::from_secs(95));
 
     simulation.pause();
     let levels = |side: &[(String, String)]| side.iter().take(20).cloned().collect::<Vec<_>>();
@@ -127,6 +128,7 @@ fn fifty_books_from_socket_to_table() {
     view.assert_raw_is_whole();
     view.assert_derived_equals_replay();
     assert!(view.count("SELECT count(*) FROM normalized.book_ticker") > 1_000);
+    assert!(view.count("SELECT count(*) FROM normalized.ohlcv_1m") > 0);
     support::assert_other_engines_agree(&data);
 }
 

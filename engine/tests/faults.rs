@@ -149,6 +149,11 @@ fn run(faults: &[Fault], is_enough: impl Fn(&Engine) -> bool) -> Engine {
             wait(|| engine.borrow().equals(&venue), "the books equal the venue's").await;
         };
         live::run(config, Shared(&engine), pending, script).await.unwrap();
+        let happened = venue.fault_counters();
+        for fault in faults {
+            let has = happened.iter().any(|count| count.kind == fault.kind && count.count > 0);
+            assert!(has, "{} did not happen: {happened:?}", fault.kind);
+        }
         venue.shutdown().await;
         engine.into_inner()
     })

@@ -70,7 +70,7 @@ fn messages(steps: &[(bool, Step)]) -> Vec<Message> {
         push(Envelope::own(FrameKind::Instrument, Some(symbol), Timestamp(0)), entry);
     }
     for (number, &(second, step)) in steps.iter().enumerate() {
-        let received = Timestamp(i64::try_from(number).unwrap());
+        let received = Timestamp(time * 1_000_000 + i64::try_from(number).unwrap());
         let (symbol, id) = (symbols[usize::from(second)], &mut ids[usize::from(second)]);
         let quantity = number % 7;
         match step {
@@ -95,7 +95,10 @@ fn messages(steps: &[(bool, Step)]) -> Vec<Message> {
                 push(wire::peek(text.as_bytes(), received), text);
             }
             Step::StreamEnd => push(Envelope::own(FrameKind::StreamEnd, None, received), String::new()),
-            Step::Session => push(Envelope::own(FrameKind::SessionStart, None, received), String::new()),
+            Step::Session => {
+                time /= 2;
+                push(Envelope::own(FrameKind::SessionStart, None, received), String::new());
+            }
         }
     }
     messages

@@ -75,7 +75,9 @@ impl Layout {
             pin: configuration.engine.pin.unwrap_or(true),
             partitions,
             commit_interval: Duration::try_from_secs_f64(commit)
-                .map_err(|error| anyhow!("lake.commit_seconds is {commit}: {error}"))?,
+                .ok()
+                .filter(|interval| !interval.is_zero())
+                .with_context(|| format!("lake.commit_seconds is {commit}: expected more than 0"))?,
         })
     }
 }

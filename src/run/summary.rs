@@ -11,6 +11,7 @@ use depthlake_engine::pipeline::Pipeline;
 use depthlake_ingest::live::FeedReport;
 use depthlake_ingest::sim::{self, VenueBook};
 use depthlake_lake::commit::Lake;
+use depthlake_lake::table::Table;
 use depthlake_orderbook::book::{Book, Side};
 use depthlake_orderbook::instrument::Instrument;
 use depthlake_orderbook::symbol::Symbol;
@@ -113,8 +114,11 @@ impl Summary {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    /// 3 where figures of ours disagree with the venue's own.
+    /// 3 where figures of ours disagree with the venue's own, 1 where the venue gave no book.
     pub fn exit_code(&self) -> ExitCode {
+        if self.books.values().all(|book| book.update_id == 0) {
+            return ExitCode::FAILURE;
+        }
         let disagrees = self.books.values().any(|book| {
             book.tickers_disagreed > 0
                 || book.bars_disagreed > 0
@@ -135,7 +139,7 @@ impl fmt::Display for Summary {
             self.books.len(),
             self.frames,
             sum(|book| book.gaps),
-            sum(|book| book.dead_letters),
+            self.rows.get(Table::DeadLetters.to_string().as_str()).copied().unwrap_or_default(),
             self.rows.values().sum::<u64>(),
         )?;
         let (agreed, disagreed) = (sum(|book| book.tickers_agreed), sum(|book| book.tickers_disagreed));

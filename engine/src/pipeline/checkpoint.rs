@@ -46,6 +46,7 @@ pub struct BookCheckpoint {
 pub struct TradeCheckpoint {
     next_offset: u64,
     latest: i64,
+    begins: bool,
     symbols: Vec<SymbolBars>,
 }
 
@@ -152,8 +153,18 @@ impl BookCheckpoint {
 }
 
 impl TradeCheckpoint {
-    pub(super) const fn new(next_offset: u64, watermark: Watermark, symbols: Vec<SymbolBars>) -> Self {
-        Self { next_offset, latest: watermark.latest().0, symbols }
+    pub(super) const fn new(
+        next_offset: u64,
+        watermark: Watermark,
+        begins: bool,
+        symbols: Vec<SymbolBars>,
+    ) -> Self {
+        Self { next_offset, latest: watermark.latest().0, begins, symbols }
+    }
+
+    /// Whether a session began of which no trade was seen yet.
+    pub(super) const fn begins(&self) -> bool {
+        self.begins
     }
 
     pub(super) const fn next_offset(&self) -> u64 {

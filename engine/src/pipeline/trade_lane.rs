@@ -16,13 +16,12 @@ use super::context::Context;
 use super::kline_check::KlineCheck;
 use super::{Agreement, Output};
 
-/// How far a venue's clock may be ahead of ours: ten minutes, in nanoseconds.
-const FURTHEST_AHEAD: i64 = 600_000_000_000;
-
 #[derive(Debug, Default)]
 pub(super) struct TradeLane {
     symbols: BTreeMap<Symbol, SymbolTrades>,
     watermark: Watermark,
+    /// A session began, and no trade of it was seen yet.
+    begins: bool,
     /// Messages before this offset are in a checkpoint already.
     from_offset: u64,
 }
@@ -40,7 +39,7 @@ impl TradeLane {
             return;
         }
         match context.kind() {
-            FrameKind::SessionStart => {}
+            FrameKind::SessionStart => self.begins = true,
             FrameKind::StreamEnd => self.close_all(context),
             FrameKind::Instrument => self.instrument(context),
             FrameKind::Trade | FrameKind::AggregateTrade => self.trade(decoder, context),
@@ -56,19 +55,28 @@ impl TradeLane {
     pub(super) fn checkpoint(&self, next_offset: u64) -> TradeCheckpoint {
         let bars =
             self.symbols.values().map(|found| SymbolBars::of(&found.instrument, &found.bars)).collect();
-        TradeCheckpoint::new(next_offset.max(self.from_offset), self.watermark, bars)
+        TradeCheckpoint::new(next_offset.max(self.from_offset), self.watermark, self.begins, bars)
     }
 
     pub(super) fn restore(&mut self, checkpoint: &TradeCheckpoint) {
         self.from_offset = checkpoint.next_offset();
         self.watermark = checkpoint.watermark();
+        self.begins = checkpoint.begins();
         self.symbols = checkpoint
             .symbols()
             .map(|(instrument, bars)| (instrument.symbol, SymbolTrades::new(instrument, bars)))
             .collect();
     }
 
+    /// A session whose first trade is older than what is closed already brings other data: bars begin anew with it.
+    fn begin_session<O: Output>(&mut self, first: Timestamp, context: &mut Context<'_, O>) {
+        if std::mem::take(&mut self.begins) && self.watermark.has_passed(first.minute()) {
+            self.close_all(context);
+        }
+    }
+
     fn close_all<O: Output>(&mut self, context: &mut Context<'_, O>) {
+        self.watermark = Watermark::default();
         for found in self.symbols.values_mut() {
             for bar in std::mem::take(&mut found.bars).into_open() {
                 context.emit(found.close(bar, context.provenance));
@@ -102,9 +110,9 @@ impl TradeLane {
             Ok(Some(trade)) => {
                 context.emit(Derived::Trade(TradeRecord { instrument, trade }));
                 context.output.trade(&instrument, &trade);
-                // A time far ahead of its receipt must not close the bars of everyone else.
-                let latest = trade.provenance.received.0.saturating_add(FURTHEST_AHEAD);
-                self.advance(trade.trade_time.min(Timestamp(latest)), context);
+                self.begin_session(trade.trade_time, context);
+                // A time ahead of its receipt must not close the bars of everyone else.
+                self.advance(trade.trade_time.min(trade.provenance.received), context);
                 self.add(&instrument, &trade, context);
             }
             Err(error) => context.dead_letter(error),

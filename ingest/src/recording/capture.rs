@@ -71,9 +71,8 @@ fn snapshot(line: &Bytes) -> Option<RecordedFrame> {
 fn message(line: &Bytes) -> Option<RecordedFrame> {
     let (received, body) = line_parts(line)?;
     let envelope = wire::peek(body, received);
-    // Answers to subscriptions are no market data; what is cut short is told from them by not being JSON.
-    let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
-    if envelope.kind == FrameKind::Unknown && (is_json() || !line.ends_with(b"\n")) {
+    // Answers to subscriptions are no market data, and a last line that is cut short is none either.
+    if envelope.kind == FrameKind::Unknown && (wire::is_control_answer(body) || !line.ends_with(b"\n")) {
         return None;
     }
     Some(RecordedFrame { envelope, payload: line.slice_ref(body) })

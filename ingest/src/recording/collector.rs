@@ -92,7 +92,7 @@ impl CollectorFile {
         } else if let Some(envelope) = wire::peek_snapshot(&payload, self.symbol, received) {
             let frames = if self.symbol.is_some() { &mut self.ready } else { &mut self.waiting };
             frames.push_back(RecordedFrame { envelope, payload });
-        } else if !is_json(&payload) {
+        } else if !wire::is_control_answer(&payload) {
             self.unknown(received, payload);
         }
     }

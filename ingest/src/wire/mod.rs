@@ -18,7 +18,7 @@ use depthlake_orderbook::record::DeadLetterReason;
 
 pub use instrument::decode_instrument;
 pub use market::{Decoder, Kline};
-pub use peek::{peek, peek_snapshot};
+pub use peek::{is_control_answer, peek, peek_snapshot};
 pub use scales::NeededScales;
 pub use snapshot::decode_snapshot;
 

@@ -35,6 +35,21 @@ pub fn peek_snapshot(payload: &[u8], symbol: Option<Symbol>, received: Timestamp
     envelope.last_id.map(|_| envelope)
 }
 
+/// Whether a message answers a request over the socket (`{"result":null,"id":1}`, or an error) and so is no market data.
+#[must_use]
+pub fn is_control_answer(payload: &[u8]) -> bool {
+    let Some(mut members) = Members::of(payload, 0) else { return false };
+    while let Some((key, _)) = members.next_key() {
+        if matches!(key, b"result" | b"error" | b"code") {
+            return true;
+        }
+        if members.skip_value().is_none() {
+            return false;
+        }
+    }
+    false
+}
+
 /// Where the event's object begins: at the value of `data` in a combined message, else at the start.
 pub(super) fn find_data(payload: &[u8]) -> usize {
     let Some(mut members) = Members::of(payload, 0) else { return 0 };
