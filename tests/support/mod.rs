@@ -49,10 +49,11 @@ pub fn succeed(folder: &Path, arguments: &[&str]) -> String {
     text(&output.stdout)
 }
 
-/// Asks a process to end, as Ctrl-C does, and waits for it.
-pub fn stop(child: Child) -> Output {
+/// Asks a process to end, as Ctrl-C does, and asserts that it ends well.
+pub fn stop(child: Child) {
     signal(&child, "-INT");
-    child.wait_with_output().unwrap()
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}: {}{}", output.status, text(&output.stdout), text(&output.stderr));
 }
 
 pub fn kill(child: &mut Child) {
