@@ -48,3 +48,4 @@ pub mod pipeline;
 pub mod recovery;
 pub mod replay;
 pub mod shard;
+mod symbol_map;

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use depthlake_engine::board::{BoardReader, BoardRow, BoardState, BoardWriter, SlotSpec};
 use depthlake_engine::pipeline::Checkpoint;
 use depthlake_engine::recovery::Restored;
-use depthlake_engine::shard::{self, Idle, Inbound, Outbound, ShardConfig, ShardHandle, ShardSender};
+use depthlake_engine::shard::{
+    self, Idle, Inbound, Outbound, ShardConfig, ShardHandle, ShardSender, WorkerConfig,
+};
 use depthlake_ingest::wire;
 use depthlake_orderbook::decimal::Scale;
 use depthlake_orderbook::frame::{Envelope, FrameKind, RawStream};
@@ -36,9 +38,11 @@ impl Running {
             number: 0,
             core: None,
             idle,
-            partitions: BTreeMap::from([(0, Restored::new(0))]),
-            slots,
-            needs: Box::new(|_, _| {}),
+            work: WorkerConfig {
+                partitions: BTreeMap::from([(0, Restored::new(0))]),
+                slots,
+                needs: Box::new(|_, _| {}),
+            },
         })
         .unwrap();
         let reader = BoardReader::open(&path).unwrap();

@@ -3,7 +3,7 @@
 //! A bar is open until the watermark (the latest trade time seen, less [`WATERMARK_DELAY`]) passes its end. A trade of
 //! a closed minute is handed back as late, never dropped and never put into another bar.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use crate::decimal::Price;
 use crate::event::{Taker, Trade, TradeId};
@@ -137,14 +137,15 @@ pub struct LateTrade(pub Trade);
 /// The open bars of one symbol.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bars {
-    open: BTreeMap<Timestamp, Bar>,
+    /// Oldest first. Two or three as a rule, kept in place so that a new minute allocates nothing.
+    open: VecDeque<Bar>,
 }
 
 impl Bars {
     /// Bars that are open already, as [`Bars::open`] gave them.
     #[must_use]
     pub fn restored(open: impl IntoIterator<Item = Bar>) -> Self {
-        Self { open: open.into_iter().map(|bar| (bar.open_time, bar)).collect() }
+        Self { open: open.into_iter().collect() }
     }
 
     /// Adds a trade to its minute and gives the minute's bar.
@@ -156,27 +157,34 @@ impl Bars {
         if watermark.has_passed(minute) {
             return Err(LateTrade(*trade));
         }
-        Ok(self.open.entry(minute).and_modify(|bar| bar.add(trade)).or_insert_with(|| Bar::begin(trade)))
+        let index = match self.position(minute) {
+            Ok(index) => index,
+            Err(index) => {
+                self.open.insert(index, Bar::begin(trade));
+                return Ok(&self.open[index]);
+            }
+        };
+        self.open[index].add(trade);
+        Ok(&self.open[index])
     }
 
     /// The open bar of the minute that begins at `open_time`.
     #[must_use]
     pub fn at(&self, open_time: Timestamp) -> Option<&Bar> {
-        self.open.get(&open_time)
+        self.position(open_time).ok().map(|index| &self.open[index])
     }
 
     /// Takes out the oldest bar that the watermark has passed.
     pub fn close_next(&mut self, watermark: Watermark) -> Option<Bar> {
-        let oldest = self.open.first_entry()?;
-        watermark.has_passed(*oldest.key()).then(|| oldest.remove())
+        let oldest = self.open.front()?;
+        if watermark.has_passed(oldest.open_time) { self.open.pop_front() } else { None }
     }
 
     /// Counts the open bars in finer units: of `to` where they were of `from`. `false`, with nothing changed, where a price
     /// does not fit.
     #[must_use]
     pub fn widen(&mut self, from: &Instrument, to: &Instrument) -> bool {
-        let widened: Option<BTreeMap<_, _>> =
-            self.open.iter().map(|(&time, bar)| Some((time, bar.widened(from, to)?))).collect();
+        let widened: Option<VecDeque<_>> = self.open.iter().map(|bar| bar.widened(from, to)).collect();
         let fits = widened.is_some();
         if let Some(widened) = widened {
             self.open = widened;
@@ -186,17 +194,23 @@ impl Bars {
 
     /// The open bars, oldest first.
     pub fn open(&self) -> impl Iterator<Item = &Bar> {
-        self.open.values()
+        self.open.iter()
     }
 
     /// Takes the open bars out, oldest first.
     pub fn into_open(self) -> impl Iterator<Item = Bar> {
-        self.open.into_values()
+        self.open.into_iter()
+    }
+
+    fn position(&self, open_time: Timestamp) -> Result<usize, usize> {
+        self.open.binary_search_by_key(&open_time, |bar| bar.open_time)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;

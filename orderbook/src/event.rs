@@ -18,6 +18,11 @@ pub struct Level {
     pub quantity: Quantity,
 }
 
+impl Level {
+    /// No level: nothing rests at nothing.
+    pub const NONE: Self = Self { price: Price(0), quantity: Quantity::ZERO };
+}
+
 /// Where an event came from: enough to find its frame again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Provenance {

@@ -2,15 +2,15 @@
 //!
 //! `M` is the mid and (Pb, Qb, Pa, Qa) the touch.
 
-use crate::book::{Book, Side};
+use crate::book::{Book, DEPTH_BPS, Side, TopLevels};
 use crate::decimal::{Price, Quantity, Scale};
-use crate::event::Touch;
+use crate::event::{Level, Touch};
+
+/// The levels a side that the features look at.
+pub const TOP_LEVELS: usize = 20;
 
 /// How many levels a side the imbalances of [`Features`] take in.
-pub const IMBALANCE_LEVELS: [usize; 4] = [1, 5, 10, 20];
-
-/// How far from the mid the depths of [`Features`] reach, in basis points.
-pub const DEPTH_BPS: [u32; 3] = [5, 10, 25];
+pub const IMBALANCE_LEVELS: [usize; 4] = [1, 5, 10, TOP_LEVELS];
 
 /// All features of one book at one update id.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -24,7 +24,8 @@ pub struct Features {
     pub spread_bps: f64,
     /// See [`microprice`].
     pub microprice: f64,
-    /// See [`imbalance`], over [`IMBALANCE_LEVELS`].
+    /// Queue imbalance (Qb − Qa) / (Qb + Qa) over the best levels of each side (Gould and Bonart 2016), −1 to 1, for each of
+    /// [`IMBALANCE_LEVELS`]. `None` where one of the levels lies beyond the book's horizon.
     pub imbalance: [Option<f64>; IMBALANCE_LEVELS.len()],
     /// Quote currency resting on the bid side within [`DEPTH_BPS`] of the mid; `None` where the book is unknown there.
     pub bid_depth: [Option<f64>; DEPTH_BPS.len()],
@@ -33,16 +34,15 @@ pub struct Features {
 }
 
 impl Features {
-    /// Computes everything; `None` while a side is empty. O(levels within the widest depth).
+    /// Computes everything of a book whose best levels were taken already; `None` while a side is empty. O(1).
     #[must_use]
-    pub fn of(book: &Book, price_scale: Scale, quantity_scale: Scale) -> Option<Self> {
-        let touch = book.touch()?;
-        let notional_decimals = price_scale.decimals() + quantity_scale.decimals();
+    #[inline]
+    pub fn of(book: &Book, top: &Top, price_scale: Scale, quantity_scale: Scale) -> Option<Self> {
+        let touch = top.touch()?;
+        let notional_unit =
+            i128::from(price_scale.units_per_one()) * i128::from(quantity_scale.units_per_one());
         let depths = |side| {
-            DEPTH_BPS.map(|bps| {
-                let notional = book.notional_to(side, depth_limit(touch, side, bps))?;
-                Some(ratio(notional, 10_i128.pow(u32::from(notional_decimals))))
-            })
+            book.notional_within(side).map(|known| known.map(|notional| ratio(notional, notional_unit)))
         };
         Some(Self {
             touch,
@@ -50,10 +50,33 @@ impl Features {
             spread: Price(touch.ask.price.0 - touch.bid.price.0),
             spread_bps: spread_bps(touch),
             microprice: microprice(touch, price_scale),
-            imbalance: IMBALANCE_LEVELS.map(|levels| imbalance(book, levels)),
+            imbalance: imbalances(book, top),
             bid_depth: depths(Side::Bid),
             ask_depth: depths(Side::Ask),
         })
+    }
+}
+
+/// The best levels of both sides of a book: all that the features but depth need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Top {
+    pub bids: TopLevels<TOP_LEVELS>,
+    pub asks: TopLevels<TOP_LEVELS>,
+}
+
+impl Top {
+    /// Copies the best levels out of a book.
+    #[must_use]
+    #[inline]
+    pub fn of(book: &Book) -> Self {
+        Self { bids: book.top(Side::Bid), asks: book.top(Side::Ask) }
+    }
+
+    /// Best bid and best ask; `None` while a side is empty.
+    #[must_use]
+    #[inline]
+    pub fn touch(&self) -> Option<Touch> {
+        Some(Touch { bid: *self.bids.first()?, ask: *self.asks.first()? })
     }
 }
 
@@ -82,34 +105,30 @@ pub fn microprice(touch: Touch, price_scale: Scale) -> f64 {
     ratio(weighted, quantity * i128::from(price_scale.units_per_one()))
 }
 
-/// Queue imbalance (Qb − Qa) / (Qb + Qa) over the best `levels` of each side (Gould and Bonart 2016): −1 to 1.
-/// `None` while a side is empty, or where one of the levels lies beyond the book's horizon.
-#[must_use]
-pub fn imbalance(book: &Book, levels: usize) -> Option<f64> {
-    let bid = known_quantity(book, Side::Bid, levels)?;
-    let ask = known_quantity(book, Side::Ask, levels)?;
-    Some(ratio(bid - ask, bid + ask))
+#[inline]
+fn imbalances(book: &Book, top: &Top) -> [Option<f64>; IMBALANCE_LEVELS.len()] {
+    let bids = known_quantities(book, Side::Bid, &top.bids);
+    let asks = known_quantities(book, Side::Ask, &top.asks);
+    std::array::from_fn(|depth| {
+        let (bid, ask) = (bids[depth]?, asks[depth]?);
+        Some(ratio(bid - ask, bid + ask))
+    })
 }
 
-fn known_quantity(book: &Book, side: Side, levels: usize) -> Option<i128> {
-    let (mut quantity, mut found, mut last) = (0, 0, None);
-    for level in book.levels(side).take(levels) {
-        quantity += i128::from(level.quantity.0);
-        found += 1;
-        last = Some(level.price);
-    }
-    let known = if found == levels { book.is_known_to(side, last?) } else { book.horizon(side).is_none() };
-    (known && found > 0).then_some(quantity)
-}
-
-/// The last price of a side that lies within M(1 ± bps/10⁴).
-fn depth_limit(touch: Touch, side: Side, bps: u32) -> Price {
-    let twice_mid = i128::from(touch.bid.price.0) + i128::from(touch.ask.price.0);
-    let limit = match side {
-        Side::Bid => -(-twice_mid * i128::from(10_000 - bps)).div_euclid(20_000),
-        Side::Ask => (twice_mid * i128::from(10_000 + bps)).div_euclid(20_000),
-    };
-    Price(i64::try_from(limit).unwrap_or(i64::MAX))
+/// What rests on the best levels of one side, for each of [`IMBALANCE_LEVELS`].
+#[inline]
+fn known_quantities(book: &Book, side: Side, levels: &[Level]) -> [Option<i128>; IMBALANCE_LEVELS.len()] {
+    let (mut quantity, mut from) = (0, 0);
+    IMBALANCE_LEVELS.map(|depth| {
+        let to = depth.min(levels.len());
+        quantity += levels[from..to].iter().map(|level| i128::from(level.quantity.0)).sum::<i128>();
+        from = to;
+        let is_known = match levels.get(depth - 1) {
+            Some(last) => book.is_known_to(side, last.price),
+            None => book.horizon(side).is_none(),
+        };
+        (is_known && !levels.is_empty()).then_some(quantity)
+    })
 }
 
 /// Order-flow imbalance after Cont, Kukanov and Stoikov (2014), summed since it was last taken.
@@ -153,29 +172,35 @@ fn order_flow(before: Touch, after: Touch) -> i64 {
 
 /// The double nearest to `numerator / denominator`, also where neither fits into a double; 0 for a zero denominator.
 #[must_use]
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "exact below 2⁵³; above, the quotient is rounded once, with its sticky bit"
-)]
-#[expect(clippy::cast_possible_wrap, reason = "shifts are below 128")]
+#[inline]
 pub fn ratio(numerator: i128, denominator: i128) -> f64 {
-    const EXACT: u128 = 1 << 53;
-    let (n, d) = (numerator.unsigned_abs(), denominator.unsigned_abs());
-    if n == 0 || d == 0 {
-        return 0.0;
+    match (exact_double(numerator), exact_double(denominator)) {
+        (_, Some(0.0)) | (Some(0.0), _) => 0.0,
+        (Some(numerator), Some(denominator)) => numerator / denominator,
+        _ => rounded_ratio(numerator, denominator),
     }
-    let magnitude = if n < EXACT && d < EXACT {
-        n as f64 / d as f64
-    } else {
-        let d_shift = d.leading_zeros();
-        // With d reduced to 64 significant bits or fewer, the quotient keeps at least 63: enough to round once.
-        let reduce = 64_u32.saturating_sub(d_shift);
-        let n_shift = n.leading_zeros();
-        let divisor = d >> reduce;
-        let quotient = (n << n_shift) / divisor;
-        let exact = (n << n_shift).is_multiple_of(divisor) && (divisor << reduce) == d;
-        (quotient | u128::from(!exact)) as f64 * 2_f64.powi(-(n_shift as i32) - reduce as i32)
-    };
+}
+
+/// The double that equals `number`, if it is among those that count every whole number.
+#[inline]
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2⁵³")]
+fn exact_double(number: i128) -> Option<f64> {
+    const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
+    i64::try_from(number).ok().filter(|number| number.unsigned_abs() <= EXACT).map(|number| number as f64)
+}
+
+/// [`ratio`] by long division, for numbers of any size but zero.
+#[expect(clippy::cast_precision_loss, reason = "the quotient is rounded once, with its sticky bit")]
+#[expect(clippy::cast_possible_wrap, reason = "shifts are below 128")]
+fn rounded_ratio(numerator: i128, denominator: i128) -> f64 {
+    let (n, d) = (numerator.unsigned_abs(), denominator.unsigned_abs());
+    // With d reduced to 64 significant bits or fewer, the quotient keeps at least 63: enough to round once.
+    let reduce = 64_u32.saturating_sub(d.leading_zeros());
+    let n_shift = n.leading_zeros();
+    let (dividend, divisor) = (n << n_shift, d >> reduce);
+    let quotient = dividend / divisor;
+    let is_exact = quotient * divisor == dividend && (divisor << reduce) == d;
+    let magnitude = (quotient | u128::from(!is_exact)) as f64 * 2_f64.powi(-(n_shift as i32) - reduce as i32);
     if (numerator < 0) == (denominator < 0) { magnitude } else { -magnitude }
 }
 
@@ -189,6 +214,10 @@ mod tests {
 
     const SCALE: Scale = Scale::MAX;
 
+    fn features(book: &Book, scale: Scale) -> Features {
+        Features::of(book, &Top::of(book), scale, scale).unwrap()
+    }
+
     fn book(bids: &[(i64, i64)], asks: &[(i64, i64)]) -> Book {
         let levels = |levels: &[(i64, i64)]| levels.iter().map(|&(p, q)| level(p, q)).collect();
         let mut book = Book::new();
@@ -199,7 +228,7 @@ mod tests {
     #[test]
     fn figures_of_a_small_book() {
         let scale = Scale::new(0).unwrap();
-        let features = Features::of(&book(&[(9_999, 6), (9_990, 4)], &[(10_001, 2)]), scale, scale).unwrap();
+        let features = features(&book(&[(9_999, 6), (9_990, 4)], &[(10_001, 2)]), scale);
         assert_eq!(features.mid.to_bits(), 10_000_f64.to_bits());
         assert_eq!(features.spread, Price(2));
         assert_eq!(features.spread_bps.to_bits(), 2_f64.to_bits());
@@ -219,7 +248,7 @@ mod tests {
             bid_horizon: Some(Price(9_998)),
             ..Snapshot::default()
         });
-        let features = Features::of(&cut, SCALE, SCALE).unwrap();
+        let features = features(&cut, SCALE);
         assert_eq!((features.bid_depth[0], features.imbalance[1]), (None, None));
         assert!(features.ask_depth[0].is_some() && features.imbalance[0].is_some());
     }
@@ -252,10 +281,10 @@ mod tests {
             asks in prop::collection::btree_map(10_000..10_100_i64, 1..99_i64, 1..30),
         ) {
             let twin = TwinBook { bids, asks };
-            let pairs = |levels: Vec<crate::event::Level>| levels.iter().map(|l| (l.price.0, l.quantity.0)).collect::<Vec<_>>();
+            let pairs = |levels: Vec<Level>| levels.iter().map(|l| (l.price.0, l.quantity.0)).collect::<Vec<_>>();
             let book = book(&pairs(twin.bids()), &pairs(twin.asks()));
             let scale = Scale::new(0).unwrap();
-            let features = Features::of(&book, scale, scale).unwrap();
+            let features = features(&book, scale);
             let twice_mid = features.touch.bid.price.0 + features.touch.ask.price.0;
             for (index, bps) in DEPTH_BPS.into_iter().enumerate() {
                 let (low, high) = (twice_mid * i64::from(10_000 - bps), twice_mid * i64::from(10_000 + bps));

@@ -12,7 +12,7 @@ use depthlake_engine::clock;
 use depthlake_engine::latency::Latencies;
 use depthlake_engine::pipeline::{Need, Pipeline};
 use depthlake_engine::recovery::Restored;
-use depthlake_engine::shard::{self, Idle, ShardConfig, ShardHandle, ShardSender};
+use depthlake_engine::shard::{self, Idle, ShardConfig, ShardHandle, ShardSender, WorkerConfig};
 use depthlake_ingest::live::{Request, SnapshotPriority};
 use depthlake_lake::commit::Lake;
 use depthlake_lake::log::{EmbeddedLog, Log, Offset, Options, Partition, TopicPartition};
@@ -174,18 +174,20 @@ fn spawn_shards(
             // From the last core down: the first is where most systems handle their interrupts.
             core: cores.iter().rev().nth(number).copied().filter(|_| layout.pin),
             idle: layout.idle,
-            partitions: BTreeMap::new(),
-            slots: Vec::new(),
-            needs: need_sink(requests.clone()),
+            work: WorkerConfig {
+                partitions: BTreeMap::new(),
+                slots: Vec::new(),
+                needs: need_sink(requests.clone()),
+            },
         })
         .collect();
     let count = layout.shards;
     for (number, restored) in partitions {
-        configs[usize::from(number) % count].partitions.insert(number, restored);
+        configs[usize::from(number) % count].work.partitions.insert(number, restored);
     }
     for slot in slots {
         let partition = partition_of(Some(slot.symbol()), layout.partitions);
-        configs[usize::from(partition) % count].slots.push(slot);
+        configs[usize::from(partition) % count].work.slots.push(slot);
     }
     let mut started = (Vec::new(), Vec::new());
     for config in configs {

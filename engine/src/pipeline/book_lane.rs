@@ -1,7 +1,5 @@
 //! The order books of a partition.
 
-use std::collections::BTreeMap;
-
 use depthlake_ingest::wire::{self, DecodeError, Decoder};
 use depthlake_orderbook::book::Book;
 use depthlake_orderbook::frame::FrameKind;
@@ -14,10 +12,11 @@ use super::checkpoint::BookCheckpoint;
 use super::context::Context;
 use super::symbol_book::{BookStatus, SymbolBook};
 use super::{Need, Output};
+use crate::symbol_map::SymbolMap;
 
 #[derive(Debug, Default)]
 pub(super) struct BookLane {
-    books: BTreeMap<Symbol, SymbolBook>,
+    books: SymbolMap<SymbolBook>,
 }
 
 impl BookLane {
@@ -28,7 +27,7 @@ impl BookLane {
             (FrameKind::Disconnected, _) => self.disconnect(context),
             (FrameKind::Reconnected, symbol) => context.feed_note(FeedEventKind::Reconnect, symbol),
             (FrameKind::Unknown, _) => context.unexpected(),
-            (_, symbol) => match symbol.and_then(|symbol| self.books.get_mut(&symbol)) {
+            (_, symbol) => match symbol.and_then(|symbol| self.books.get_mut(symbol)) {
                 Some(book) if context.provenance.offset < book.from_offset => {}
                 Some(book) => book.frame(decoder, context),
                 None => context.unknown_symbol(),
@@ -37,16 +36,16 @@ impl BookLane {
     }
 
     pub(super) fn statuses(&self) -> impl Iterator<Item = (Symbol, &BookStatus)> {
-        self.books.iter().map(|(&symbol, book)| (symbol, &book.status))
+        self.books.iter().map(|(symbol, book)| (symbol, &book.status))
     }
 
     pub(super) fn live(&self, symbol: Symbol) -> Option<(&Instrument, &Book)> {
-        let found = self.books.get(&symbol)?;
+        let found = self.books.get(symbol)?;
         (found.synced.state() == SyncState::Live).then(|| (&found.instrument, found.synced.book()))
     }
 
     pub(super) fn checkpoint(&self, symbol: Symbol, next_offset: u64) -> Option<BookCheckpoint> {
-        let book = self.books.get(&symbol)?;
+        let book = self.books.get(symbol)?;
         Some(BookCheckpoint::of(&book.instrument, &book.synced, next_offset.max(book.from_offset)))
     }
 
@@ -70,7 +69,7 @@ impl BookLane {
             Ok(instrument) => instrument,
             Err(error) => return context.dead_letter(error),
         };
-        let Some(book) = self.books.get_mut(&instrument.symbol) else {
+        let Some(book) = self.books.get_mut(instrument.symbol) else {
             let mut book = SymbolBook::new(instrument);
             book.report(context);
             self.books.insert(instrument.symbol, book);
@@ -105,7 +104,7 @@ impl BookLane {
     fn disconnect<O: Output>(&mut self, context: &mut Context<'_, O>) {
         let symbol = context.envelope.symbol;
         context.feed_note(FeedEventKind::Disconnect, symbol);
-        let known = symbol.and_then(|symbol| self.books.get_mut(&symbol));
+        let known = symbol.and_then(|symbol| self.books.get_mut(symbol));
         if let Some(book) = known.filter(|book| context.provenance.offset >= book.from_offset) {
             book.status.is_silent = true;
             book.report(context);

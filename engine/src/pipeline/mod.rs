@@ -15,6 +15,7 @@ mod trade_lane;
 
 use depthlake_orderbook::book::Book;
 use depthlake_orderbook::event::{DepthUpdate, Provenance, Trade};
+use depthlake_orderbook::features::{Features, Top};
 use depthlake_orderbook::frame::{Envelope, RawStream};
 use depthlake_orderbook::instrument::Instrument;
 use depthlake_orderbook::record::{Derived, Trigger};
@@ -53,6 +54,9 @@ pub struct Applied<'a> {
 pub struct Changed<'a> {
     pub instrument: &'a Instrument,
     pub book: &'a Book,
+    pub top: &'a Top,
+    /// `None` while a side is empty.
+    pub features: Option<&'a Features>,
     /// The venue's time of the change; the time of receipt for a snapshot, which has none.
     pub event_time: Timestamp,
     pub received: Timestamp,

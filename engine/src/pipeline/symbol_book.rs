@@ -3,7 +3,7 @@
 use depthlake_ingest::wire::{self, DecodeError, Decoder, NeededScales};
 use depthlake_orderbook::book::Book;
 use depthlake_orderbook::event::{DepthUpdate, Snapshot, UpdateId};
-use depthlake_orderbook::features::{self, OrderFlow};
+use depthlake_orderbook::features::{Features, IMBALANCE_LEVELS, OrderFlow, Top};
 use depthlake_orderbook::frame::FrameKind;
 use depthlake_orderbook::instrument::{Instrument, TradingStatus};
 use depthlake_orderbook::record::{BookRecord, DeadLetterReason, Derived, FeedEvent, FeedEventKind};
@@ -13,6 +13,10 @@ use depthlake_orderbook::time::Timestamp;
 use super::context::Context;
 use super::ticker_check::{Disagreement, TickerCheck};
 use super::{Agreement, Applied, Changed, Need, Output};
+
+/// The place of five levels among [`IMBALANCE_LEVELS`].
+const IMBALANCE_5: usize = 1;
+const _: () = assert!(IMBALANCE_LEVELS[IMBALANCE_5] == 5);
 
 /// A second in nanoseconds.
 const ASK_AGAIN_AFTER: i64 = 1_000_000_000;
@@ -64,7 +68,7 @@ impl SymbolBook {
             instrument,
             synced: SyncedBook::new(),
             flow: OrderFlow::default(),
-            check: TickerCheck::default(),
+            check: TickerCheck::new(),
             status: BookStatus {
                 sync: SyncState::Buffering,
                 trading: instrument.status,
@@ -195,7 +199,16 @@ impl SymbolBook {
         let event_time = context.envelope.event_time.unwrap_or(received);
         let book = self.synced.book();
         if self.synced.position().fresh {
-            context.output.book(Changed { instrument: &self.instrument, book, event_time, received });
+            let top = Top::of(book);
+            let features = features_of(&self.instrument, book, &top);
+            context.output.book(Changed {
+                instrument: &self.instrument,
+                book,
+                top: &top,
+                features: features.as_ref(),
+                event_time,
+                received,
+            });
         }
     }
 
@@ -316,22 +329,27 @@ struct Applier<'a, 'b, O> {
 impl<O: Output> Applier<'_, '_, O> {
     fn applied(&mut self, book: &Book, update: &DepthUpdate) {
         *self.count += 1;
+        let top = Top::of(book);
+        let features = features_of(self.instrument, book, &top);
         self.context.output.book(Changed {
             instrument: self.instrument,
             book,
+            top: &top,
+            features: features.as_ref(),
             event_time: update.event_time,
             received: update.provenance.received,
         });
-        let Some(touch) = book.touch() else { return };
+        let Some(features) = features else { return };
+        let touch = features.touch;
         self.flow.observe(touch);
         self.context.emit(Derived::Book(BookRecord {
             instrument: *self.instrument,
             update_id: update.last,
             touch,
-            mid: features::mid(touch, self.instrument.price_scale),
-            spread_bps: features::spread_bps(touch),
-            microprice: features::microprice(touch, self.instrument.price_scale),
-            imbalance_5: features::imbalance(book, 5),
+            mid: features.mid,
+            spread_bps: features.spread_bps,
+            microprice: features.microprice,
+            imbalance_5: features.imbalance[IMBALANCE_5],
             event_time: update.event_time,
             provenance: update.provenance,
         }));
@@ -340,6 +358,10 @@ impl<O: Output> Applier<'_, '_, O> {
             disagree(self.context, *self.instrument, found);
         }
     }
+}
+
+fn features_of(instrument: &Instrument, book: &Book, top: &Top) -> Option<Features> {
+    Features::of(book, top, instrument.price_scale, instrument.quantity_scale)
 }
 
 fn need_after(error: &DecodeError) -> Need {

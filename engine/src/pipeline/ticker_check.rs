@@ -7,7 +7,7 @@ use depthlake_orderbook::event::{BookTicker, Touch, UpdateId};
 use super::Agreement;
 
 /// Touches and tickers that wait for each other. Each list is in order of update id, for that is how a venue sends them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct TickerCheck {
     touches: VecDeque<(UpdateId, Touch)>,
     tickers: VecDeque<BookTicker>,
@@ -24,8 +24,17 @@ pub(super) struct Disagreement {
 
 impl TickerCheck {
     /// A venue sends tickers ahead of the diffs by up to the diffs' interval, and behind them by far less.
-    const MOST_TICKERS: usize = 4_096;
+    const MOST_TICKERS: usize = 1_024;
     const MOST_TOUCHES: usize = 256;
+
+    /// With room for all that it will keep.
+    pub(super) fn new() -> Self {
+        Self {
+            touches: VecDeque::with_capacity(Self::MOST_TOUCHES),
+            tickers: VecDeque::with_capacity(Self::MOST_TICKERS),
+            agreement: Agreement::default(),
+        }
+    }
 
     pub(super) const fn agreement(&self) -> Agreement {
         self.agreement
@@ -95,7 +104,7 @@ mod tests {
 
     #[test]
     fn tickers_before_and_after_their_touch_are_compared() {
-        let mut check = TickerCheck::default();
+        let mut check = TickerCheck::new();
         for ticker in [ticker(1, 5), ticker(3, 5), ticker(4, 6)] {
             assert_eq!(check.ticker(&ticker), None);
         }
@@ -107,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_waits_is_bounded() {
-        let mut check = TickerCheck::default();
+        let mut check = TickerCheck::new();
         for id in 0..10_000 {
             check.ticker(&ticker(id, 5));
         }

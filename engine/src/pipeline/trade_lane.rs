@@ -1,7 +1,5 @@
 //! The trades and bars of a partition. One watermark serves all its symbols, so that a quiet symbol's bar is closed too.
 
-use std::collections::BTreeMap;
-
 use depthlake_ingest::wire::{self, DecodeError, Decoder};
 use depthlake_orderbook::bars::{Bar, Bars, LateTrade, Watermark};
 use depthlake_orderbook::event::{Provenance, Trade};
@@ -15,10 +13,11 @@ use super::checkpoint::{SymbolBars, TradeCheckpoint};
 use super::context::Context;
 use super::kline_check::KlineCheck;
 use super::{Agreement, Output};
+use crate::symbol_map::SymbolMap;
 
 #[derive(Debug, Default)]
 pub(super) struct TradeLane {
-    symbols: BTreeMap<Symbol, SymbolTrades>,
+    symbols: SymbolMap<SymbolTrades>,
     watermark: Watermark,
     /// A session began, and no trade of it was seen yet.
     begins: bool,
@@ -49,7 +48,7 @@ impl TradeLane {
     }
 
     pub(super) fn agreement(&self, symbol: Symbol) -> Agreement {
-        self.symbols.get(&symbol).map(|found| found.check.agreement()).unwrap_or_default()
+        self.symbols.get(symbol).map(|found| found.check.agreement()).unwrap_or_default()
     }
 
     pub(super) fn checkpoint(&self, next_offset: u64) -> TradeCheckpoint {
@@ -89,7 +88,7 @@ impl TradeLane {
             Ok(instrument) => instrument,
             Err(error) => return context.dead_letter(error),
         };
-        let Some(found) = self.symbols.get_mut(&instrument.symbol) else {
+        let Some(found) = self.symbols.get_mut(instrument.symbol) else {
             self.symbols.insert(instrument.symbol, SymbolTrades::new(instrument, Bars::default()));
             return;
         };
@@ -101,7 +100,7 @@ impl TradeLane {
     }
 
     fn trade<O: Output>(&mut self, decoder: &mut Decoder, context: &mut Context<'_, O>) {
-        let Some(found) = context.envelope.symbol.and_then(|symbol| self.symbols.get(&symbol)) else {
+        let Some(found) = context.envelope.symbol.and_then(|symbol| self.symbols.get(symbol)) else {
             return context.unknown_symbol();
         };
         let instrument = found.instrument;
@@ -120,7 +119,7 @@ impl TradeLane {
     }
 
     fn kline<O: Output>(&mut self, decoder: &mut Decoder, context: &mut Context<'_, O>) {
-        let Some(found) = context.envelope.symbol.and_then(|symbol| self.symbols.get_mut(&symbol)) else {
+        let Some(found) = context.envelope.symbol.and_then(|symbol| self.symbols.get_mut(symbol)) else {
             return context.unknown_symbol();
         };
         match decoder.kline(context.payload, &found.instrument) {
@@ -149,7 +148,7 @@ impl TradeLane {
     }
 
     fn add<O: Output>(&mut self, instrument: &Instrument, trade: &Trade, context: &mut Context<'_, O>) {
-        let Some(found) = self.symbols.get_mut(&instrument.symbol) else { return };
+        let Some(found) = self.symbols.get_mut(instrument.symbol) else { return };
         if let Err(LateTrade(trade)) =
             found.bars.add(trade, self.watermark).map(|bar| found.check.bar(bar, instrument))
         {

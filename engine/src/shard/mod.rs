@@ -6,13 +6,13 @@
 mod checkpointer;
 mod idle;
 mod publisher;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use core_affinity::CoreId;
@@ -23,21 +23,14 @@ use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
 pub use checkpointer::CHECKPOINT_INTERVAL;
 pub use idle::{Idle, UnknownIdle};
+pub use worker::{LatencyProbe, Worker, WorkerConfig};
 
-use crate::board::SlotWriter;
-use crate::clock;
-use crate::latency::{Latencies, Stage};
-use crate::pipeline::{CheckpointError, Need, Pipeline};
-use crate::recovery::Restored;
-use checkpointer::{Checkpointer, NextOffsets};
+use crate::pipeline::{Need, Pipeline};
 use idle::{Waiter, Waker};
-use publisher::Publisher;
 
 const INBOUND_CAPACITY: usize = 1 << 14;
-const OUTBOUND_CAPACITY: usize = 1 << 15;
 /// How many messages are handled before what is due by time is looked at.
 const MESSAGES_PER_TURN: usize = 256;
-const UPKEEP_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A raw message with its place in the log.
 #[derive(Debug, Clone)]
@@ -69,12 +62,7 @@ pub struct ShardConfig {
     /// Where to pin the thread; a refusal is a warning, no failure.
     pub core: Option<CoreId>,
     pub idle: Idle,
-    /// The partitions it owns, as a restart left them.
-    pub partitions: BTreeMap<u16, Restored>,
-    /// The slots of the symbols in these partitions.
-    pub slots: Vec<SlotWriter>,
-    /// Takes what the books need from the venue.
-    pub needs: NeedSink,
+    pub work: WorkerConfig,
 }
 
 /// Puts messages on a shard's ring.
@@ -98,13 +86,9 @@ pub enum NotSent {
 pub struct ShardHandle {
     /// What it hands to the log. To be drained until the shard has ended.
     pub outbound: Consumer<Outbound>,
-    latencies: Arc<Mutex<Latencies>>,
+    latencies: LatencyProbe,
     thread: JoinHandle<ShardReport>,
 }
-
-/// Shows what a shard measures.
-#[derive(Debug, Clone)]
-pub struct LatencyProbe(Arc<Mutex<Latencies>>);
 
 /// What a shard did, told at its end.
 #[derive(Debug)]
@@ -122,22 +106,10 @@ pub struct ShardReport {
 /// The operating system's, where no thread can be made.
 pub fn spawn(config: ShardConfig) -> io::Result<(ShardSender, ShardHandle)> {
     let (inbound, messages) = RingBuffer::new(INBOUND_CAPACITY);
-    let (records, outbound) = RingBuffer::new(OUTBOUND_CAPACITY);
-    let latencies = Arc::new(Mutex::new(Latencies::default()));
     let is_parked = Arc::new(AtomicBool::new(false));
-    let shard = Shard {
-        messages,
-        waiter: Waiter::new(config.idle, Arc::clone(&is_parked)),
-        publisher: Publisher::new(config.slots, records, config.needs),
-        partitions: config
-            .partitions
-            .into_iter()
-            .map(|(number, restored)| (number, Partition::new(restored)))
-            .collect(),
-        measured: Latencies::default(),
-        shared: Arc::clone(&latencies),
-        count: 0,
-    };
+    let waiter = Waiter::new(config.idle, Arc::clone(&is_parked));
+    let (worker, outbound, latencies) = Worker::new(config.work);
+    let shard = Shard { messages, waiter, worker };
     let (number, core) = (config.number, config.core);
     let thread = thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
         pin(number, core);
@@ -164,19 +136,11 @@ impl ShardSender {
     }
 }
 
-impl LatencyProbe {
-    /// What was measured up to a moment ago.
-    #[must_use]
-    pub fn latencies(&self) -> Latencies {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
 impl ShardHandle {
     /// A look at the shard's latencies that outlives this handle.
     #[must_use]
     pub fn latency_probe(&self) -> LatencyProbe {
-        LatencyProbe(Arc::clone(&self.latencies))
+        self.latencies.clone()
     }
 
     #[must_use]
@@ -199,43 +163,22 @@ fn pin(number: usize, core: Option<CoreId>) {
     }
 }
 
-struct Partition {
-    pipeline: Pipeline,
-    next: NextOffsets,
-    checkpointer: Checkpointer,
-}
-
-impl Partition {
-    fn new(restored: Restored) -> Self {
-        let next = NextOffsets { orderbook: restored.orderbook_end, trade: restored.trade_end };
-        Self { pipeline: restored.pipeline, next, checkpointer: Checkpointer::new() }
-    }
-}
-
+/// A worker on a thread of its own, with the ring that feeds it.
 struct Shard {
     messages: Consumer<Inbound>,
     waiter: Waiter,
-    publisher: Publisher,
-    partitions: BTreeMap<u16, Partition>,
-    measured: Latencies,
-    shared: Arc<Mutex<Latencies>>,
-    count: u64,
+    worker: Worker,
 }
 
 impl Shard {
     fn run(mut self) -> ShardReport {
-        let mut next_upkeep = Instant::now() + UPKEEP_INTERVAL;
         loop {
             let handled = self.turn();
-            self.publisher.drain_spilled();
-            if Instant::now() >= next_upkeep {
-                self.upkeep();
-                next_upkeep = Instant::now() + UPKEEP_INTERVAL;
-            }
+            self.worker.keep_up();
             if handled > 0 {
                 self.waiter.worked();
             } else if self.messages.is_abandoned() && self.messages.is_empty() {
-                return self.finish();
+                return self.worker.finish();
             } else {
                 self.waiter.wait(|| self.messages.is_empty());
             }
@@ -245,69 +188,8 @@ impl Shard {
     fn turn(&mut self) -> usize {
         for handled in 0..MESSAGES_PER_TURN {
             let Ok(message) = self.messages.pop() else { return handled };
-            self.handle(&message);
+            self.worker.handle(&message);
         }
         MESSAGES_PER_TURN
-    }
-
-    fn handle(&mut self, message: &Inbound) {
-        let Some(partition) = self.partitions.get_mut(&message.partition) else { return };
-        let Inbound { stream, offset, envelope, payload, .. } = message;
-        let begun = clock::now();
-        partition.pipeline.frame(*stream, *offset, envelope, payload, &mut self.publisher);
-        match stream {
-            RawStream::Orderbook => partition.next.orderbook = offset + 1,
-            RawStream::Trade => partition.next.trade = offset + 1,
-        }
-        let ended = clock::now();
-        self.count += 1;
-        self.measured.record(Stage::Queue, envelope.received, begun);
-        self.measured.record(Stage::Process, begun, ended);
-        self.measured.record(Stage::Total, envelope.received, ended);
-        if let Some(event_time) = envelope.event_time {
-            self.measured.record(Stage::Venue, event_time, envelope.received);
-        }
-    }
-
-    fn upkeep(&mut self) {
-        if let Ok(mut shared) = self.shared.try_lock() {
-            shared.clone_from(&self.measured);
-        }
-        for (&number, partition) in &mut self.partitions {
-            let taken = partition.checkpointer.step(&partition.pipeline, partition.next);
-            send_checkpoint(&mut self.publisher, number, taken);
-        }
-    }
-
-    fn finish(mut self) -> ShardReport {
-        for (&number, partition) in &self.partitions {
-            let taken = Checkpointer::at_once(&partition.pipeline, partition.next);
-            send_checkpoint(&mut self.publisher, number, Some(taken));
-        }
-        while !self.publisher.drain_spilled() && !self.publisher.is_abandoned() {
-            thread::sleep(Duration::from_millis(1));
-        }
-        *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = self.measured;
-        ShardReport {
-            pipelines: self
-                .partitions
-                .into_iter()
-                .map(|(number, partition)| (number, partition.pipeline))
-                .collect(),
-            messages: self.count,
-            spilled: self.publisher.spill_count,
-        }
-    }
-}
-
-fn send_checkpoint(
-    publisher: &mut Publisher,
-    partition: u16,
-    taken: Option<Result<Vec<u8>, CheckpointError>>,
-) {
-    match taken {
-        Some(Ok(state)) => publisher.send(Outbound::Checkpoint { partition, state }),
-        Some(Err(error)) => tracing::warn!(partition, %error, "the state of a partition could not be kept"),
-        None => {}
     }
 }

@@ -1,30 +1,33 @@
 //! Takes what a shard's pipelines give: rows to the board, records to the ring towards the log, needs to the venue.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use depthlake_orderbook::book::Side;
 use depthlake_orderbook::decimal::Scale;
 use depthlake_orderbook::event::Trade;
-use depthlake_orderbook::features::Features;
 use depthlake_orderbook::instrument::{Instrument, TradingStatus};
 use depthlake_orderbook::record::{Derived, Trigger};
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::sync::SyncState;
+use depthlake_orderbook::time::Timestamp;
 use rtrb::{Producer, PushError};
 
 use super::{NeedSink, Outbound};
 use crate::board::{BoardRow, BoardState, FeedCounters, LastTrade, SlotWriter};
 use crate::clock;
 use crate::pipeline::{BookStatus, Changed, Need, Output};
+use crate::symbol_map::SymbolMap;
 
 /// Everything downstream of a shard. Nothing here waits: what the ring has no room for waits in memory, in order.
 pub(super) struct Publisher {
-    slots: BTreeMap<Symbol, BoardSlot>,
+    slots: SymbolMap<BoardSlot>,
     outbound: Producer<Outbound>,
     spilled: VecDeque<Outbound>,
     /// How many records the ring had no room for at once.
     pub(super) spill_count: u64,
     needs: NeedSink,
+    /// When the board was last written.
+    published: Option<Timestamp>,
 }
 
 struct BoardSlot {
@@ -44,6 +47,7 @@ impl Publisher {
             spilled: VecDeque::new(),
             spill_count: 0,
             needs,
+            published: None,
         }
     }
 
@@ -68,6 +72,11 @@ impl Publisher {
         true
     }
 
+    /// When the board was written, if it was since this was last asked.
+    pub(super) fn take_published(&mut self) -> Option<Timestamp> {
+        self.published.take()
+    }
+
     /// Whether nobody takes records any more.
     pub(super) fn is_abandoned(&self) -> bool {
         self.outbound.is_abandoned()
@@ -85,22 +94,22 @@ impl Output for Publisher {
     }
 
     fn book(&mut self, changed: Changed<'_>) {
-        let Changed { instrument, book, event_time, received } = changed;
-        let Some(slot) = self.slots.get_mut(&instrument.symbol) else { return };
+        let Changed { instrument, book, top, features, event_time, received } = changed;
+        let Some(slot) = self.slots.get_mut(instrument.symbol) else { return };
         slot.count_in_units_of(instrument);
         let row = &mut slot.row;
         row.update_id = book.update_id();
         row.event_time = event_time;
         row.receive_time = received;
-        row.bids = book.levels(Side::Bid).collect();
-        row.asks = book.levels(Side::Ask).collect();
+        row.bids = top.bids.iter().copied().collect();
+        row.asks = top.asks.iter().copied().collect();
         row.bid_horizon = book.horizon(Side::Bid);
         row.ask_horizon = book.horizon(Side::Ask);
-        row.features = Features::of(book, instrument.price_scale, instrument.quantity_scale);
+        row.features = features.copied();
     }
 
     fn status(&mut self, instrument: &Instrument, status: &BookStatus) {
-        let Some(slot) = self.slots.get_mut(&instrument.symbol) else { return };
+        let Some(slot) = self.slots.get_mut(instrument.symbol) else { return };
         slot.count_in_units_of(instrument);
         let row = &mut slot.row;
         row.state = board_state(status);
@@ -114,18 +123,18 @@ impl Output for Publisher {
             ticker_agreements: status.tickers.agreed,
             ticker_disagreements: status.tickers.disagreed,
         };
-        slot.publish();
+        self.published = Some(slot.publish());
     }
 
     fn trade(&mut self, instrument: &Instrument, trade: &Trade) {
-        let Some(slot) = self.slots.get_mut(&instrument.symbol) else { return };
+        let Some(slot) = self.slots.get_mut(instrument.symbol) else { return };
         slot.row.last_trade = Some(LastTrade {
             price: trade.price,
             quantity: trade.quantity,
             taker: trade.taker,
             time: trade.trade_time,
         });
-        slot.publish();
+        self.published = Some(slot.publish());
     }
 
     fn need(&mut self, symbol: Symbol, need: Need) {
@@ -142,9 +151,10 @@ impl BoardSlot {
         }
     }
 
-    fn publish(&mut self) {
+    fn publish(&mut self) -> Timestamp {
         self.row.publish_time = clock::now();
         self.writer.write(&self.row);
+        self.row.publish_time
     }
 }
 

@@ -1,235 +1,246 @@
-//! One side of a book as an array indexed by price around the touch, with a bitmap of occupied slots, and an ordered
-//! map for what lies outside.
+//! One side of a book: a [`Window`] of levels around the touch, and [`Far`] for what lies outside it.
 //!
-//! A *key* is a price turned so that the greater key is the better price: the price itself for bids, its negative for
-//! asks. One piece of code serves both sides.
+//! A *key* is a price turned so that the lesser key is the better price: the price itself for asks, its negative for bids.
+//! One piece of code serves both sides.
 //!
-//! Invariants:
-//! - a level lies in the window if its key is within it, else in `far`;
-//! - where there is a level, the best one is in the window, so `far` holds only worse keys than every key in the window;
-//! - bit *i* of `occupied` is set exactly where `quantities[i]` is not zero, and bit *w* of `summary` exactly where
-//!   word *w* of `occupied` is not zero.
+//! The window follows the touch, but not at any price: moving it costs the levels that enter or leave, so it moves only
+//! when as much work has been done beside it. A level that comes and goes far from the others costs
+//! no more than any other level outside the window.
+//!
+//! Invariant: a level is in the window exactly if its key is covered by it.
 
-use std::collections::BTreeMap;
+use super::far::{Far, FarLevels};
+use super::window::{GROUP, Window, WindowLevels};
 
-const WORD_BITS: usize = 64;
-const WINDOW: usize = 1 << 14;
-const WINDOW_KEYS: i64 = 1 << 14;
-const WORDS: usize = WINDOW / WORD_BITS;
-const SUMMARY_WORDS: usize = WORDS / WORD_BITS;
-/// Slots left above the best key when the window is laid anew: room for the touch to improve.
-const HEADROOM: i64 = WINDOW_KEYS / 4;
+/// The best level belongs in the better half of the window.
+const BEST_WITHIN: i64 = Window::KEYS / 2;
+
+/// Moving a level costs about as much as a sixteenth of an event whose best level is outside the window.
+const LEVELS_AN_EVENT: usize = 16;
 
 pub(super) struct Ladder {
-    quantities: Box<[i64]>,
-    occupied: Box<[u64; WORDS]>,
-    summary: [u64; SUMMARY_WORDS],
-    /// The key of slot 0.
-    base: i64,
-    far: BTreeMap<i64, i64>,
-    in_window: usize,
+    window: Window,
+    far: Far,
+    best: Option<(i64, i64)>,
+    /// Events since the window's place was last good.
+    astray: usize,
+}
+
+/// Levels as (key, quantity), best first.
+pub(super) struct LadderLevels<'a> {
+    window: WindowLevels<'a>,
+    far: FarLevels<'a>,
+    next_window: Option<(i64, i64)>,
+    next_far: Option<(i64, i64)>,
 }
 
 impl Ladder {
     pub(super) fn new() -> Self {
-        Self {
-            quantities: vec![0; WINDOW].into_boxed_slice(),
-            occupied: Box::new([0; WORDS]),
-            summary: [0; SUMMARY_WORDS],
-            base: 0,
-            far: BTreeMap::new(),
-            in_window: 0,
-        }
+        Self { window: Window::new(), far: Far::new(), best: None, astray: 0 }
     }
 
-    pub(super) fn clear(&mut self) {
-        while let Some(slot) = self.best_slot() {
-            self.vacate(slot);
-        }
+    /// Replaces everything by `levels`, of which the first should be the best.
+    pub(super) fn load(&mut self, levels: impl Iterator<Item = (i64, i64)>) {
+        let mut levels = levels.peekable();
+        let best = levels.peek().map_or(0, |&(key, _)| key);
         self.far.clear();
+        self.window.clear(best.saturating_sub(GROUP));
+        self.apply(levels, |_, _| {});
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.in_window + self.far.len()
+    pub(super) const fn len(&self) -> usize {
+        self.window.len() + self.far.len()
     }
 
-    /// Sets the quantity at `key`; zero removes the level.
-    pub(super) fn set(&mut self, key: i64, quantity: i64) {
-        match self.slot(key) {
-            Some(slot) if quantity == 0 => {
-                self.vacate(slot);
-                if self.in_window == 0 {
-                    self.lay_around_best_far();
-                }
-            }
-            Some(slot) => self.occupy(slot, quantity),
-            None if quantity == 0 => {
-                self.far.remove(&key);
-            }
-            None if self.in_window == 0 || key > self.base => {
-                self.lay_window(key);
-                if let Some(slot) = self.slot(key) {
-                    self.occupy(slot, quantity);
-                }
-            }
-            None => {
-                self.far.insert(key, quantity);
-            }
+    /// Sets the quantities of one event; zero removes a level. `changed` is told each key with the change of its quantity.
+    #[inline]
+    pub(super) fn apply(
+        &mut self,
+        event: impl Iterator<Item = (i64, i64)>,
+        mut changed: impl FnMut(i64, i64),
+    ) {
+        for (key, quantity) in event {
+            let before = if self.window.covers(key) {
+                self.window.set(key, quantity)
+            } else {
+                self.far.set(key, quantity)
+            };
+            changed(key, quantity - before);
+        }
+        self.best = self.find_best();
+        if let Some((best, _)) = self.best {
+            self.settle(best);
         }
     }
 
     pub(super) fn get(&self, key: i64) -> i64 {
-        match self.slot(key) {
-            Some(slot) => self.quantities[slot],
-            None => self.far.get(&key).copied().unwrap_or(0),
-        }
+        if self.window.covers(key) { self.window.get(key) } else { self.far.get(key) }
     }
 
-    pub(super) fn best(&self) -> Option<(i64, i64)> {
-        self.best_slot().map(|slot| self.level_at(slot))
+    #[inline]
+    pub(super) const fn best(&self) -> Option<(i64, i64)> {
+        self.best
     }
 
     /// Levels as (key, quantity), best first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
-        let mut next = self.best_slot();
-        let window = std::iter::from_fn(move || {
-            let slot = next?;
-            next = self.occupied_below(slot);
-            Some(self.level_at(slot))
+    #[inline]
+    pub(super) fn levels(&self) -> LadderLevels<'_> {
+        LadderLevels::new(self.window.levels(), self.far.levels())
+    }
+
+    /// The levels from `key` on, best first.
+    pub(super) fn levels_from(&self, key: i64) -> LadderLevels<'_> {
+        LadderLevels::new(self.window.levels_from(key), self.far.levels_from(key))
+    }
+
+    /// Puts the best levels into `places`, as many as there are, and returns how many.
+    #[inline]
+    pub(super) fn best_into<T>(&self, places: &mut [T], level: impl Fn((i64, i64)) -> T) -> usize {
+        let near = if self.is_far_ahead() { 0 } else { fill(places, self.window.levels(), &level) };
+        if near == places.len() {
+            return near;
+        }
+        fill(places, self.levels(), level)
+    }
+
+    fn is_far_ahead(&self) -> bool {
+        self.far.first().is_some_and(|far| far < self.window.top())
+    }
+
+    #[inline]
+    fn find_best(&self) -> Option<(i64, i64)> {
+        let near = if self.is_far_ahead() { None } else { self.window.first() };
+        near.or_else(|| self.far.levels().next())
+    }
+
+    /// Moves the window to the best level where that pays for itself.
+    #[inline]
+    fn settle(&mut self, best: i64) {
+        if (0..BEST_WITHIN).contains(&best.wrapping_sub(self.window.top())) {
+            self.astray = 0;
+        } else {
+            self.follow(best);
+        }
+    }
+
+    #[cold]
+    fn follow(&mut self, best: i64) {
+        self.astray += 1;
+        if self.window.len() > LEVELS_AN_EVENT * self.astray {
+            return;
+        }
+        self.astray = 0;
+        let Self { window, far, .. } = self;
+        window.move_to(best.saturating_sub(GROUP), |key, quantity| {
+            far.set(key, quantity);
         });
-        window.chain(self.far.iter().rev().map(|(&key, &quantity)| (key, quantity)))
-    }
-
-    #[inline]
-    fn slot(&self, key: i64) -> Option<usize> {
-        usize::try_from(key.wrapping_sub(self.base)).ok().filter(|&slot| slot < WINDOW)
-    }
-
-    #[expect(clippy::cast_possible_wrap, reason = "slots are below WINDOW")]
-    fn level_at(&self, slot: usize) -> (i64, i64) {
-        (self.base + slot as i64, self.quantities[slot])
-    }
-
-    #[inline]
-    fn occupy(&mut self, slot: usize, quantity: i64) {
-        let word = slot / WORD_BITS;
-        self.in_window += usize::from(self.quantities[slot] == 0);
-        self.quantities[slot] = quantity;
-        self.occupied[word] |= 1 << (slot % WORD_BITS);
-        self.summary[word / WORD_BITS] |= 1 << (word % WORD_BITS);
-    }
-
-    #[inline]
-    fn vacate(&mut self, slot: usize) {
-        let word = slot / WORD_BITS;
-        self.in_window -= usize::from(self.quantities[slot] != 0);
-        self.quantities[slot] = 0;
-        self.occupied[word] &= !(1 << (slot % WORD_BITS));
-        if self.occupied[word] == 0 {
-            self.summary[word / WORD_BITS] &= !(1 << (word % WORD_BITS));
-        }
-    }
-
-    fn best_slot(&self) -> Option<usize> {
-        let group = (0..SUMMARY_WORDS).rev().find(|&group| self.summary[group] != 0)?;
-        let word = group * WORD_BITS + highest_bit(self.summary[group]);
-        Some(word * WORD_BITS + highest_bit(self.occupied[word]))
-    }
-
-    fn occupied_below(&self, slot: usize) -> Option<usize> {
-        let word = slot / WORD_BITS;
-        let rest = self.occupied[word] & below(slot % WORD_BITS);
-        if rest != 0 {
-            return Some(word * WORD_BITS + highest_bit(rest));
-        }
-        let mut group = word / WORD_BITS;
-        let mut words = self.summary[group] & below(word % WORD_BITS);
-        while words == 0 {
-            group = group.checked_sub(1)?;
-            words = self.summary[group];
-        }
-        let word = group * WORD_BITS + highest_bit(words);
-        Some(word * WORD_BITS + highest_bit(self.occupied[word]))
-    }
-
-    fn lay_around_best_far(&mut self) {
-        if let Some((&best, _)) = self.far.last_key_value() {
-            self.lay_window(best);
-        }
-    }
-
-    /// Moves the window so that `best` has [`HEADROOM`] above it, and with it the levels that enter or leave.
-    fn lay_window(&mut self, best: i64) {
-        while let Some(slot) = self.best_slot() {
-            let (key, quantity) = self.level_at(slot);
-            self.far.insert(key, quantity);
-            self.vacate(slot);
-        }
-        self.base = best.saturating_add(HEADROOM).saturating_sub(WINDOW_KEYS);
-        for (key, quantity) in self.far.split_off(&self.base) {
-            if let Some(slot) = self.slot(key) {
-                self.occupy(slot, quantity);
-            }
+        while let Some((key, quantity)) =
+            far.levels_from(window.top()).next().filter(|&(key, _)| window.covers(key))
+        {
+            far.set(key, 0);
+            window.set(key, quantity);
         }
     }
 }
 
-/// The index of the highest set bit of a word that is not zero.
-fn highest_bit(word: u64) -> usize {
-    word.ilog2() as usize
+#[inline]
+fn fill<T>(
+    places: &mut [T],
+    levels: impl Iterator<Item = (i64, i64)>,
+    level: impl Fn((i64, i64)) -> T,
+) -> usize {
+    let mut count = 0;
+    for (place, found) in places.iter_mut().zip(levels) {
+        *place = level(found);
+        count += 1;
+    }
+    count
 }
 
-/// A mask of the bits below `bit`.
-const fn below(bit: usize) -> u64 {
-    (1 << bit) - 1
+impl<'a> LadderLevels<'a> {
+    fn new(mut window: WindowLevels<'a>, mut far: FarLevels<'a>) -> Self {
+        let (next_window, next_far) = (window.next(), far.next());
+        Self { window, far, next_window, next_far }
+    }
+}
+
+impl Iterator for LadderLevels<'_> {
+    type Item = (i64, i64);
+
+    #[inline]
+    fn next(&mut self) -> Option<(i64, i64)> {
+        let is_near = match (self.next_window, self.next_far) {
+            (Some((near, _)), Some((far, _))) => near < far,
+            (near, _) => near.is_some(),
+        };
+        if is_near {
+            std::mem::replace(&mut self.next_window, self.window.next())
+        } else {
+            std::mem::replace(&mut self.next_far, self.far.next())
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
 
-    /// The slow twin of a ladder.
-    #[derive(Default)]
-    struct Twin(BTreeMap<i64, i64>);
+    const KEYS: i64 = Window::KEYS;
 
-    impl Twin {
-        fn set(&mut self, key: i64, quantity: i64) {
-            if quantity == 0 {
-                self.0.remove(&key);
-            } else {
-                self.0.insert(key, quantity);
-            }
-        }
-    }
-
-    /// Keys near a centre, far from it, and at the edges of where a window would lie.
+    /// Keys near a centre that moves, far from it, and at the edges of where a window would lie.
     fn keys() -> impl Strategy<Value = i64> {
         prop_oneof![
             6 => -50..50_i64,
-            2 => -3 * WINDOW_KEYS..3 * WINDOW_KEYS,
-            1 => prop_oneof![Just(HEADROOM - 1), Just(HEADROOM), Just(HEADROOM - WINDOW_KEYS), Just(HEADROOM - WINDOW_KEYS - 1)],
+            2 => -3 * KEYS..3 * KEYS,
+            1 => (-10..10_i64, -1..=1_i64).prop_map(|(group, beside)| group * GROUP + beside),
             1 => -1_000_000_000_000..1_000_000_000_000_i64,
         ]
     }
 
+    fn events() -> impl Strategy<Value = Vec<(i64, Vec<(i64, i64)>)>> {
+        let level = (keys(), prop_oneof![Just(0), 1..9_i64]);
+        let centre = prop_oneof![4 => Just(0), 1 => -2 * KEYS..2 * KEYS];
+        prop::collection::vec((centre, prop::collection::vec(level, 0..8)), 1..100)
+    }
+
     proptest! {
         #[test]
-        fn equals_an_ordered_map(changes in prop::collection::vec((keys(), prop_oneof![Just(0), 1..9_i64]), 1..200)) {
-            let (mut ladder, mut twin) = (Ladder::new(), Twin::default());
-            for (key, quantity) in changes {
-                ladder.set(key, quantity);
-                twin.set(key, quantity);
-                prop_assert_eq!(ladder.best(), twin.0.last_key_value().map(|(&k, &q)| (k, q)));
-                prop_assert_eq!(ladder.get(key), quantity);
-                prop_assert_eq!(ladder.len(), twin.0.len());
+        fn equals_an_ordered_map(events in events(), loaded in prop::collection::btree_map(keys(), 1..9_i64, 0..50)) {
+            let mut ladder = Ladder::new();
+            ladder.apply([(7, 7)].into_iter(), |_, _| {});
+            ladder.load(loaded.iter().map(|(&key, &quantity)| (key, quantity)));
+            let mut twin: BTreeMap<i64, i64> = loaded;
+            for (centre, mut event) in events {
+                for (key, _) in &mut event {
+                    *key += centre;
+                }
+                // Takes the best away now and then, so that the touch walks.
+                if centre != 0 && let Some(&key) = twin.keys().next() {
+                    event.push((key, 0));
+                }
+                let mut changes = Vec::new();
+                ladder.apply(event.iter().copied(), |key, change| changes.push((key, change)));
+                for ((key, quantity), changed) in event.into_iter().zip(changes) {
+                    let before = if quantity == 0 { twin.remove(&key) } else { twin.insert(key, quantity) };
+                    prop_assert_eq!(changed, (key, quantity - before.unwrap_or(0)));
+                    }
+                for &key in twin.keys() {
+                    prop_assert_eq!(ladder.get(key), twin[&key]);
+                }
+                let expected: Vec<_> = twin.iter().map(|(&key, &quantity)| (key, quantity)).collect();
+                prop_assert_eq!(ladder.best(), expected.first().copied());
+                prop_assert_eq!(ladder.len(), expected.len());
+                prop_assert_eq!(ladder.levels().collect::<Vec<_>>(), &expected[..]);
+                let mut best = [(0, 0); 5];
+                let count = ladder.best_into(&mut best, |level| level);
+                prop_assert_eq!(&best[..count], &expected[..expected.len().min(5)]);
+                let behind: Vec<_> = twin.range(centre..).map(|(&key, &quantity)| (key, quantity)).collect();
+                prop_assert_eq!(ladder.levels_from(centre).collect::<Vec<_>>(), behind);
             }
-            let levels: Vec<_> = ladder.iter().collect();
-            let expected: Vec<_> = twin.0.iter().rev().map(|(&k, &q)| (k, q)).collect();
-            prop_assert_eq!(levels, expected);
-            ladder.clear();
-            prop_assert_eq!((ladder.len(), ladder.best()), (0, None));
         }
     }
 }

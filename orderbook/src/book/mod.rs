@@ -1,12 +1,20 @@
 //! The order book: every level a venue has told of, exactly.
 
+mod depth_bands;
+mod far;
 mod ladder;
+mod top_levels;
+mod window;
 
 use std::fmt;
 
 use crate::decimal::{Price, Quantity};
 use crate::event::{DepthUpdate, Level, Snapshot, Touch, UpdateId};
+use depth_bands::{DepthBands, ask_limits, bid_limits};
 use ladder::Ladder;
+
+pub use depth_bands::DEPTH_BPS;
+pub use top_levels::TopLevels;
 
 /// A side of the market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +25,8 @@ pub enum Side {
 
 /// Both sides of one pair's book.
 ///
-/// Setting a level costs O(1) near the touch and O(log n) outside a window of 16,384 ticks; best levels are O(1).
+/// Setting a level costs O(1) within a window of 32,768 ticks around the touch and O(log n) outside it; best levels are O(1),
+/// and so is the depth within [`DEPTH_BPS`] of the mid.
 ///
 /// ```
 /// use depthlake_orderbook::book::{Book, Side};
@@ -39,11 +48,17 @@ pub enum Side {
 /// assert_eq!(book.notional_to(Side::Bid, Price(95)), None);
 /// ```
 pub struct Book {
-    bids: Ladder,
-    asks: Ladder,
+    bids: BookSide,
+    asks: BookSide,
     update_id: UpdateId,
-    bid_horizon: Option<Price>,
-    ask_horizon: Option<Price>,
+    /// Twice the mid that the depth bands follow.
+    measured_mid: Option<i64>,
+}
+
+struct BookSide {
+    ladder: Ladder,
+    depth: DepthBands,
+    horizon: Option<Price>,
 }
 
 impl Default for Book {
@@ -56,28 +71,28 @@ impl Book {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            bids: Ladder::new(),
-            asks: Ladder::new(),
+            bids: BookSide::new(),
+            asks: BookSide::new(),
             update_id: UpdateId::default(),
-            bid_horizon: None,
-            ask_horizon: None,
+            measured_mid: None,
         }
     }
 
     /// Replaces everything by a snapshot.
     pub fn load(&mut self, snapshot: &Snapshot) {
-        self.bids.clear();
-        self.asks.clear();
-        self.set_levels(&snapshot.bids, &snapshot.asks);
+        self.bids.load(Side::Bid, &snapshot.bids, snapshot.bid_horizon);
+        self.asks.load(Side::Ask, &snapshot.asks, snapshot.ask_horizon);
         self.update_id = snapshot.last_update_id;
-        self.bid_horizon = snapshot.bid_horizon;
-        self.ask_horizon = snapshot.ask_horizon;
+        self.measured_mid = None;
+        self.measure_depth();
     }
 
     /// Applies one event as a whole; whether it follows is [`crate::sync`]'s to decide.
     pub fn apply(&mut self, update: &DepthUpdate) {
-        self.set_levels(&update.bids, &update.asks);
+        self.bids.apply(Side::Bid, &update.bids);
+        self.asks.apply(Side::Ask, &update.asks);
         self.update_id = update.last;
+        self.measure_depth();
     }
 
     /// The whole book as a snapshot, from which [`Book::load`] makes an equal book.
@@ -87,8 +102,8 @@ impl Book {
             last_update_id: self.update_id,
             bids: self.levels(Side::Bid).collect(),
             asks: self.levels(Side::Ask).collect(),
-            bid_horizon: self.bid_horizon,
-            ask_horizon: self.ask_horizon,
+            bid_horizon: self.bids.horizon,
+            ask_horizon: self.asks.horizon,
         }
     }
 
@@ -109,39 +124,43 @@ impl Book {
     #[must_use]
     #[inline]
     pub fn best(&self, side: Side) -> Option<Level> {
-        self.ladder(side).best().map(|level| side.level(level))
+        self.side(side).ladder.best().map(|level| side.level(level))
     }
 
     /// The quantity known to rest at a price; zero where there is none.
     #[must_use]
     pub fn quantity_at(&self, side: Side, price: Price) -> Quantity {
-        Quantity(self.ladder(side).get(side.key(price)))
+        Quantity(self.side(side).ladder.get(side.key(price)))
     }
 
     /// Levels of a side, best first.
     pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> + '_ {
-        self.ladder(side).iter().map(move |level| side.level(level))
+        self.side(side).ladder.levels().map(move |level| side.level(level))
+    }
+
+    /// The best levels of a side, up to `N`. Much faster than [`Book::levels`].
+    #[must_use]
+    #[inline]
+    pub fn top<const N: usize>(&self, side: Side) -> TopLevels<N> {
+        TopLevels::fill(|places| self.side(side).ladder.best_into(places, |level| side.level(level)))
     }
 
     /// How many levels of a side are known.
     #[must_use]
     pub fn depth(&self, side: Side) -> usize {
-        self.ladder(side).len()
+        self.side(side).ladder.len()
     }
 
     /// The price beyond which levels may exist that no message has told of; `None` where the whole side is known.
     #[must_use]
     pub const fn horizon(&self, side: Side) -> Option<Price> {
-        match side {
-            Side::Bid => self.bid_horizon,
-            Side::Ask => self.ask_horizon,
-        }
+        self.side(side).horizon
     }
 
     /// Whether every level of `side` from the best to `limit` is known.
     #[must_use]
     pub fn is_known_to(&self, side: Side, limit: Price) -> bool {
-        self.horizon(side).is_none_or(|horizon| side.key(limit) >= side.key(horizon))
+        self.horizon(side).is_none_or(|horizon| side.key(limit) <= side.key(horizon))
     }
 
     /// Σ price · quantity over the levels from the best to `limit`, in units of 10^-(price scale + quantity scale);
@@ -151,24 +170,57 @@ impl Book {
         if !self.is_known_to(side, limit) {
             return None;
         }
-        let within = self.ladder(side).iter().take_while(|&(key, _)| key >= side.key(limit));
+        let within = self.side(side).ladder.levels().take_while(|&(key, _)| key <= side.key(limit));
         Some(within.map(|(key, quantity)| i128::from(side.price(key).0) * i128::from(quantity)).sum())
     }
 
-    fn set_levels(&mut self, bids: &[Level], asks: &[Level]) {
-        for level in bids {
-            self.bids.set(Side::Bid.key(level.price), level.quantity.0);
-        }
-        for level in asks {
-            self.asks.set(Side::Ask.key(level.price), level.quantity.0);
+    /// [`Book::notional_to`] the last price within each of [`DEPTH_BPS`] of the mid; meaningless while a side is empty.
+    /// O(1).
+    #[must_use]
+    #[inline]
+    pub fn notional_within(&self, side: Side) -> [Option<i128>; DEPTH_BPS.len()] {
+        let depth = &self.side(side).depth;
+        std::array::from_fn(|band| {
+            let is_known = self.is_known_to(side, side.price(depth.limit(band)));
+            is_known.then(|| side.sign() * depth.within(band))
+        })
+    }
+
+    /// Lets the depth bands follow the mid.
+    #[inline]
+    fn measure_depth(&mut self) {
+        let Some(touch) = self.touch() else { return };
+        let twice_mid = touch.bid.price.0.saturating_add(touch.ask.price.0);
+        if self.measured_mid.replace(twice_mid) != Some(twice_mid) {
+            let key = |limit: i64| Side::Bid.key(Price(limit));
+            self.bids.depth.move_to(bid_limits(twice_mid).map(key), &self.bids.ladder);
+            self.asks.depth.move_to(ask_limits(twice_mid), &self.asks.ladder);
         }
     }
 
-    const fn ladder(&self, side: Side) -> &Ladder {
+    const fn side(&self, side: Side) -> &BookSide {
         match side {
             Side::Bid => &self.bids,
             Side::Ask => &self.asks,
         }
+    }
+}
+
+impl BookSide {
+    fn new() -> Self {
+        Self { ladder: Ladder::new(), depth: DepthBands::EMPTY, horizon: None }
+    }
+
+    fn load(&mut self, side: Side, levels: &[Level], horizon: Option<Price>) {
+        self.ladder.load(levels.iter().map(|level| (side.key(level.price), level.quantity.0)));
+        self.depth = DepthBands::EMPTY;
+        self.horizon = horizon;
+    }
+
+    #[inline]
+    fn apply(&mut self, side: Side, levels: &[Level]) {
+        let event = levels.iter().map(|level| (side.key(level.price), level.quantity.0));
+        self.ladder.apply(event, |key, change| self.depth.changed(key, change));
     }
 }
 
@@ -177,28 +229,38 @@ impl fmt::Debug for Book {
         f.debug_struct("Book")
             .field("update_id", &self.update_id)
             .field("touch", &self.touch())
-            .field("bid_levels", &self.bids.len())
-            .field("ask_levels", &self.asks.len())
+            .field("bid_levels", &self.depth(Side::Bid))
+            .field("ask_levels", &self.depth(Side::Ask))
             .finish_non_exhaustive()
     }
 }
 
 impl Side {
-    /// The price turned so that greater is better.
+    /// The price turned so that lesser is better.
+    #[inline]
     const fn key(self, price: Price) -> i64 {
         match self {
-            Self::Bid => price.0,
-            Self::Ask => -price.0,
+            Self::Bid => price.0.wrapping_neg(),
+            Self::Ask => price.0,
         }
     }
 
+    #[inline]
     const fn price(self, key: i64) -> Price {
         match self {
-            Self::Bid => Price(key),
-            Self::Ask => Price(-key),
+            Self::Bid => Price(key.wrapping_neg()),
+            Self::Ask => Price(key),
         }
     }
 
+    const fn sign(self) -> i128 {
+        match self {
+            Self::Bid => -1,
+            Self::Ask => 1,
+        }
+    }
+
+    #[inline]
     const fn level(self, (key, quantity): (i64, i64)) -> Level {
         Level { price: self.price(key), quantity: Quantity(quantity) }
     }
@@ -263,10 +325,27 @@ pub(crate) mod tests {
                 prop_assert_eq!(book.levels(Side::Bid).collect::<Vec<_>>(), twin.bids());
                 prop_assert_eq!(book.levels(Side::Ask).collect::<Vec<_>>(), twin.asks());
                 prop_assert_eq!(book.update_id(), UpdateId(number as u64));
+                prop_assert_eq!(&book.top::<5>(Side::Ask)[..], &twin.asks()[..twin.asks.len().min(5)]);
+                assert_depth_is_summed(&book);
             }
             let mut copy = Book::new();
             copy.load(&book.to_snapshot());
             prop_assert_eq!(copy.to_snapshot(), book.to_snapshot());
+        }
+    }
+
+    /// The depth kept level by level against a sum over all levels within, for limits found by another formula.
+    fn assert_depth_is_summed(book: &Book) {
+        let Some(touch) = book.touch() else { return };
+        let twice_mid = i128::from(touch.bid.price.0 + touch.ask.price.0);
+        for side in [Side::Bid, Side::Ask] {
+            let summed = DEPTH_BPS.map(|bps| {
+                let from_mid = |level: &Level| i128::from(level.price.0) * 20_000 - twice_mid * 10_000;
+                let is_within = |level: &Level| side.sign() * from_mid(level) <= twice_mid * i128::from(bps);
+                let notional = |level: Level| i128::from(level.price.0) * i128::from(level.quantity.0);
+                Some(book.levels(side).filter(is_within).map(notional).sum::<i128>())
+            });
+            assert_eq!(book.notional_within(side), summed, "{side:?} {book:?}");
         }
     }
 

@@ -1,0 +1,167 @@
+//! What a shard does with its messages, apart from the ring and the thread that bring them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use depthlake_orderbook::frame::RawStream;
+use rtrb::{Consumer, RingBuffer};
+
+use super::checkpointer::{Checkpointer, NextOffsets};
+use super::publisher::Publisher;
+use super::{Inbound, NeedSink, Outbound, ShardReport};
+use crate::board::SlotWriter;
+use crate::clock;
+use crate::latency::{Latencies, Stage};
+use crate::pipeline::{CheckpointError, Pipeline};
+use crate::recovery::Restored;
+
+const OUTBOUND_CAPACITY: usize = 1 << 15;
+const UPKEEP_INTERVAL: Duration = Duration::from_millis(250);
+
+/// What a worker is made of.
+pub struct WorkerConfig {
+    /// The partitions it owns, as a restart left them.
+    pub partitions: BTreeMap<u16, Restored>,
+    /// The slots of the symbols in these partitions.
+    pub slots: Vec<SlotWriter>,
+    /// Takes what the books need from the venue.
+    pub needs: NeedSink,
+}
+
+/// Handles messages in the thread of its caller.
+///
+/// Between a message of the market and the board nothing is allocated, locked or asked of the system.
+pub struct Worker {
+    /// By number, with holes where other workers own them.
+    partitions: Vec<Option<Partition>>,
+    publisher: Publisher,
+    measured: Latencies,
+    shared: LatencyProbe,
+    count: u64,
+    next_upkeep: Instant,
+}
+
+/// Shows what a worker measures.
+#[derive(Debug, Clone, Default)]
+pub struct LatencyProbe(Arc<Mutex<Latencies>>);
+
+struct Partition {
+    pipeline: Pipeline,
+    next: NextOffsets,
+    checkpointer: Checkpointer,
+}
+
+impl Worker {
+    /// Also returns what it hands to the log, to be drained until it has ended, and what it measures.
+    #[must_use]
+    pub fn new(config: WorkerConfig) -> (Self, Consumer<Outbound>, LatencyProbe) {
+        let (records, outbound) = RingBuffer::new(OUTBOUND_CAPACITY);
+        let shared = LatencyProbe::default();
+        let mut partitions = Vec::new();
+        for (number, restored) in config.partitions {
+            partitions.resize_with(usize::from(number), || None);
+            partitions.push(Some(Partition::new(restored)));
+        }
+        let worker = Self {
+            partitions,
+            publisher: Publisher::new(config.slots, records, config.needs),
+            measured: Latencies::default(),
+            shared: shared.clone(),
+            count: 0,
+            next_upkeep: Instant::now() + UPKEEP_INTERVAL,
+        };
+        (worker, outbound, shared)
+    }
+
+    /// Runs a message through its partition's pipeline; what comes of it is on the board when this returns.
+    pub fn handle(&mut self, message: &Inbound) {
+        let place = self.partitions.get_mut(usize::from(message.partition));
+        let Some(partition) = place.and_then(Option::as_mut) else { return };
+        let Inbound { stream, offset, envelope, payload, .. } = message;
+        let begun = clock::now();
+        partition.pipeline.frame(*stream, *offset, envelope, payload, &mut self.publisher);
+        match stream {
+            RawStream::Orderbook => partition.next.orderbook = offset + 1,
+            RawStream::Trade => partition.next.trade = offset + 1,
+        }
+        let ended = self.publisher.take_published().unwrap_or_else(clock::now);
+        self.count += 1;
+        self.measured.record(Stage::Queue, envelope.received, begun);
+        self.measured.record(Stage::Process, begun, ended);
+        self.measured.record(Stage::Total, envelope.received, ended);
+        if let Some(event_time) = envelope.event_time {
+            self.measured.record(Stage::Venue, event_time, envelope.received);
+        }
+    }
+
+    /// To be called now and then, also while no message comes: does what waits and what is due by time.
+    pub fn keep_up(&mut self) {
+        self.publisher.drain_spilled();
+        let now = Instant::now();
+        if now < self.next_upkeep {
+            return;
+        }
+        self.next_upkeep = now + UPKEEP_INTERVAL;
+        if let Ok(mut shared) = self.shared.0.try_lock() {
+            shared.clone_from(&self.measured);
+        }
+        for (number, partition) in numbered(&mut self.partitions) {
+            let taken = partition.checkpointer.step(&partition.pipeline, partition.next);
+            send_checkpoint(&mut self.publisher, number, taken);
+        }
+    }
+
+    /// Ends: keeps the state of every partition and waits until everything was taken off the ring.
+    #[must_use]
+    pub fn finish(mut self) -> ShardReport {
+        for (number, partition) in numbered(&mut self.partitions) {
+            let taken = Checkpointer::at_once(&partition.pipeline, partition.next);
+            send_checkpoint(&mut self.publisher, number, Some(taken));
+        }
+        while !self.publisher.drain_spilled() && !self.publisher.is_abandoned() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        *self.shared.0.lock().unwrap_or_else(PoisonError::into_inner) = self.measured;
+        let pipelines = (0..).zip(self.partitions);
+        ShardReport {
+            pipelines: pipelines
+                .filter_map(|(number, partition)| Some((number, partition?.pipeline)))
+                .collect(),
+            messages: self.count,
+            spilled: self.publisher.spill_count,
+        }
+    }
+}
+
+impl LatencyProbe {
+    /// What was measured up to a moment ago.
+    #[must_use]
+    pub fn latencies(&self) -> Latencies {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Partition {
+    fn new(restored: Restored) -> Self {
+        let next = NextOffsets { orderbook: restored.orderbook_end, trade: restored.trade_end };
+        Self { pipeline: restored.pipeline, next, checkpointer: Checkpointer::new() }
+    }
+}
+
+fn numbered(partitions: &mut [Option<Partition>]) -> impl Iterator<Item = (u16, &mut Partition)> {
+    (0..).zip(partitions).filter_map(|(number, partition)| Some((number, partition.as_mut()?)))
+}
+
+fn send_checkpoint(
+    publisher: &mut Publisher,
+    partition: u16,
+    taken: Option<Result<Vec<u8>, CheckpointError>>,
+) {
+    match taken {
+        Some(Ok(state)) => publisher.send(Outbound::Checkpoint { partition, state }),
+        Some(Err(error)) => tracing::warn!(partition, %error, "the state of a partition could not be kept"),
+        None => {}
+    }
+}
