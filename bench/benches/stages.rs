@@ -1,4 +1,4 @@
-//! Book, decoder and pipeline on the recordings.
+//! Book and pipeline on the recordings.
 
 use std::hint::black_box;
 use std::num::NonZeroU16;
@@ -8,9 +8,7 @@ use depthlake_bench::{Recorded, TwinBook, load, recordings};
 use depthlake_engine::pipeline::Output;
 use depthlake_engine::replay::OfflinePipelines;
 use depthlake_ingest::recording::Recording;
-use depthlake_ingest::wire::Decoder;
 use depthlake_orderbook::book::{Book, Side};
-use depthlake_orderbook::event::Provenance;
 use depthlake_orderbook::frame::{Envelope, FrameKind};
 use depthlake_orderbook::record::{Derived, Trigger};
 
@@ -56,25 +54,6 @@ fn play_twin(mut book: TwinBook, recorded: &Recorded) -> TwinBook {
         black_box(book.best_five());
     }
     book
-}
-
-fn decoder(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("decode depth events");
-    for recorded in large() {
-        group.throughput(Throughput::Bytes(recorded.depth_bytes));
-        group.bench_function(BenchmarkId::new("depthlake", &recorded.name), |bencher| {
-            let mut decoder = Decoder::default();
-            bencher.iter(|| {
-                for frame in
-                    recorded.frames.iter().filter(|frame| frame.envelope.kind == FrameKind::DepthUpdate)
-                {
-                    let update = decoder.depth(&frame.payload, &recorded.instrument, Provenance::default());
-                    black_box(update.is_ok());
-                }
-            });
-        });
-    }
-    group.finish();
 }
 
 struct Discard;
@@ -124,5 +103,5 @@ fn large() -> Vec<Recorded> {
     recorded.filter(|recorded| recorded.updates.len() >= FEW).collect()
 }
 
-criterion_group!(stages, book, decoder, pipeline);
+criterion_group!(stages, book, pipeline);
 criterion_main!(stages);

@@ -5,7 +5,7 @@ use depthlake_orderbook::event::{Level, Snapshot, UpdateId};
 use depthlake_orderbook::instrument::Instrument;
 
 use super::shape::{WireSnapshot, parse};
-use super::{DecodeError, market};
+use super::{DecodeError, general};
 
 /// The numbers of levels at which the venue cuts a book, as its documents list them.
 const CUTS: [usize; 7] = [5, 10, 20, 50, 100, 500, 1_000];
@@ -31,7 +31,7 @@ pub fn decode_snapshot(payload: &[u8], instrument: &Instrument) -> Result<Snapsh
 }
 
 fn decode_side(wire: &[(&str, &str)], instrument: &Instrument) -> Result<Vec<Level>, DecodeError> {
-    wire.iter().map(|pair| market::level(pair, instrument)).collect()
+    wire.iter().map(|pair| general::level(pair, instrument)).collect()
 }
 
 fn horizon(levels: &[Level]) -> Option<Price> {
