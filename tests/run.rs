@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::process::{Child, Stdio};
 
-use depthlake_engine::board::{BoardReader, BoardState};
+use depthlake_engine::board::{BoardState, Reader};
 use depthlake_ingest::product::Product;
 use depthlake_ingest::sim::{self, Venue, VenueConfig};
 use depthlake_orderbook::event::Level;
@@ -60,7 +60,7 @@ fn run(folder: &std::path::Path, simulation: &Simulation, more: &[&str]) -> Chil
     depthlake(folder, &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn live_books(board: &BoardReader) -> usize {
+fn live_books(board: &Reader) -> usize {
     board.slots().filter(|&slot| board.read(slot).unwrap().state == BoardState::Live).count()
 }
 
@@ -71,7 +71,7 @@ fn fifty_books_from_socket_to_table() {
     let child = run(folder.path(), &simulation, &["--summary", "summary.json"]);
     let path = folder.path().join("data/board");
     wait("the board is there", || path.exists());
-    let board = BoardReader::open(&path).unwrap();
+    let board = Reader::open(&path).unwrap();
     assert_eq!(board.slots().len(), 50);
     wait("all books are live", || live_books(&board) == 50);
     // A minute that began after the start ends within two, and closes half a minute later.
@@ -144,9 +144,9 @@ fn a_kill_at_any_instant_loses_nothing_and_doubles_nothing() {
     }
     let child = run(folder.path(), &simulation, &[]);
     let path = folder.path().join("data/board");
-    let is_ours = |board: &BoardReader| board.writer_pid() == child.id();
+    let is_ours = |board: &Reader| board.writer_pid() == child.id();
     wait("all books are live", || {
-        BoardReader::open(&path).is_ok_and(|board| is_ours(&board) && live_books(&board) == 4)
+        Reader::open(&path).is_ok_and(|board| is_ours(&board) && live_books(&board) == 4)
     });
     stop(child);
 

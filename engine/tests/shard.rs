@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use depthlake_engine::board::{BoardReader, BoardRow, BoardState, BoardWriter, SlotSpec};
+use depthlake_engine::board::{BoardRow, BoardState, BoardWriter, Reader, SlotSpec};
 use depthlake_engine::pipeline::Checkpoint;
 use depthlake_engine::recovery::Restored;
 use depthlake_engine::shard::{
@@ -21,7 +21,7 @@ struct Running {
     symbol: Symbol,
     sender: ShardSender,
     handle: ShardHandle,
-    reader: BoardReader,
+    reader: Reader,
     offset: u64,
     _board: BoardWriter,
     _folder: tempfile::TempDir,
@@ -45,7 +45,7 @@ impl Running {
             },
         })
         .unwrap();
-        let reader = BoardReader::open(&path).unwrap();
+        let reader = Reader::open(&path).unwrap();
         Self { symbol, sender, handle, reader, offset: 0, _board: board, _folder: folder }
     }
 
@@ -83,7 +83,7 @@ impl Running {
         loop {
             let row = self.reader.read(slot).unwrap();
             if wanted(&row) {
-                return row;
+                return row.value;
             }
             assert!(Instant::now() < deadline, "{row:?}");
             std::thread::yield_now();

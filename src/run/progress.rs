@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use depthlake_engine::board::{BoardReader, BoardState};
+use depthlake_engine::board::{BoardState, Reader};
 use depthlake_lake::commit::Lake;
 
 use super::router::RouterCounts;
@@ -52,7 +52,7 @@ impl Progress {
     }
 
     fn books(&self) -> Books {
-        let Ok(board) = BoardReader::open(&self.board) else { return Books::default() };
+        let Ok(board) = Reader::open(&self.board) else { return Books::default() };
         let mut books = Books { all: board.slots().len(), ..Books::default() };
         for row in board.slots().filter_map(|slot| board.read(slot).ok()) {
             books.live += usize::from(row.state == BoardState::Live);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use depthlake_engine::board::{BoardError, BoardReader, BoardRow, BoardState};
+use depthlake_engine::board::{BoardError, BoardRow, BoardState, Reader};
 use depthlake_orderbook::decimal::Scale;
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
@@ -15,7 +15,7 @@ pub const SHORTEST_RATE_WINDOW: Duration = Duration::from_secs(1);
 
 /// All books of a board.
 pub struct Market {
-    reader: BoardReader,
+    reader: Reader,
     books: Vec<Book>,
     rates_begin: Instant,
 }
@@ -37,15 +37,15 @@ pub enum Writer {
 
 impl Market {
     /// # Errors
-    /// As [`BoardReader::open`] and [`BoardReader::read`].
+    /// As [`Reader::open`] and [`Reader::read`].
     pub fn open(path: &Path) -> Result<Self, BoardError> {
-        Self::of(BoardReader::open(path)?)
+        Self::of(Reader::open(path)?)
     }
 
     /// Looks at all books again, on the board of a restarted writer where there is one.
     ///
     /// # Errors
-    /// As [`BoardReader::replacement`] and [`BoardReader::read`].
+    /// As [`Reader::replacement`] and [`Reader::read`].
     pub fn refresh(&mut self) -> Result<(), BoardError> {
         if let Some(reader) = self.reader.replacement()? {
             *self = Self::of(reader)?;
@@ -78,7 +78,7 @@ impl Market {
         self.books.iter().map(|book| book.events_per_second).sum()
     }
 
-    fn of(reader: BoardReader) -> Result<Self, BoardError> {
+    fn of(reader: Reader) -> Result<Self, BoardError> {
         let unread = |symbol: &Symbol| Book {
             symbol: *symbol,
             row: BoardRow::waiting(Scale::MAX, Scale::MAX),
@@ -97,7 +97,7 @@ impl Market {
     fn read_all(&mut self) -> Result<(), BoardError> {
         for (slot, book) in self.reader.slots().zip(&mut self.books) {
             match self.reader.read(slot) {
-                Ok(row) => book.row = row,
+                Ok(copy) => book.row = copy.value,
                 // The writer was killed at that very moment. The header says that it is dead; what was known stands.
                 Err(BoardError::HalfWritten { .. }) => {}
                 Err(error) => return Err(error),

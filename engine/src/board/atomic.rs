@@ -1,3 +1,3 @@
-//! The atomics the seqlock is built on; its model check puts loom's in their place.
+//! The atomics the seqlock and the wake word are built on; their model checks put loom's in their place.
 
-pub use std::sync::atomic::{AtomicU64, Ordering, fence};
+pub use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};

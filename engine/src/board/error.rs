@@ -29,6 +29,8 @@ pub enum BoardError {
     DamagedSlot { symbol: Symbol, field: &'static str, found: u64 },
     #[error("the slot of {symbol} is half-written: its writer stopped in the middle of a write")]
     HalfWritten { symbol: Symbol },
+    #[error("the board {} has no slot for {symbol}", path.display())]
+    UnknownSymbol { path: PathBuf, symbol: Symbol },
     #[error("the slot index comes from another board, or from this one before it was replaced")]
     ForeignSlot,
 }

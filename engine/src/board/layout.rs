@@ -7,6 +7,10 @@
 //! 2. load what is wanted with relaxed ordering;
 //! 3. issue an acquire fence and load `sequence` again; if it has changed, begin again.
 //!
+//! To sleep until a slot changes: load `wake` with acquire ordering; if `sequence` is still that of the last copy, wait for
+//! `wake` to leave the value loaded, by Linux' `FUTEX_WAIT` without its private flag, with a timeout of a second or less,
+//! for the writer may die. Begin again in any case.
+//!
 //! Before that, check `magic`, `layout_version`, `header_size`, `slot_size` and that the file is as long as
 //! `slot_count` says. A change of this layout that such a reader would not survive changes [`LAYOUT_VERSION`].
 
@@ -14,12 +18,13 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use super::row::LADDER_LEVELS;
 use super::seqlock::Sequence;
+use super::wake::WakeWord;
 
 /// The first 8 bytes of a board, `DEPTHBRD` in memory.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"DEPTHBRD");
 
 /// The version of the layout in this module.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 
 /// The bytes of a [`Header`].
 pub const HEADER_SIZE: usize = size_of::<Header>();
@@ -58,7 +63,7 @@ pub struct Header {
     pub reserved: [AtomicU8; 80],
 }
 
-/// One symbol's book. Everything but `symbol` is protected by `sequence`.
+/// One symbol's book. Everything but `symbol` and `wake` is protected by `sequence`.
 ///
 /// The first cache line alone answers for the best bid and ask.
 #[repr(C, align(128))]
@@ -126,8 +131,11 @@ pub struct Slot {
     pub ticker_disagreements: AtomicU64,
     /// ASCII, filled with zeros, always at least one. It never changes.
     pub symbol: [AtomicU8; SYMBOL_SIZE],
+    /// Changed by the writer's process soon after each write, or after several; a futex. It has a cache line that no write
+    /// of a row touches.
+    pub wake: WakeWord,
     /// Zeros.
-    pub reserved: [AtomicU8; 104],
+    pub reserved: [AtomicU8; 100],
 }
 
 /// The bid and the ask of one rank.
@@ -181,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_is_laid_out_as_version_1_says() {
+    fn the_header_is_laid_out_as_version_2_says() {
         assert_fields!(Header,
             magic at 0 is 8,
             layout_version at 8 is 4,
@@ -199,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_is_laid_out_as_version_1_says() {
+    fn a_slot_is_laid_out_as_version_2_says() {
         assert_fields!(Slot,
             sequence at 0 is 8,
             state at 8 is 1,
@@ -234,13 +242,14 @@ mod tests {
             ticker_agreements at 880 is 8,
             ticker_disagreements at 888 is 8,
             symbol at 896 is 24,
-            reserved at 920 is 104,
+            wake at 920 is 4,
+            reserved at 924 is 100,
         );
         assert_eq!((SLOT_SIZE, align_of::<Slot>()), (1024, 128));
     }
 
     #[test]
-    fn a_rung_is_laid_out_as_version_1_says() {
+    fn a_rung_is_laid_out_as_version_2_says() {
         assert_fields!(Rung, bid at 0 is 16, ask at 16 is 16);
         assert_fields!(AtomicLevel, price at 0 is 8, quantity at 8 is 8);
         assert_eq!(size_of::<AtomicF64>(), 8);
@@ -249,5 +258,12 @@ mod tests {
     #[test]
     fn the_first_cache_line_holds_the_touch() {
         assert!(offset_of!(Slot, rungs) + size_of::<Rung>() <= 64);
+    }
+
+    #[test]
+    fn waking_readers_touches_no_line_that_a_row_is_written_to() {
+        assert!(
+            offset_of!(Slot, symbol).is_multiple_of(128) && offset_of!(Slot, wake) > offset_of!(Slot, symbol)
+        );
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A board is a memory-mapped file with one fixed-size slot a symbol ([`layout`] is its documented form). A shard
 //! thread writes a slot through its [`SlotWriter`]; readers in any process open the file by path with
-//! [`BoardReader`] and copy slots out.
+//! [`Reader`] and copy slots out.
 //!
 //! Invariants:
 //! - Each slot has exactly one writer: a [`SlotWriter`] is handed out once and cannot be cloned.
@@ -10,15 +10,18 @@
 //!   so what it returns is always one whole row as it was written.
 //! - Writing a slot neither allocates, nor locks, nor makes a system call.
 //! - A board file never changes its size or its symbols. A restarted writer renames a new file into place; who holds
-//!   the old one sees its writer dead and asks for the [`BoardReader::replacement`].
+//!   the old one sees its writer dead and asks for the [`Reader::replacement`].
 //!
 //! The file belongs on a memory file system (`/dev/shm` on Linux). It works on a disk too, but there the kernel writes
 //! its pages back from time to time, and a writer that meets this waits for the disk.
 
 mod atomic;
 mod error;
+mod follower;
+mod futex;
 pub mod layout;
 mod mapping;
+mod notifier;
 #[cfg(test)]
 mod one_process;
 mod process;
@@ -30,9 +33,20 @@ mod seqlock_model;
 mod slot;
 #[cfg(test)]
 mod two_processes;
+mod waiting;
+#[cfg(test)]
+mod waits;
+mod wake;
+#[cfg(test)]
+mod wake_model;
 mod writer;
 
 pub use error::BoardError;
-pub use reader::{BoardReader, SlotIndex, WRITER_SILENCE_LIMIT};
-pub use row::{BoardRow, BoardState, BoardTouch, FeedCounters, LADDER_LEVELS, Ladder, LastTrade};
+pub use follower::{Followed, Follower};
+pub use reader::{Reader, SlotIndex, WRITER_SILENCE_LIMIT};
+pub use row::{
+    BoardLadder, BoardRow, BoardState, BoardTouch, FeedCounters, LADDER_LEVELS, Ladder, LastTrade,
+};
+pub use seqlock::{Version, Versioned};
+pub use waiting::{WaitBy, Waited};
 pub use writer::{BoardWriter, HEARTBEAT_INTERVAL, SlotSpec, SlotWriter};

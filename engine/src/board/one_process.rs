@@ -27,18 +27,18 @@ impl Fixture {
         Self { folder, board, slots }
     }
 
-    fn open(&self) -> BoardReader {
-        BoardReader::open(self.board.path()).unwrap()
+    fn open(&self) -> Reader {
+        Reader::open(self.board.path()).unwrap()
     }
 
     /// A copy of the board's file with `bytes` at `offset`, opened.
-    fn open_damaged(&self, offset: u64, bytes: &[u8]) -> Result<BoardReader, BoardError> {
+    fn open_damaged(&self, offset: u64, bytes: &[u8]) -> Result<Reader, BoardError> {
         let path = self.folder.path().join("damaged");
         fs::copy(self.board.path(), &path).unwrap();
         let mut file = File::options().write(true).open(&path).unwrap();
         file.seek(SeekFrom::Start(offset)).unwrap();
         file.write_all(bytes).unwrap();
-        BoardReader::open(&path)
+        Reader::open(&path)
     }
 }
 
@@ -102,6 +102,7 @@ fn what_is_written_is_read() {
     assert_eq!(reader.find(specs()[1].symbol), Some(second));
     assert_eq!(reader.find(Symbol::new("BTC").unwrap()), None);
     assert_eq!(reader.symbols(), specs().map(|spec| spec.symbol));
+    assert!(reader.iter().eq(specs().map(|spec| spec.symbol).into_iter().zip([first, second])));
 
     let before = reader.read(first).unwrap();
     assert_eq!(
@@ -112,16 +113,39 @@ fn what_is_written_is_read() {
     assert_eq!(reader.touch(first).unwrap().bid, None);
 
     fixture.slots[1].write(&full_row());
-    assert_eq!(reader.read(second).unwrap(), full_row());
+    assert_eq!(reader.read(second).unwrap().value, full_row());
+    let ladder = reader.ladder(second).unwrap();
+    assert_eq!((ladder.bids, ladder.asks), (full_row().bids, full_row().asks));
+    assert_eq!((ladder.price_scale, ladder.publish_time), (full_row().price_scale, full_row().publish_time));
     let touch = reader.touch(second).unwrap();
     assert_eq!(touch.bid, full_row().bids.first().copied());
     assert_eq!(touch.ask, full_row().asks.first().copied());
     assert_eq!((touch.state, touch.update_id), (BoardState::Halted, UpdateId(u64::MAX)));
     assert_eq!(reader.read(first).unwrap(), before, "the other slot is as it was");
 
+    let trade = LastTrade { price: Price(17), taker: Taker::Buyer, ..full_row().last_trade.unwrap() };
+    fixture.slots[1].write_trade(&trade, Timestamp(18));
+    let traded = BoardRow { last_trade: Some(trade), publish_time: Timestamp(18), ..full_row() };
+    assert_eq!(reader.read(second).unwrap().value, traded);
+
     let emptied = BoardRow::waiting(Scale::MAX, Scale::MAX);
     fixture.slots[1].write(&emptied);
-    assert_eq!(reader.read(second).unwrap(), emptied, "nothing of the row before shines through");
+    assert_eq!(reader.read(second).unwrap().value, emptied, "nothing of the row before shines through");
+}
+
+#[test]
+fn a_copy_has_the_version_of_its_write() {
+    let mut fixture = Fixture::new();
+    let reader = fixture.open();
+    let slot = reader.slots().next().unwrap();
+    let before = reader.read(slot).unwrap().version;
+    assert_eq!(reader.version(slot).unwrap(), before);
+    fixture.slots[0].write(&full_row());
+    let after = reader.version(slot).unwrap();
+    assert!(after > before);
+    assert_eq!(reader.read(slot).unwrap().version, after);
+    assert_eq!(reader.ladder(slot).unwrap().version, after);
+    assert_eq!(reader.touch(slot).unwrap().version, after);
 }
 
 #[test]
@@ -158,13 +182,13 @@ fn a_new_board_takes_the_place_of_the_old_one() {
 #[test]
 fn what_is_no_board_is_refused_with_what_was_expected() {
     let fixture = Fixture::new();
-    let missing = BoardReader::open(&fixture.folder.path().join("none"));
+    let missing = Reader::open(&fixture.folder.path().join("none"));
     assert!(matches!(missing, Err(BoardError::Missing { .. })));
-    let text = |result: Result<BoardReader, BoardError>| result.unwrap_err().to_string();
+    let text = |result: Result<Reader, BoardError>| result.unwrap_err().to_string();
     assert!(text(fixture.open_damaged(0, b"not it!!")).contains("is not a board"));
     assert!(
         text(fixture.open_damaged(8, &7_u32.to_ne_bytes()))
-            .contains("layout version 7, this program reads version 1")
+            .contains("layout version 7, this program reads version 2")
     );
     assert!(
         text(fixture.open_damaged(12, &64_u32.to_ne_bytes())).contains("header size is 64, expected 128")
@@ -181,9 +205,7 @@ fn what_is_no_board_is_refused_with_what_was_expected() {
     let cut = fixture.folder.path().join("cut");
     for length in [0, 100] {
         fs::write(&cut, vec![0; length]).unwrap();
-        assert!(
-            text(BoardReader::open(&cut)).contains(&format!("length in bytes is {length}, expected 128"))
-        );
+        assert!(text(Reader::open(&cut)).contains(&format!("length in bytes is {length}, expected 128")));
     }
 }
 
@@ -208,7 +230,7 @@ fn half_a_write_of_a_dead_writer_is_an_error_at_once() {
     let mut odd = File::options().write(true).open(fixture.folder.path().join("damaged")).unwrap();
     odd.seek(SeekFrom::Start(128)).unwrap();
     odd.write_all(&1_u64.to_ne_bytes()).unwrap();
-    let reader = BoardReader::open(&fixture.folder.path().join("damaged")).unwrap();
+    let reader = Reader::open(&fixture.folder.path().join("damaged")).unwrap();
     let begun = Instant::now();
     assert!(matches!(reader.read(reader.slots().next().unwrap()), Err(BoardError::HalfWritten { .. })));
     assert!(begun.elapsed() < Duration::from_millis(500));

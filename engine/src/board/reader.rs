@@ -16,7 +16,8 @@ use super::error::BoardError;
 use super::layout::{HEADER_SIZE, Header, LAYOUT_VERSION, MAGIC, SLOT_SIZE, Slot};
 use super::mapping::Mapping;
 use super::process;
-use super::row::{BoardRow, BoardTouch};
+use super::row::{BoardLadder, BoardRow, BoardTouch};
+use super::seqlock::{Version, Versioned};
 use super::slot::DamagedField;
 
 /// A writer whose last heartbeat is older than this is taken for dead.
@@ -31,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// An open board. All of its methods may be called from many threads at once.
 #[derive(Debug)]
-pub struct BoardReader {
+pub struct Reader {
     mapping: Mapping,
     path: PathBuf,
     file: FileIdentity,
@@ -39,7 +40,7 @@ pub struct BoardReader {
     number: u32,
 }
 
-/// A slot of the [`BoardReader`] that gave it, and of no other.
+/// A slot of the [`Reader`] that gave it, and of no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SlotIndex {
     slot: usize,
@@ -52,7 +53,7 @@ struct FileIdentity {
     inode: u64,
 }
 
-impl BoardReader {
+impl Reader {
     /// # Errors
     /// [`BoardError::Missing`] where there is no file yet, and others where it is no board that this version reads.
     pub fn open(path: &Path) -> Result<Self, BoardError> {
@@ -77,7 +78,7 @@ impl BoardReader {
     /// Slots of this reader are not valid for the other, whose symbols may differ.
     ///
     /// # Errors
-    /// As [`BoardReader::open`], for the other board.
+    /// As [`Reader::open`], for the other board.
     pub fn replacement(&self) -> Result<Option<Self>, BoardError> {
         match fs::metadata(&self.path) {
             Ok(metadata) if FileIdentity::of(&metadata) == self.file => Ok(None),
@@ -92,17 +93,23 @@ impl BoardReader {
         &self.path
     }
 
-    /// All symbols, in the order of [`BoardReader::slots`].
+    /// All symbols, in the order of [`Reader::slots`].
     #[must_use]
     pub fn symbols(&self) -> &[Symbol] {
         &self.symbols
     }
 
-    /// All slots, in the order of [`BoardReader::symbols`].
+    /// All slots, in the order of [`Reader::symbols`].
     #[must_use]
     pub fn slots(&self) -> impl ExactSizeIterator<Item = SlotIndex> + use<> {
         let reader = self.number;
         (0..self.symbols.len()).map(move |slot| SlotIndex { slot, reader })
+    }
+
+    /// All symbols with their slots.
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (Symbol, SlotIndex)> {
+        self.symbols.iter().copied().zip(self.slots())
     }
 
     #[must_use]
@@ -111,20 +118,37 @@ impl BoardReader {
         Some(SlotIndex { slot, reader: self.number })
     }
 
+    /// The version of the last write to a slot, for those who want to know whether there is news. One word is loaded.
+    ///
+    /// # Errors
+    /// [`BoardError::ForeignSlot`] for a slot of another reader.
+    #[inline]
+    pub fn version(&self, slot: SlotIndex) -> Result<Version, BoardError> {
+        Ok(self.slot(slot)?.0.sequence.version())
+    }
+
     /// A copy of everything in a slot, as one write left it.
     ///
     /// # Errors
     /// [`BoardError::ForeignSlot`] for a slot of another reader, [`BoardError::HalfWritten`] where the writer stopped
     /// in the middle of a write, [`BoardError::DamagedSlot`] where something else wrote to the file.
-    pub fn read(&self, slot: SlotIndex) -> Result<BoardRow, BoardError> {
+    pub fn read(&self, slot: SlotIndex) -> Result<Versioned<BoardRow>, BoardError> {
         self.settled(slot, Slot::try_read)
+    }
+
+    /// Only the levels of both sides, with what tells their state and units.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub fn ladder(&self, slot: SlotIndex) -> Result<Versioned<BoardLadder>, BoardError> {
+        self.settled(slot, Slot::try_ladder)
     }
 
     /// Only the best bid and ask with their state: one cache line, a few nanoseconds.
     ///
     /// # Errors
-    /// As [`BoardReader::read`].
-    pub fn touch(&self, slot: SlotIndex) -> Result<BoardTouch, BoardError> {
+    /// As [`Reader::read`].
+    pub fn touch(&self, slot: SlotIndex) -> Result<Versioned<BoardTouch>, BoardError> {
         self.settled(slot, Slot::try_touch)
     }
 
@@ -155,21 +179,31 @@ impl BoardReader {
         Timestamp(self.mapping.header().heartbeat.load(Relaxed))
     }
 
+    #[inline]
+    pub(super) fn slot(&self, index: SlotIndex) -> Result<(&Slot, Symbol), BoardError> {
+        let place = self.mapping.slots().get(index.slot).zip(self.symbols.get(index.slot));
+        match place {
+            Some((slot, &symbol)) if index.reader == self.number => Ok((slot, symbol)),
+            _ => Err(BoardError::ForeignSlot),
+        }
+    }
+
+    #[inline]
     fn settled<T>(
         &self,
         index: SlotIndex,
-        attempt: impl Fn(&Slot) -> Option<Result<T, DamagedField>>,
-    ) -> Result<T, BoardError> {
-        let place = self.mapping.slots().get(index.slot).zip(self.symbols.get(index.slot));
-        let Some((slot, &symbol)) = place.filter(|_| index.reader == self.number) else {
-            return Err(BoardError::ForeignSlot);
-        };
+        attempt: impl Fn(&Slot) -> Option<Versioned<Result<T, DamagedField>>>,
+    ) -> Result<Versioned<T>, BoardError> {
+        let (slot, symbol) = self.slot(index)?;
         let attempted = || attempt(slot);
         let copy = match attempted() {
             Some(copy) => copy,
             None => self.retry(attempted).ok_or(BoardError::HalfWritten { symbol })?,
         };
-        copy.map_err(|DamagedField { field, found }| BoardError::DamagedSlot { symbol, field, found })
+        match copy.value {
+            Ok(value) => Ok(Versioned { version: copy.version, value }),
+            Err(DamagedField { field, found }) => Err(BoardError::DamagedSlot { symbol, field, found }),
+        }
     }
 
     #[cold]

@@ -94,11 +94,26 @@ pub struct BoardTouch {
     pub ask: Option<Level>,
 }
 
+/// The levels of a slot without features, trades and counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BoardLadder {
+    pub state: BoardState,
+    pub price_scale: Scale,
+    pub quantity_scale: Scale,
+    pub update_id: UpdateId,
+    pub publish_time: Timestamp,
+    /// Best bid first.
+    pub bids: Ladder,
+    /// Best ask first.
+    pub asks: Ladder,
+}
+
 /// Up to [`LADDER_LEVELS`] levels of one side, best first.
 #[derive(Debug, Clone, Copy)]
 pub struct Ladder {
-    levels: [Level; LADDER_LEVELS],
-    count: usize,
+    pub(super) levels: [Level; LADDER_LEVELS],
+    /// How many of the levels there are, at most all.
+    pub(super) count: usize,
 }
 
 impl BoardRow {

@@ -29,8 +29,10 @@ impl Pair {
     }
 
     fn try_read(&self) -> Option<u64> {
-        let (left, right) = self.sequence.try_read(|| (self.left.load(Relaxed), self.right.load(Relaxed)))?;
+        let copy = self.sequence.try_read(|| (self.left.load(Relaxed), self.right.load(Relaxed)))?;
+        let (left, right) = copy.value;
         assert_eq!(left, right, "a torn read");
+        assert!(copy.version <= self.sequence.version(), "no copy is newer than the last write");
         Some(left)
     }
 }

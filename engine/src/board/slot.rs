@@ -9,7 +9,10 @@ use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 
 use super::layout::{AtomicF64, AtomicLevel, NO_PRICE, Rung, SYMBOL_SIZE, Slot};
-use super::row::{BoardRow, BoardState, BoardTouch, FeedCounters, LADDER_LEVELS, Ladder, LastTrade};
+use super::row::{
+    BoardLadder, BoardRow, BoardState, BoardTouch, FeedCounters, LADDER_LEVELS, Ladder, LastTrade,
+};
+use super::seqlock::Versioned;
 
 /// A value that no writer of this layout writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +27,26 @@ impl Slot {
         self.sequence.write(|| self.store(row));
     }
 
+    /// Publishes a trade alone. Only the slot's one writer may call this.
+    pub(super) fn write_trade(&self, trade: &LastTrade, publish_time: Timestamp) {
+        self.sequence.write(|| {
+            self.publish_time.store(publish_time.0, Relaxed);
+            self.store_trade(Some(*trade));
+        });
+    }
+
     /// A copy of the whole slot, or `None` if a write got in between.
-    pub(super) fn try_read(&self) -> Option<Result<BoardRow, DamagedField>> {
+    pub(super) fn try_read(&self) -> Option<Versioned<Result<BoardRow, DamagedField>>> {
         self.sequence.try_read(|| self.load())
     }
 
+    /// A copy of the slot's levels, or `None` if a write got in between.
+    pub(super) fn try_ladder(&self) -> Option<Versioned<Result<BoardLadder, DamagedField>>> {
+        self.sequence.try_read(|| self.load_ladder())
+    }
+
     /// A copy of the slot's first cache line, or `None` if a write got in between.
-    pub(super) fn try_touch(&self) -> Option<Result<BoardTouch, DamagedField>> {
+    pub(super) fn try_touch(&self) -> Option<Versioned<Result<BoardTouch, DamagedField>>> {
         self.sequence.try_read(|| self.load_touch())
     }
 
@@ -128,6 +144,18 @@ impl Slot {
         })
     }
 
+    fn load_ladder(&self) -> Result<BoardLadder, DamagedField> {
+        Ok(BoardLadder {
+            state: load_state(&self.state)?,
+            price_scale: load_scale("price_scale", &self.price_scale)?,
+            quantity_scale: load_scale("quantity_scale", &self.quantity_scale)?,
+            update_id: UpdateId(self.update_id.load(Relaxed)),
+            publish_time: Timestamp(self.publish_time.load(Relaxed)),
+            bids: self.load_side("bid_levels", &self.bid_levels, |rung| &rung.bid)?,
+            asks: self.load_side("ask_levels", &self.ask_levels, |rung| &rung.ask)?,
+        })
+    }
+
     fn load_touch(&self) -> Result<BoardTouch, DamagedField> {
         let [best, ..] = &self.rungs;
         Ok(BoardTouch {
@@ -141,17 +169,19 @@ impl Slot {
         })
     }
 
+    /// All levels are loaded, however many there are: nearly always that is all of them, and what a loop without an end in
+    /// between takes is half.
     fn load_side(
         &self,
         field: &'static str,
         count: &AtomicU8,
         side: fn(&Rung) -> &AtomicLevel,
     ) -> Result<Ladder, DamagedField> {
-        let count = count.load(Relaxed);
-        if usize::from(count) > LADDER_LEVELS {
-            return Err(DamagedField { field, found: u64::from(count) });
+        let count = usize::from(count.load(Relaxed));
+        if count > LADDER_LEVELS {
+            return Err(DamagedField { field, found: count as u64 });
         }
-        Ok(self.rungs.iter().take(usize::from(count)).map(|rung| load_level(side(rung))).collect())
+        Ok(Ladder { levels: self.rungs.each_ref().map(|rung| load_level(side(rung))), count })
     }
 
     fn load_features(&self, bids: &Ladder, asks: &Ladder) -> Option<Features> {

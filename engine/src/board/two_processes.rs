@@ -16,7 +16,12 @@ use depthlake_orderbook::time::Timestamp;
 use super::*;
 
 const BOARD_VARIABLE: &str = "DEPTHLAKE_TEST_BOARD";
+/// How many seconds the readers hammer the board; a little more than one by default. Sixty were asked for:
+///
+/// `DEPTHLAKE_HAMMER_SECONDS=60 cargo test --release -p depthlake-engine never_sees_a_torn_row -- --nocapture`
+const HAMMER_VARIABLE: &str = "DEPTHLAKE_HAMMER_SECONDS";
 const HAMMERING: Duration = Duration::from_millis(1_500);
+const READERS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
@@ -27,9 +32,10 @@ fn a_reader_in_another_process_never_sees_a_torn_row() {
     for slot in &mut slots {
         slot.write(&row_of(0));
     }
-    let mut reader = run_again("board::two_processes::reading_process", &path);
+    let mut readers: Vec<Child> =
+        (0..READERS).map(|_| run_again("board::two_processes::reading_process", &path)).collect();
     let mut number = 0;
-    while reader.try_wait().unwrap().is_none() {
+    while readers.iter_mut().any(|reader| reader.try_wait().unwrap().is_none()) {
         number += 1;
         for slot in &mut slots {
             slot.write(&row_of(number));
@@ -39,34 +45,45 @@ fn a_reader_in_another_process_never_sees_a_torn_row() {
             hint::spin_loop();
         }
     }
-    assert!(reader.wait().unwrap().success(), "the reader saw a torn row, or too few rows");
+    for reader in &mut readers {
+        assert!(reader.wait().unwrap().success(), "the reader saw a torn row, or too few rows");
+    }
+    eprintln!("{} rows were written", number * slots.len() as u64);
     assert!(number > 10_000, "only {number} rows were written");
 }
 
 #[test]
 #[ignore = "the other side of a_reader_in_another_process_never_sees_a_torn_row"]
 fn reading_process() {
-    let reader = BoardReader::open(&board_path()).unwrap();
+    let reader = Reader::open(&board_path()).unwrap();
     let slots: Vec<SlotIndex> = reader.slots().collect();
     let mut latest = vec![0; slots.len()];
-    let mut different: u64 = 0;
-    let end = Instant::now() + HAMMERING;
+    let (mut read, mut different): (u64, u64) = (0, 0);
+    let seconds = env::var(HAMMER_VARIABLE).ok().map(|seconds| seconds.parse().unwrap());
+    let end = Instant::now() + seconds.map_or(HAMMERING, Duration::from_secs);
     while Instant::now() < end {
         for (slot, latest) in slots.iter().zip(&mut latest) {
             let row = reader.read(*slot).unwrap();
             let number = row.update_id.0;
-            assert_eq!(row, row_of(number));
+            assert_eq!(row.value, row_of(number));
             assert!(number >= *latest, "went back from {latest} to {number}");
             different += u64::from(number > *latest);
             *latest = number;
+
+            let ladder = reader.ladder(*slot).unwrap();
+            let expected = row_of(ladder.update_id.0);
+            assert_eq!((ladder.bids, ladder.asks), (expected.bids, expected.asks));
+            assert_eq!(ladder.publish_time, expected.publish_time);
 
             let touch = reader.touch(*slot).unwrap();
             let expected = row_of(touch.update_id.0);
             assert_eq!(touch.bid, expected.bids.first().copied());
             assert_eq!(touch.ask, expected.asks.first().copied());
             assert_eq!(touch.publish_time, expected.publish_time);
+            read += 3;
         }
     }
+    eprintln!("{read} reads, none torn; {different} different rows among them");
     assert!(different > 1_000, "only {different} different rows seen");
 }
 
@@ -75,7 +92,7 @@ fn a_killed_writer_is_seen_dead_and_its_successor_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("board");
     let mut writer = run_again("board::two_processes::writing_process", &path);
-    let reader = wait_for(|| BoardReader::open(&path).ok());
+    let reader = wait_for(|| Reader::open(&path).ok());
     let slot = reader.find(Symbol::new("BTCUSDT").unwrap()).unwrap();
     wait_for(|| (reader.read(slot).unwrap().update_id.0 > 0).then_some(()));
     assert!(reader.is_writer_alive(now()));
@@ -87,7 +104,7 @@ fn a_killed_writer_is_seen_dead_and_its_successor_is_found() {
     assert!(reader.replacement().unwrap().is_none());
     let asked = Instant::now();
     match reader.read(slot) {
-        Ok(row) => assert_eq!(row, row_of(row.update_id.0)),
+        Ok(row) => assert_eq!(row.value, row_of(row.update_id.0)),
         Err(error) => assert!(matches!(error, BoardError::HalfWritten { .. }), "{error}"),
     }
     assert!(asked.elapsed() < Duration::from_millis(500), "nobody waits for a dead writer");
@@ -115,7 +132,7 @@ fn writing_process() {
 }
 
 /// A row whose every value follows from `number`, so that a mixture of two gives itself away.
-fn row_of(number: u64) -> BoardRow {
+pub(super) fn row_of(number: u64) -> BoardRow {
     let signed = i64::try_from(number).unwrap();
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let double = number as f64;
@@ -168,7 +185,7 @@ fn row_of(number: u64) -> BoardRow {
     }
 }
 
-fn create(path: &Path, symbols: &[&str]) -> (BoardWriter, Vec<SlotWriter>) {
+pub(super) fn create(path: &Path, symbols: &[&str]) -> (BoardWriter, Vec<SlotWriter>) {
     let spec = |text: &&str| SlotSpec {
         symbol: Symbol::new(text).unwrap(),
         price_scale: Scale::MAX,
@@ -178,7 +195,7 @@ fn create(path: &Path, symbols: &[&str]) -> (BoardWriter, Vec<SlotWriter>) {
     BoardWriter::create(path, &specs, now()).unwrap()
 }
 
-fn run_again(test: &str, board: &Path) -> Child {
+pub(super) fn run_again(test: &str, board: &Path) -> Child {
     Command::new(env::current_exe().unwrap())
         .args(["--exact", test, "--ignored"])
         .env(BOARD_VARIABLE, board)
@@ -187,11 +204,11 @@ fn run_again(test: &str, board: &Path) -> Child {
         .unwrap()
 }
 
-fn board_path() -> PathBuf {
+pub(super) fn board_path() -> PathBuf {
     env::var_os(BOARD_VARIABLE).expect("run by the test on the other side only").into()
 }
 
-fn wait_for<T>(mut condition: impl FnMut() -> Option<T>) -> T {
+pub(super) fn wait_for<T>(mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(value) = condition() {
@@ -202,6 +219,6 @@ fn wait_for<T>(mut condition: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap())
 }

@@ -15,7 +15,8 @@ use depthlake_orderbook::time::Timestamp;
 use super::error::BoardError;
 use super::layout::{HEADER_SIZE, LAYOUT_VERSION, MAGIC, SLOT_SIZE};
 use super::mapping::Mapping;
-use super::row::BoardRow;
+use super::notifier::Notifier;
+use super::row::{BoardRow, LastTrade};
 
 /// How often the writer must call [`BoardWriter::heartbeat`].
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
@@ -31,10 +32,12 @@ pub struct SlotSpec {
     pub quantity_scale: Scale,
 }
 
-/// The board as a whole: says that its writer is alive. Dropping it marks the board closed.
+/// The board as a whole: says that its writer is alive, and wakes readers who sleep until a slot changes, from a thread of
+/// its own. Dropping it marks the board closed.
 #[derive(Debug)]
 pub struct BoardWriter {
     mapping: Arc<Mapping>,
+    _notifier: Notifier,
     path: PathBuf,
 }
 
@@ -65,6 +68,8 @@ impl BoardWriter {
             Ok(mapping) => Arc::new(mapping),
             Err(source) => return Err(discard(&draft, path, source)),
         };
+        let notifier =
+            Notifier::spawn(Arc::clone(&mapping)).map_err(|source| discard(&draft, path, source))?;
         fs::rename(&draft, path).map_err(|source| discard(&draft, path, source))?;
         let slot_writer = |(slot, spec): (usize, &SlotSpec)| SlotWriter {
             mapping: Arc::clone(&mapping),
@@ -72,7 +77,7 @@ impl BoardWriter {
             symbol: spec.symbol,
         };
         let writers = specs.iter().enumerate().map(slot_writer).collect();
-        Ok((Self { mapping, path: path.to_owned() }, writers))
+        Ok((Self { mapping, _notifier: notifier, path: path.to_owned() }, writers))
     }
 
     #[must_use]
@@ -102,6 +107,13 @@ impl SlotWriter {
     pub fn write(&mut self, row: &BoardRow) {
         if let Some(slot) = self.mapping.slots().get(self.slot) {
             slot.write(row);
+        }
+    }
+
+    /// Publishes a trade, and leaves the rest of the row as it was: seven stores.
+    pub fn write_trade(&mut self, trade: &LastTrade, publish_time: Timestamp) {
+        if let Some(slot) = self.mapping.slots().get(self.slot) {
+            slot.write_trade(trade, publish_time);
         }
     }
 }
