@@ -42,7 +42,9 @@
 //! ```
 
 pub mod board;
+pub mod broadcast;
 pub mod clock;
+pub mod depth;
 pub mod latency;
 pub mod pipeline;
 pub mod recovery;

@@ -21,7 +21,7 @@ pub mod layout;
 mod mapping;
 #[cfg(test)]
 mod one_process;
-mod process;
+pub(crate) mod process;
 mod reader;
 mod row;
 mod seqlock;
