@@ -1,5 +1,5 @@
-//! Model check of the positions: loom runs the very file `positions.rs` under every interleaving and every value that
-//! the memory model lets a load return.
+//! Model check of the positions: loom runs the very files `positions.rs` and `cursor.rs` under the interleavings of
+//! their threads and the values that the memory model lets a load return.
 
 use loom::sync::Arc;
 use loom::sync::atomic::Ordering::Relaxed;
@@ -12,6 +12,10 @@ mod atomic {
 #[path = "positions.rs"]
 #[expect(clippy::duplicate_mod, reason = "the same file, here against loom's atomics")]
 mod positions;
+
+#[path = "cursor.rs"]
+#[expect(clippy::duplicate_mod, reason = "the same file, here on the positions above")]
+mod cursor;
 
 const SIZE: usize = 2;
 
@@ -108,6 +112,37 @@ fn the_head_is_beyond_the_mark() {
             assert!(ring.assert_intact_copy(mark, mark + 1), "two places hold both appends");
         }
         writer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_cursor_copies_or_counts_each_position_once() {
+    const APPENDED: u64 = 3;
+    loom::model(|| {
+        let ring = Arc::new(Ring::default());
+        let mut cursor = cursor::Cursor::at_head(&ring.positions);
+        ring.append(1);
+        let written = Arc::clone(&ring);
+        let writer = thread::spawn(move || (1..APPENDED).for_each(|_| written.append(1)));
+        let mut next = 0;
+        let mut step = |next: &mut u64| {
+            let copy = |position| ring.place(position).each_ref().map(|word| word.load(Relaxed));
+            let met = cursor.step(&ring.positions, SIZE as u64, copy);
+            match met {
+                Some(cursor::Met::Copy(words)) => {
+                    assert_eq!(words, [*next + 1; 2]);
+                    *next += 1;
+                }
+                Some(cursor::Met::Missed(count)) => *next += count,
+                None => {}
+            }
+            met.is_some()
+        };
+        step(&mut next);
+        step(&mut next);
+        writer.join().unwrap();
+        while step(&mut next) {}
+        assert_eq!(next, APPENDED, "copied and missed add up to what was appended");
     });
 }
 
