@@ -8,13 +8,18 @@
 //! assert_eq!(twin.best_five(), 0);
 //! ```
 
+pub mod invented;
+pub mod path;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use depthlake_ingest::recording::{RecordedFrame, Recording};
+use bytes::Bytes;
+use depthlake_engine::shard::Inbound;
+use depthlake_ingest::recording::{RecordedFrame, RecordedInstrument, Recording};
 use depthlake_ingest::wire::{self, Decoder};
 use depthlake_orderbook::event::{DepthUpdate, Level, Provenance, Snapshot};
-use depthlake_orderbook::frame::FrameKind;
+use depthlake_orderbook::frame::{Envelope, FrameKind, RawStream};
 use depthlake_orderbook::instrument::Instrument;
 
 /// What a person would write first: two ordered maps.
@@ -63,6 +68,12 @@ pub struct Recorded {
     pub levels: u64,
     /// Bytes of the frames that the updates came in.
     pub depth_bytes: u64,
+    /// What makes a shard's book live: the instrument, and frames up to the first snapshot.
+    pub preparation: Vec<Inbound>,
+    /// The depth frames after that.
+    pub live: Vec<Inbound>,
+    /// Levels in `live`.
+    pub live_levels: u64,
 }
 
 /// The folder of recordings beside the checkout, or the one that `DEPTHLAKE_SHARED` names; `None` where there is none.
@@ -86,10 +97,11 @@ pub fn load(folder: &Path) -> Vec<Recorded> {
     };
     let frames: Vec<_> = frames.flatten().collect();
     let folder = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    instruments.iter().filter_map(|found| symbol(&folder, found.instrument, &frames)).collect()
+    instruments.iter().filter_map(|found| symbol(&folder, found, &frames)).collect()
 }
 
-fn symbol(folder: &str, instrument: Instrument, frames: &[RecordedFrame]) -> Option<Recorded> {
+fn symbol(folder: &str, found: &RecordedInstrument, frames: &[RecordedFrame]) -> Option<Recorded> {
+    let instrument = found.instrument;
     let of_symbol = |frame: &&RecordedFrame| frame.envelope.symbol == Some(instrument.symbol);
     let frames: Vec<_> = frames.iter().filter(of_symbol).cloned().collect();
     let of_kind = |kind| frames.iter().filter(move |frame| frame.envelope.kind == kind);
@@ -98,13 +110,40 @@ fn symbol(folder: &str, instrument: Instrument, frames: &[RecordedFrame]) -> Opt
     let updates: Vec<_> = of_kind(FrameKind::DepthUpdate)
         .filter_map(|frame| decoder.depth(&frame.payload, &instrument, Provenance::default()).ok().cloned())
         .collect();
+    let first_snapshot = frames.iter().position(|frame| frame.envelope.kind == FrameKind::Snapshot)?;
+    let (before, after) = frames.split_at(first_snapshot + 1);
+    let entry = Envelope::own(FrameKind::Instrument, Some(instrument.symbol), before.first()?.envelope.received);
+    let entry = message(entry, Bytes::copy_from_slice(found.entry.as_bytes()));
+    let mut preparation = vec![entry];
+    preparation.extend(messages_of_book(before));
+    let live = messages_of_book(after).filter(|message| message.envelope.kind == FrameKind::DepthUpdate).collect();
+    let levels_before = before.iter().filter(|frame| frame.envelope.kind == FrameKind::DepthUpdate).count();
     Some(Recorded {
         name: format!("{folder}/{}", instrument.symbol),
         instrument,
-        levels: updates.iter().map(|update| (update.bids.len() + update.asks.len()) as u64).sum(),
+        levels: levels_of(&updates),
+        live_levels: levels_of(updates.get(levels_before..)?),
+        preparation,
+        live,
         depth_bytes: of_kind(FrameKind::DepthUpdate).map(|frame| frame.payload.len() as u64).sum(),
         snapshot,
         updates,
         frames,
     })
+}
+
+/// How many levels updates tell of.
+#[must_use]
+pub fn levels_of(updates: &[DepthUpdate]) -> u64 {
+    updates.iter().map(|update| (update.bids.len() + update.asks.len()) as u64).sum()
+}
+
+/// What a shard is told of a book.
+fn messages_of_book(frames: &[RecordedFrame]) -> impl Iterator<Item = Inbound> {
+    let of_book = frames.iter().filter(|frame| frame.envelope.kind.streams().contains(&RawStream::Orderbook));
+    of_book.map(|frame| message(frame.envelope, frame.payload.clone()))
+}
+
+fn message(envelope: Envelope, payload: Bytes) -> Inbound {
+    Inbound { stream: RawStream::Orderbook, partition: 0, offset: 0, envelope, payload }
 }

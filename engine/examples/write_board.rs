@@ -15,7 +15,7 @@ use depthlake_engine::clock;
 use depthlake_orderbook::book::{Book, Side};
 use depthlake_orderbook::decimal::{Price, Quantity, Scale};
 use depthlake_orderbook::event::{Level, Snapshot, Taker, UpdateId};
-use depthlake_orderbook::features::Features;
+use depthlake_orderbook::features::{Features, Top};
 use depthlake_orderbook::symbol::Symbol;
 
 const CHANGE_INTERVAL: Duration = Duration::from_millis(10);
@@ -80,11 +80,11 @@ impl Market {
         row.epoch = 1;
         row.update_id = book.update_id();
         (row.event_time, row.receive_time, row.publish_time) = (now, now, now);
-        row.bids = book.levels(Side::Bid).collect();
-        row.asks = book.levels(Side::Ask).collect();
+        let top = Top::of(book);
+        (row.bids, row.asks) = (top.bids, top.asks);
         row.bid_horizon = book.horizon(Side::Bid);
         row.ask_horizon = book.horizon(Side::Ask);
-        row.features = Features::of(book, row.price_scale, row.quantity_scale);
+        row.features = Features::of(book, &top, row.price_scale, row.quantity_scale);
         row.last_trade = book.touch().map(|touch| {
             let price = if taker == Taker::Buyer { touch.ask.price } else { touch.bid.price };
             LastTrade { price, quantity, taker, time: now }

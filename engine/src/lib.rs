@@ -42,7 +42,10 @@
 //! ```
 
 pub mod board;
+pub mod broadcast;
 pub mod clock;
+pub mod depth;
+pub mod events;
 pub mod latency;
 pub mod pipeline;
 pub mod recovery;

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use depthlake_engine::board::{BoardState, BoardReader as Reader, BoardWriter, SlotSpec};
+use depthlake_engine::board::{BoardState, BoardWriter, Reader, SlotSpec};
 use depthlake_engine::recovery::Restored;
 use depthlake_engine::shard::{Inbound, Worker, WorkerConfig};
 use depthlake_ingest::recording::Recording;

@@ -24,7 +24,7 @@ mod mapping;
 mod notifier;
 #[cfg(test)]
 mod one_process;
-mod process;
+pub(crate) mod process;
 mod reader;
 mod row;
 mod seqlock;

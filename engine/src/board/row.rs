@@ -1,14 +1,13 @@
 //! What a slot holds, as plain values: one book with its features, last trade and counters at one update.
 
-use std::ops::Deref;
-
+use depthlake_orderbook::book::TopLevels;
 use depthlake_orderbook::decimal::{Price, Quantity, Scale};
 use depthlake_orderbook::event::{Level, Taker, UpdateId};
-use depthlake_orderbook::features::Features;
+use depthlake_orderbook::features::{Features, TOP_LEVELS};
 use depthlake_orderbook::time::Timestamp;
 
 /// The levels a board shows of each side.
-pub const LADDER_LEVELS: usize = 20;
+pub const LADDER_LEVELS: usize = TOP_LEVELS;
 
 /// Whether a book may be relied on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -109,12 +108,7 @@ pub struct BoardLadder {
 }
 
 /// Up to [`LADDER_LEVELS`] levels of one side, best first.
-#[derive(Debug, Clone, Copy)]
-pub struct Ladder {
-    pub(super) levels: [Level; LADDER_LEVELS],
-    /// How many of the levels there are, at most all.
-    pub(super) count: usize,
-}
+pub type Ladder = TopLevels<LADDER_LEVELS>;
 
 impl BoardRow {
     /// A book that nothing is known of yet.
@@ -145,52 +139,5 @@ impl BoardRow {
                 ticker_disagreements: 0,
             },
         }
-    }
-}
-
-impl Ladder {
-    pub const EMPTY: Self =
-        Self { levels: [Level { price: Price(0), quantity: Quantity(0) }; LADDER_LEVELS], count: 0 };
-}
-
-/// Takes the first [`LADDER_LEVELS`] levels, which must come best first.
-impl FromIterator<Level> for Ladder {
-    fn from_iter<I: IntoIterator<Item = Level>>(levels: I) -> Self {
-        let mut ladder = Self::EMPTY;
-        for (place, level) in ladder.levels.iter_mut().zip(levels) {
-            *place = level;
-            ladder.count += 1;
-        }
-        ladder
-    }
-}
-
-impl Deref for Ladder {
-    type Target = [Level];
-
-    fn deref(&self) -> &[Level] {
-        self.levels.get(..self.count).unwrap_or_default()
-    }
-}
-
-impl PartialEq for Ladder {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl Eq for Ladder {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_ladder_keeps_the_best_twenty() {
-        let levels = (0..25).map(|price| Level { price: Price(price), quantity: Quantity(1) });
-        let ladder: Ladder = levels.clone().collect();
-        assert_eq!(ladder.len(), LADDER_LEVELS);
-        assert!(ladder.iter().copied().eq(levels.take(LADDER_LEVELS)));
-        assert!(Ladder::from_iter([]).is_empty());
     }
 }

@@ -10,7 +10,7 @@ use depthlake_orderbook::time::Timestamp;
 
 use super::layout::{AtomicF64, AtomicLevel, NO_PRICE, Rung, SYMBOL_SIZE, Slot};
 use super::row::{
-    BoardLadder, BoardRow, BoardState, BoardTouch, FeedCounters, LADDER_LEVELS, Ladder, LastTrade,
+    BoardLadder, BoardRow, BoardState, BoardTouch, FeedCounters, Ladder, LastTrade,
 };
 use super::seqlock::Versioned;
 
@@ -177,11 +177,9 @@ impl Slot {
         count: &AtomicU8,
         side: fn(&Rung) -> &AtomicLevel,
     ) -> Result<Ladder, DamagedField> {
-        let count = usize::from(count.load(Relaxed));
-        if count > LADDER_LEVELS {
-            return Err(DamagedField { field, found: count as u64 });
-        }
-        Ok(Ladder { levels: self.rungs.each_ref().map(|rung| load_level(side(rung))), count })
+        let count = count.load(Relaxed);
+        let levels = self.rungs.each_ref().map(|rung| load_level(side(rung)));
+        Ladder::of_first(usize::from(count), levels).ok_or(DamagedField { field, found: u64::from(count) })
     }
 
     fn load_features(&self, bids: &Ladder, asks: &Ladder) -> Option<Features> {

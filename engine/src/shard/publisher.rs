@@ -101,8 +101,8 @@ impl Output for Publisher {
         row.update_id = book.update_id();
         row.event_time = event_time;
         row.receive_time = received;
-        row.bids = top.bids.iter().copied().collect();
-        row.asks = top.asks.iter().copied().collect();
+        row.bids = top.bids;
+        row.asks = top.asks;
         row.bid_horizon = book.horizon(Side::Bid);
         row.ask_horizon = book.horizon(Side::Ask);
         row.features = features.copied();

@@ -1,0 +1,77 @@
+//! The whole way from a frame on a shard's ring to the published board, without the thread.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use depthlake_engine::board::{BoardError, BoardWriter, SlotSpec};
+use depthlake_engine::clock;
+use depthlake_engine::latency::Latencies;
+use depthlake_engine::recovery::Restored;
+use depthlake_engine::shard::{Inbound, LatencyProbe, Outbound, Worker, WorkerConfig};
+use depthlake_orderbook::decimal::Scale;
+use rtrb::Consumer;
+use tempfile::TempDir;
+
+use crate::Recorded;
+
+/// How many messages are handled between two emptyings of the ring towards the log.
+const MESSAGES_A_TURN: usize = 1_024;
+
+/// A shard's worker with a board of its own, whose book is live.
+pub struct Path {
+    worker: Worker,
+    outbound: Consumer<Outbound>,
+    latencies: LatencyProbe,
+    _board: BoardWriter,
+    _folder: TempDir,
+}
+
+impl Path {
+    /// A path that has seen the instrument and the snapshot of a recording.
+    ///
+    /// # Errors
+    /// [`BoardError`] where the board cannot be made.
+    pub fn new(recorded: &Recorded) -> Result<Self, BoardError> {
+        let folder = board_folder().map_err(|source| BoardError::Io {
+            action: "make a folder for",
+            path: std::path::PathBuf::from("board"),
+            source,
+        })?;
+        let symbol = recorded.instrument.symbol;
+        let spec = SlotSpec { symbol, price_scale: Scale::default(), quantity_scale: Scale::default() };
+        let (board, slots) = BoardWriter::create(&folder.path().join("board"), &[spec], clock::now())?;
+        let (worker, outbound, latencies) = Worker::new(WorkerConfig {
+            partitions: BTreeMap::from([(0, Restored::new(0))]),
+            slots,
+            needs: Box::new(|_, _| {}),
+        });
+        let mut path = Self { worker, outbound, latencies, _board: board, _folder: folder };
+        path.play(&recorded.preparation);
+        Ok(path)
+    }
+
+    /// Handles messages as a shard does, and passes what it hands to the log over.
+    pub fn play(&mut self, messages: &[Inbound]) {
+        for turn in messages.chunks(MESSAGES_A_TURN) {
+            for message in turn {
+                self.worker.handle(message);
+            }
+            while self.outbound.pop().is_ok() {}
+        }
+    }
+
+    /// How long each message took.
+    #[must_use]
+    pub fn finish(self) -> Latencies {
+        let Self { worker, mut outbound, latencies, .. } = self;
+        while outbound.pop().is_ok() {}
+        drop(outbound);
+        drop(worker.finish());
+        latencies.latencies()
+    }
+}
+
+/// In memory where the system has a place for that, as a real board should be.
+fn board_folder() -> io::Result<TempDir> {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
+}
