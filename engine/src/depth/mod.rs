@@ -16,7 +16,8 @@
 //!
 //! - *One writer each.* A [`JournalWriter`] is handed out once and cannot be cloned; only the keeper writes bases.
 //! - *The shard waits for nobody.* An append is a fixed number of stores: two positions, the record's head, two words a
-//!   level. It neither allocates, nor locks, nor makes a system call, whether there are readers or not.
+//!   level. It neither allocates, nor locks, nor makes a system call, whether there are readers or not, and looks at nothing
+//!   but a flag that the keeper seldom sets.
 //! - *Readers see whole events.* The journal's head moves over a record once all of it is stored
 //!   ([`crate::broadcast`] has the argument, and the model check).
 //! - *No torn copy is used.* A reader first copies the words, then asks whether the writer could have reached them
@@ -32,7 +33,8 @@
 //!    *n* / 4 entries during the copy;
 //! 2. or the journal was overtaken. A base is put down at the latest when the journal is *n* / 4 + *d* beyond the last one,
 //!    where *d* is what the shard appends while the keeper gets to it, so the shard must have appended more than
-//!    3 *n* / 4 - *d* entries since the base was chosen.
+//!    3 *n* / 4 - *d* entries since the base was chosen. Right after a whole book that fills half of the journal, *n* / 2
+//!    takes the place of 3 *n* / 4.
 //!
 //! So a reader that is not held up succeeds at once unless the shard appends 8,192 entries (of 32,768) in the time of
 //! copying some hundred kilobytes, which is tens of microseconds. One that is held up tries again, sixteen times at most, and then
