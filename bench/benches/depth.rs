@@ -98,6 +98,15 @@ fn copy(criterion: &mut Criterion) {
         let (snapshot, mut book) = (book.to_snapshot(), Book::new());
         bencher.iter(|| book.load(&snapshot));
     });
+    for levels in [1, 18] {
+        let update = symmetrical(1, levels);
+        group.bench_function(
+            BenchmarkId::new("told, the same update again, levels", 2 * levels),
+            |bencher| {
+                bencher.iter(|| file.writer.apply(&instrument, &book, black_box(&update)));
+            },
+        );
+    }
     // So far that a base is put down, and that there is something after it.
     for id in 1..400 {
         tell_one(&mut file, &instrument, &mut book, id);
@@ -138,15 +147,20 @@ fn deep() -> Snapshot {
 
 /// The applied update is not timed apart: it is the same in all that calls this.
 fn tell_one(file: &mut DepthFile, instrument: &Instrument, book: &mut Book, id: u64) {
-    let quantity = i64::try_from(id % 1_000).unwrap_or(0) + 1;
-    let update = DepthUpdate {
-        last: UpdateId(id),
-        bids: (0..18).map(|step| level(10_000 - step * 7, quantity)).collect(),
-        asks: (0..18).map(|step| level(10_001 + step * 7, quantity)).collect(),
-        ..DepthUpdate::default()
-    };
+    let update = symmetrical(id, 18);
     book.apply(&update);
     file.writer.apply(instrument, book, &update);
+}
+
+/// An update of so many levels of both sides.
+fn symmetrical(id: u64, levels: i64) -> DepthUpdate {
+    let quantity = i64::try_from(id % 1_000).unwrap_or(0) + 1;
+    DepthUpdate {
+        last: UpdateId(id),
+        bids: (0..levels).map(|step| level(10_000 - step * 7, quantity)).collect(),
+        asks: (0..levels).map(|step| level(10_001 + step * 7, quantity)).collect(),
+        ..DepthUpdate::default()
+    }
 }
 
 fn large() -> Vec<Recorded> {

@@ -4,7 +4,8 @@
 //! - what a [`pipeline::Pipeline`] gives is a function of the raw messages alone: live, in [`replay`] and in
 //!   [`recovery`] the same code gives the same records;
 //! - a [`shard`] waits for nobody: what the ring towards the log has no room for waits in memory;
-//! - readers of the [`board`] never write to it and never hold its writers up.
+//! - readers of the [`board`] and of [`depth`] never write to them and never hold their writers up, and neither do
+//!   subscribers to [`events`].
 //!
 //! ```
 //! use depthlake_engine::pipeline::{Applied, Output, Pipeline};

@@ -28,6 +28,7 @@ impl Cursor {
     /// was written at its position, and must cope with that; its result is discarded then.
     ///
     /// A reader that was overtaken goes on in the middle of what the ring holds, so that it is not overtaken again at once.
+    #[inline]
     pub fn step<T>(
         &mut self,
         positions: &Positions,

@@ -16,7 +16,8 @@
 //!
 //! - *One writer each.* A [`JournalWriter`] is handed out once and cannot be cloned; only the keeper writes bases.
 //! - *The shard waits for nobody.* An append is a fixed number of stores: two positions, the record's head, two words a
-//!   level. It neither allocates, nor locks, nor makes a system call, whether there are readers or not.
+//!   level. It neither allocates, nor locks, nor makes a system call, whether there are readers or not, and looks at nothing
+//!   but a flag that the keeper seldom sets.
 //! - *Readers see whole events.* The journal's head moves over a record once all of it is stored
 //!   ([`crate::broadcast`] has the argument, and the model check).
 //! - *No torn copy is used.* A reader first copies the words, then asks whether the writer could have reached them
@@ -32,10 +33,11 @@
 //!    *n* / 4 entries during the copy;
 //! 2. or the journal was overtaken. A base is put down at the latest when the journal is *n* / 4 + *d* beyond the last one,
 //!    where *d* is what the shard appends while the keeper gets to it, so the shard must have appended more than
-//!    3 *n* / 4 - *d* entries since the base was chosen.
+//!    3 *n* / 4 - *d* entries since the base was chosen. Right after a whole book that fills half of the journal, *n* / 2
+//!    takes the place of 3 *n* / 4.
 //!
 //! So a reader that is not held up succeeds at once unless the shard appends 8,192 entries (of 32,768) in the time of
-//! copying them, some ten microseconds per hundred kilobytes. One that is held up tries again, sixteen times at most, and then
+//! copying some hundred kilobytes, which is tens of microseconds. One that is held up tries again, sixteen times at most, and then
 //! is told [`DepthError::Overtaken`]; what it had before stays valid. No writer ever notices.
 //!
 //! Where the keeper itself is overtaken, as when it does not get a core while a recording is played at full speed, it asks
@@ -53,6 +55,40 @@
 //! A writer killed in the middle of an append leaves a claim that the head never follows: readers go on with what was complete.
 //! Heartbeat and process id tell that it is dead; a restarted one renames a new file into place, and
 //! [`DepthReader::replacement`] finds it.
+//!
+//! ```
+//! use depthlake_engine::{clock, depth};
+//! use depthlake_engine::depth::{DepthReader, Refreshed};
+//! use depthlake_orderbook::book::{Book, Side};
+//! use depthlake_orderbook::decimal::{Price, Quantity, Scale};
+//! use depthlake_orderbook::event::{DepthUpdate, Level, Snapshot, UpdateId};
+//! use depthlake_orderbook::instrument::Instrument;
+//! use depthlake_orderbook::symbol::Symbol;
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("depth");
+//! let symbol = Symbol::new("BTCUSDT")?;
+//! let instrument = Instrument::with_scales(symbol, Scale::default(), Scale::default());
+//! let level = |price, quantity| Level { price: Price(price), quantity: Quantity(quantity) };
+//!
+//! // The engine's side.
+//! let (keeper, mut journals) = depth::create(&path, &[symbol], clock::now())?;
+//! let _keeping = keeper.spawn()?;
+//! let mut book = Book::new();
+//! book.load(&Snapshot { bids: vec![level(99, 1), level(98, 1)], last_update_id: UpdateId(1), ..Snapshot::default() });
+//! journals[0].load(&instrument, &book, clock::now(), clock::now());
+//!
+//! // Any process.
+//! let mut copy = DepthReader::open(&path)?.copy(symbol)?;
+//! assert_eq!(copy.book().depth(Side::Bid), 2);
+//!
+//! let update = DepthUpdate { bids: vec![level(98, 0)], last: UpdateId(2), ..DepthUpdate::default() };
+//! book.apply(&update);
+//! journals[0].apply(&instrument, &book, &update);
+//! assert_eq!(copy.refresh()?, Refreshed::Advanced { events: 1 });
+//! assert_eq!(copy.book().depth(Side::Bid), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod book;
 mod error;

@@ -81,6 +81,7 @@ impl Ring {
         self.state.is_closed.load(Acquire)
     }
 
+    #[inline]
     fn load(&self, position: u64) -> Words {
         let mut words = [0; SLOT_WORDS];
         let Some(Slot(slot)) = self.slot(position) else { return words };
@@ -92,6 +93,7 @@ impl Ring {
         words
     }
 
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "below the number of slots")]
     fn slot(&self, position: u64) -> Option<&Slot> {
         self.slots.get((position & (self.slots.len() as u64 - 1)) as usize)

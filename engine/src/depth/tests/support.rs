@@ -18,7 +18,7 @@ use crate::depth::layout::Geometry;
 use crate::depth::writer::create_with;
 use crate::depth::{DepthBook, DepthKeeper, JournalWriter};
 
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(3);
 const PATH_VARIABLE: &str = "DEPTHLAKE_TEST_DEPTH";
 const PRICES: i64 = 200;
 
