@@ -11,6 +11,9 @@ mod text;
 mod ticker;
 mod trade;
 
+#[cfg(test)]
+mod equality;
+
 use depthlake_orderbook::instrument::Instrument;
 
 use super::MAX_MESSAGE;
