@@ -48,6 +48,11 @@ impl Digits {
         Self((self.0 >> (8 * count)) | next.right_aligned(count).0)
     }
 
+    /// Whether there are `count` digits, fewer than 8, and then a byte that is none.
+    pub(super) const fn are_just(self, count: usize) -> bool {
+        self.others() << (56 - 8 * count) == 1 << 63
+    }
+
     /// Whether all eight are digits.
     pub(super) const fn are_all(self) -> bool {
         self.others() == 0
@@ -93,6 +98,7 @@ mod tests {
             text[..start.len()].copy_from_slice(start.as_bytes());
             let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
             prop_assert_eq!(digits(text).count(), count);
+            prop_assert_eq!((0..WORD).find(|&count| digits(text).are_just(count)), Some(count).filter(|&count| count < WORD));
             let number: u64 = std::str::from_utf8(&text[..count]).unwrap().parse().unwrap();
             prop_assert_eq!(digits(text).right_aligned(count).number(), number);
             let shifted = digits(text).first(count).number();

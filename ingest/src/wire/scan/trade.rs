@@ -47,12 +47,11 @@ fn single(text: &mut Text<'_>, numbers: &mut Numbers, provenance: Provenance) ->
     // The order ids of buyer and seller, which spot sent until 2023.
     text.pass_number(b",\"b\":")?;
     text.pass_number(b",\"a\":")?;
-    let trade_time = match early_time {
-        Some(time) => time,
-        None => {
-            text.expect(b",\"T\":")?;
-            text.time()?
-        }
+    let trade_time = if let Some(time) = early_time {
+        time
+    } else {
+        text.expect(b",\"T\":")?;
+        text.time()?
     };
     let is_on_market = !text.accept(b",\"X\":") || text.string()? == b"MARKET";
     let taker = taker(text)?;
@@ -68,12 +67,11 @@ fn aggregate(text: &mut Text<'_>, numbers: &mut Numbers, provenance: Provenance)
     let early_id = if text.accept(b",\"a\":") { Some(text.number()?) } else { None };
     text.expect(b",\"s\":")?;
     text.string()?;
-    let id = match early_id {
-        Some(id) => id,
-        None => {
-            text.expect(b",\"a\":")?;
-            text.number()?
-        }
+    let id = if let Some(id) = early_id {
+        id
+    } else {
+        text.expect(b",\"a\":")?;
+        text.number()?
     };
     text.expect(b",\"p\":\"")?;
     let price = numbers.price(text)?;
