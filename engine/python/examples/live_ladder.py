@@ -57,8 +57,8 @@ class LiveLadder:
 
     def _draw_history(self) -> None:
         axes = cleared(self._history)
-        axes.plot(self._times, self._mids, color="0.6", label="mid")  # type: ignore[arg-type]
-        axes.plot(self._times, self._microprices, color="tab:blue", linewidth=1, label="microprice")  # type: ignore[arg-type]
+        axes.plot(self._times, self._mids, color="0.6", label="mid")
+        axes.plot(self._times, self._microprices, color="tab:blue", linewidth=1, label="microprice")
         axes.set(ylabel="price")
         axes.legend(loc="upper left", ncols=2)
 
@@ -91,7 +91,7 @@ def main() -> None:
             ladder.figure.savefig(arguments.save, dpi=100)
         else:
             interval = 1000 // FRAMES_PER_SECOND
-            animation = FuncAnimation(ladder.figure, lambda _: ladder.update(), interval=interval, cache_frame_data=False)  # type: ignore[arg-type, return-value, func-returns-value]
+            animation = FuncAnimation(ladder.figure, lambda _: ladder.update(), interval=interval, cache_frame_data=False)
             plt.show()
             del animation
 

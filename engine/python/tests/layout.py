@@ -37,22 +37,29 @@ class RawSlot:
 
 def raw_slot(path: Path, number: int) -> RawSlot:
     slot = path.read_bytes()[HEADER_SIZE + number * SLOT_SIZE :][:SLOT_SIZE]
-    (sequence, state, price_scale, quantity_scale, bid_levels, ask_levels, taker, update_id, published) = HEAD.unpack_from(slot)
+    (sequence, state, price_scale, quantity_scale, bid_levels, ask_levels, taker, update_id, published) = HEAD.unpack_from(
+        slot
+    )
     levels = [LEVEL.unpack_from(slot, HEAD.size + rank * LEVEL.size) for rank in range(40)]
     tail = TAIL.unpack_from(slot, HEAD.size + 40 * LEVEL.size)
+    (event, receive, epoch, bid_horizon, ask_horizon), tail = tail[:5], tail[5:]
     return RawSlot(
-        sequence,
-        state,
-        price_scale,
-        quantity_scale,
-        taker,
-        update_id,
-        published,
-        levels[0::2][:bid_levels],
-        levels[1::2][:ask_levels],
-        *tail[:5],
-        doubles=tail[5:19],
-        trade=tail[19:22],
-        counters=tail[22:28],
-        symbol=tail[28].rstrip(b"\0").decode(),
+        sequence=sequence,
+        state=state,
+        price_scale=price_scale,
+        quantity_scale=quantity_scale,
+        trade_taker=taker,
+        update_id=update_id,
+        publish_time=published,
+        bids=levels[0::2][:bid_levels],
+        asks=levels[1::2][:ask_levels],
+        event_time=event,
+        receive_time=receive,
+        epoch=epoch,
+        bid_horizon=bid_horizon,
+        ask_horizon=ask_horizon,
+        doubles=tail[:14],
+        trade=tail[14:17],
+        counters=tail[17:23],
+        symbol=tail[23].rstrip(b"\0").decode(),
     )

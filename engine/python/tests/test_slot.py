@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 import time
 
@@ -9,7 +10,7 @@ import depthlake
 import numpy as np
 import pytest
 from conftest import PATIENCE, Writer
-from layout import raw_slot
+from layout import HEADER_SIZE, raw_slot
 from numpy.testing import assert_array_equal
 
 
@@ -55,6 +56,19 @@ def test_what_is_read_is_what_lies_in_the_file(board: depthlake.Board, writer: W
     assert repr(touch).startswith("<Touch live: bid ") and repr(book) == "<Book ETHUSDT live: 20 bids, 20 asks>"
 
 
+def test_what_is_unknown_is_none(board: depthlake.Board, writer: Writer) -> None:
+    writer.kill()
+    overwrite(writer, 704, struct.pack("=q", -(2**63)))
+    overwrite(writer, 776, struct.pack("=d", float("nan")))
+    overwrite(writer, 13, bytes([0]))
+    book = board["BTCUSDT"].read()
+    assert book.bid_horizon is not None and book.ask_horizon is None
+    features = book.features
+    assert features is not None
+    assert [depth is None for depth in features.bid_depth] == [False, True, False]
+    assert book.last_trade is None
+
+
 def test_doubles_are_units_over_the_scale(board: depthlake.Board, writer: Writer) -> None:
     writer.kill()
     slot, scales = board["BTCUSDT"], [1e2, 1e5]
@@ -80,9 +94,7 @@ def test_a_ladder_fills_the_array_it_is_given(board: depthlake.Board, writer: Wr
 
 def test_levels_that_are_not_there_have_no_quantity(board: depthlake.Board, writer: Writer) -> None:
     writer.kill()
-    with writer.path.open("r+b") as file:
-        file.seek(128 + 11)
-        file.write(bytes([3, 0]))
+    overwrite(writer, 11, bytes([3, 0]))
     slot = board["BTCUSDT"]
     units, doubles = slot.ladder(), slot.ladder(np.empty((2, depthlake.LEVELS, 2)))
     assert slot.bids().shape == (3, 2) and slot.asks().shape == (0, 2)
@@ -172,3 +184,10 @@ def test_other_threads_run_and_read_during_a_wait(board: depthlake.Board, writer
         writer.resume()
     waiting.join(PATIENCE)
     assert outcome == [True]
+
+
+def overwrite(writer: Writer, offset: int, content: bytes) -> None:
+    """Writes into the first slot of a board whose writer is dead."""
+    with writer.path.open("r+b") as file:
+        file.seek(HEADER_SIZE + offset)
+        file.write(content)

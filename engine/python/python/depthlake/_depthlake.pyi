@@ -6,10 +6,12 @@ from typing import Final, Iterator, Literal, final, overload
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["LEVELS", "Board", "Book", "Counters", "Features", "Trade", "BoardError", "Slot", "Touch"]
+
 LEVELS: Final[int]
 """The levels that a board shows of each side."""
 
-State = Literal["waiting", "live", "resyncing", "stale", "halted"]
+_State = Literal["waiting", "live", "resyncing", "stale", "halted"]
 
 class BoardError(Exception):
     """A board that cannot be read, and why."""
@@ -41,8 +43,8 @@ class Board:
         """When the writer last said that it is alive, in nanoseconds since 1970 UTC."""
     def close(self) -> None:
         """Lets go of the board. Slots got from it stay readable."""
-    def __getitem__(self, symbol: str) -> Slot: ...
-    def __contains__(self, symbol: str) -> bool: ...
+    def __getitem__(self, key: str, /) -> Slot: ...
+    def __contains__(self, key: str, /) -> bool: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Slot]:
         """All slots, in the order of the board."""
@@ -102,7 +104,7 @@ class Touch:
     """The best bid and ask of one moment. A side that is empty is None."""
 
     @property
-    def state(self) -> State:
+    def state(self) -> _State:
         """"live" if the book equals the venue's at ``update_id``."""
     @property
     def update_id(self) -> int:
@@ -144,7 +146,7 @@ class Book:
     @property
     def symbol(self) -> str: ...
     @property
-    def state(self) -> State:
+    def state(self) -> _State:
         """"live" if the book equals the venue's at ``update_id``."""
     @property
     def epoch(self) -> int:
