@@ -19,8 +19,8 @@ use depthlake_orderbook::features::{Features, Top};
 use depthlake_orderbook::symbol::Symbol;
 
 const CHANGE_INTERVAL: Duration = Duration::from_millis(10);
-const FIRST_PRICE: i64 = 6_000_000;
-/// More than a board shows, so that depths beyond it are known.
+/// 600.00, of which 200 levels are 33 basis points: all depths are known.
+const FIRST_PRICE: i64 = 60_000;
 const LEVELS: i64 = 200;
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -11,7 +11,8 @@ use crate::clock;
 /// How to pass the time until a slot changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum WaitBy {
-    /// Leave the core to others, and be woken within a fraction of a millisecond.
+    /// Leave the core to others, and be woken within a fraction of a millisecond; within two for the first change after
+    /// nobody slept for long.
     #[default]
     Sleeping,
     /// Look all the time: see a change within some tens of nanoseconds, for a whole core.
