@@ -17,21 +17,29 @@ fn frame_to_board(criterion: &mut Criterion) {
         return eprintln!("SKIPPED: no recordings; DEPTHLAKE_SHARED names their folder");
     };
     let mut group = criterion.benchmark_group("frame to board");
-    let recorded = folders.iter().flat_map(|folder| load(folder)).filter(|recorded| recorded.live.len() >= FEW);
+    let recorded =
+        folders.iter().flat_map(|folder| load(folder)).filter(|recorded| recorded.live.len() >= FEW);
     for recorded in recorded {
         group.throughput(Throughput::Elements(recorded.live_levels));
         group.bench_function(BenchmarkId::new("depthlake", &recorded.name), |bencher| {
             let live = || Path::new(&recorded).unwrap_or_else(|error| panic!("{error}"));
             bencher.iter_batched_ref(live, |path| path.play(&recorded.live), BatchSize::PerIteration);
         });
-        group.bench_function(BenchmarkId::new("simd-json, serde, two BTreeMaps", &recorded.name), |bencher| {
-            let loaded = || {
-                let mut book = TwinBook::default();
-                book.load(&recorded.snapshot);
-                book
-            };
-            bencher.iter_batched_ref(loaded, |book| straightforward(book, &recorded), BatchSize::LargeInput);
-        });
+        group.bench_function(
+            BenchmarkId::new("simd-json, serde, two BTreeMaps", &recorded.name),
+            |bencher| {
+                let loaded = || {
+                    let mut book = TwinBook::default();
+                    book.load(&recorded.snapshot);
+                    book
+                };
+                bencher.iter_batched_ref(
+                    loaded,
+                    |book| straightforward(book, &recorded),
+                    BatchSize::LargeInput,
+                );
+            },
+        );
     }
     group.finish();
 }

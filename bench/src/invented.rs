@@ -16,13 +16,20 @@ pub fn markets() -> Vec<Market> {
     vec![
         Shape { name: "an ordinary book", ..Shape::ORDINARY }.market(),
         Shape { name: "all changes 100,000 ticks away", away: 100_000, ..Shape::ORDINARY }.market(),
-        Shape { name: "one price comes and goes far ahead", outlier: Some(100_000), ..Shape::ORDINARY }.market(),
+        Shape { name: "one price comes and goes far ahead", outlier: Some(100_000), ..Shape::ORDINARY }
+            .market(),
         Shape { name: "the touch walks up 10,000 ticks", drift: 10, ..Shape::ORDINARY }.market(),
         Shape { name: "the touch walks down 10,000 ticks", drift: -10, ..Shape::ORDINARY }.market(),
         Shape { name: "a tick 100 times finer", spacing: 100, ..Shape::ORDINARY }.market(),
         Shape { name: "100,000 levels", levels: 50_000, reach: 50_000, ..Shape::ORDINARY }.market(),
-        Shape { name: "100,000 levels, 100 ticks apart", levels: 50_000, reach: 50_000, spacing: 100, ..Shape::ORDINARY }
-            .market(),
+        Shape {
+            name: "100,000 levels, 100 ticks apart",
+            levels: 50_000,
+            reach: 50_000,
+            spacing: 100,
+            ..Shape::ORDINARY
+        }
+        .market(),
     ]
 }
 
@@ -48,15 +55,19 @@ const LEVELS_AN_EVENT: i64 = 15;
 const MID: i64 = 10_000_000;
 
 impl Shape {
-    const ORDINARY: Self = Self { name: "", levels: 5_000, spacing: 1, reach: 2_000, away: 0, drift: 0, outlier: None };
+    const ORDINARY: Self =
+        Self { name: "", levels: 5_000, spacing: 1, reach: 2_000, away: 0, drift: 0, outlier: None };
 
     fn market(self) -> Market {
         let mut random = Random(0x9E37_79B9_7F4A_7C15);
         let gap = self.outlier.map_or(1, |ahead| 2 * ahead);
         let side = |sign: i64, random: &mut Random| {
-            (0..self.levels).map(|rank| level(MID + sign * (gap + rank * self.spacing), random.below(1_000) + 1)).collect()
+            (0..self.levels)
+                .map(|rank| level(MID + sign * (gap + rank * self.spacing), random.below(1_000) + 1))
+                .collect()
         };
-        let snapshot = Snapshot { bids: side(-1, &mut random), asks: side(1, &mut random), ..Snapshot::default() };
+        let snapshot =
+            Snapshot { bids: side(-1, &mut random), asks: side(1, &mut random), ..Snapshot::default() };
         let updates = (0..EVENTS).map(|event| self.event(event, gap, &mut random)).collect();
         Market { name: self.name, snapshot, updates }
     }

@@ -112,11 +112,13 @@ fn symbol(folder: &str, found: &RecordedInstrument, frames: &[RecordedFrame]) ->
         .collect();
     let first_snapshot = frames.iter().position(|frame| frame.envelope.kind == FrameKind::Snapshot)?;
     let (before, after) = frames.split_at(first_snapshot + 1);
-    let entry = Envelope::own(FrameKind::Instrument, Some(instrument.symbol), before.first()?.envelope.received);
+    let entry =
+        Envelope::own(FrameKind::Instrument, Some(instrument.symbol), before.first()?.envelope.received);
     let entry = message(entry, Bytes::copy_from_slice(found.entry.as_bytes()));
     let mut preparation = vec![entry];
     preparation.extend(messages_of_book(before));
-    let live = messages_of_book(after).filter(|message| message.envelope.kind == FrameKind::DepthUpdate).collect();
+    let live =
+        messages_of_book(after).filter(|message| message.envelope.kind == FrameKind::DepthUpdate).collect();
     let levels_before = before.iter().filter(|frame| frame.envelope.kind == FrameKind::DepthUpdate).count();
     Some(Recorded {
         name: format!("{folder}/{}", instrument.symbol),

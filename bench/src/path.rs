@@ -1,14 +1,14 @@
 //! The whole way from a frame on a shard's ring to the published board, without the thread.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::io;
 
-use depthlake_engine::board::{BoardError, BoardWriter, SlotSpec};
 use depthlake_engine::clock;
 use depthlake_engine::latency::Latencies;
+use depthlake_engine::live_books::LiveBooks;
 use depthlake_engine::recovery::Restored;
 use depthlake_engine::shard::{Inbound, LatencyProbe, Outbound, Worker, WorkerConfig};
-use depthlake_orderbook::decimal::Scale;
 use rtrb::Consumer;
 use tempfile::TempDir;
 
@@ -22,7 +22,7 @@ pub struct Path {
     worker: Worker,
     outbound: Consumer<Outbound>,
     latencies: LatencyProbe,
-    _board: BoardWriter,
+    _live_books: LiveBooks,
     _folder: TempDir,
 }
 
@@ -30,22 +30,19 @@ impl Path {
     /// A path that has seen the instrument and the snapshot of a recording.
     ///
     /// # Errors
-    /// [`BoardError`] where the board cannot be made.
-    pub fn new(recorded: &Recorded) -> Result<Self, BoardError> {
-        let folder = board_folder().map_err(|source| BoardError::Io {
-            action: "make a folder for",
-            path: std::path::PathBuf::from("board"),
-            source,
-        })?;
-        let symbol = recorded.instrument.symbol;
-        let spec = SlotSpec { symbol, price_scale: Scale::default(), quantity_scale: Scale::default() };
-        let (board, slots) = BoardWriter::create(&folder.path().join("board"), &[spec], clock::now())?;
+    /// Where the board cannot be made.
+    pub fn new(recorded: &Recorded) -> Result<Self, Box<dyn Error>> {
+        let folder = board_folder()?;
+        let board = folder.path().join("board");
+        let (live_books, outlets, mut events) =
+            LiveBooks::create(&board, &[recorded.instrument.symbol], 1, clock::now())?;
         let (worker, outbound, latencies) = Worker::new(WorkerConfig {
             partitions: BTreeMap::from([(0, Restored::new(0))]),
-            slots,
+            outlets,
+            events: events.remove(0),
             needs: Box::new(|_, _| {}),
         });
-        let mut path = Self { worker, outbound, latencies, _board: board, _folder: folder };
+        let mut path = Self { worker, outbound, latencies, _live_books: live_books, _folder: folder };
         path.play(&recorded.preparation);
         Ok(path)
     }

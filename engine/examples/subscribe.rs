@@ -7,81 +7,61 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::num::NonZeroU16;
+use std::fs;
 use std::path::Path;
 use std::thread;
 
 use depthlake_engine::clock;
-use depthlake_engine::events::{self, Event, EventFeed, EventWriter, Happening, Received, Subscription};
-use depthlake_engine::pipeline::{Changed, Output};
-use depthlake_engine::replay::{self, OfflinePipelines, Speed};
+use depthlake_engine::events::{Event, EventFeed, Happening, Received, Subscription};
+use depthlake_engine::live_books::{LiveBooks, depth_path};
+use depthlake_engine::recovery::Restored;
+use depthlake_engine::replay::{self, Speed};
+use depthlake_engine::shard::{Inbound, Outbound, Worker, WorkerConfig};
 use depthlake_ingest::recording::{Recording, RecordingError};
-use depthlake_orderbook::event::{Level, Trade};
-use depthlake_orderbook::instrument::Instrument;
-use depthlake_orderbook::record::{Derived, Trigger};
-use depthlake_orderbook::symbol::{Symbol, SymbolId};
-
-/// Publishes what a pipeline gives.
-struct Publisher {
-    symbols: BTreeMap<Symbol, SymbolId>,
-    events: EventWriter,
-}
-
-impl Publisher {
-    fn publish(&mut self, symbol: Symbol, event: impl FnOnce(SymbolId) -> Option<Event>) {
-        if let Some(event) = self.symbols.get(&symbol).and_then(|symbol| event(*symbol)) {
-            self.events.publish(&event);
-        }
-    }
-}
-
-impl Output for Publisher {
-    fn derived(&mut self, _: Trigger, record: Derived) {
-        let symbol = match &record {
-            Derived::Bar(bar) => Some(bar.instrument.symbol),
-            Derived::Feed(feed) => feed.symbol,
-            Derived::Book(_) | Derived::Trade(_) | Derived::DeadLetter(_) => None,
-        };
-        if let Some(symbol) = symbol {
-            self.publish(symbol, |id| Event::of_record(id, &record, clock::now()));
-        }
-    }
-
-    fn book(&mut self, changed: Changed<'_>) {
-        self.publish(changed.instrument.symbol, |id| Some(Event::of_book(id, &changed, clock::now())));
-    }
-
-    fn trade(&mut self, instrument: &Instrument, trade: &Trade) {
-        self.publish(instrument.symbol, |id| Some(Event::of_trade(id, instrument, trade, clock::now())));
-    }
-}
+use depthlake_orderbook::event::Level;
+use depthlake_orderbook::symbol::Symbol;
+use rtrb::Consumer;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("usage: subscribe FOLDER")?;
     let recording = Recording::open(Path::new(&folder))?;
     let symbols: Vec<Symbol> = recording.instruments()?.iter().map(|found| found.instrument.symbol).collect();
-    let (feed, mut writers) = events::feed(symbols.clone(), 1);
-    let numbers = symbols.iter().filter_map(|&symbol| Some((symbol, feed.find(symbol)?)));
-    let events = writers.pop().ok_or("a feed of one shard has a writer")?;
-    let publisher = Publisher { symbols: numbers.collect(), events };
+    let board = std::env::temp_dir().join(format!("depthlake-subscribe-{}", std::process::id()));
+    let (live_books, outlets, mut events) = LiveBooks::create(&board, &symbols, 1, clock::now())?;
+    let partitions = BTreeMap::from([(0, Restored::new(0))]);
+    let events = events.pop().ok_or("one shard has one event writer")?;
+    let config = WorkerConfig { partitions, outlets, events, needs: Box::new(|_, _| {}) };
+    let (worker, records, _) = Worker::new(config);
 
+    let feed = live_books.feed().clone();
     let subscription = feed.subscribe();
     let printer = thread::spawn(move || print(&feed, subscription));
-    play(&recording, publisher)?;
+    play(&recording, worker, records)?;
     let [received, missed] = printer.join().map_err(|_| "the printing thread panicked")?;
     println!("{received} events received, {missed} missed");
+    drop(live_books);
+    fs::remove_file(depth_path(&board))?;
+    fs::remove_file(board)?;
     Ok(())
 }
 
-/// Ends the feed by dropping the publisher.
-fn play(recording: &Recording, mut publisher: Publisher) -> Result<(), RecordingError> {
-    let mut pipelines = OfflinePipelines::new(NonZeroU16::MIN);
+/// Ends the feed by dropping the worker. Records have no log to go to here.
+fn play(
+    recording: &Recording,
+    mut worker: Worker,
+    mut records: Consumer<Outbound>,
+) -> Result<(), RecordingError> {
     let lost = |error| eprintln!("passed over: {error}");
+    let mut offset = 0;
     replay::play(recording, Speed::Max, lost, |envelope, payload| {
-        pipelines.frame(envelope, payload, &mut publisher);
+        for &stream in envelope.kind.streams() {
+            let payload = payload.clone();
+            worker.handle(&Inbound { stream, partition: 0, offset, envelope: *envelope, payload });
+        }
+        while records.pop().is_ok() {}
+        offset += 1;
         Ok::<(), RecordingError>(())
     })?;
-    pipelines.finish(&mut publisher);
     Ok(())
 }
 

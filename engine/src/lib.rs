@@ -8,7 +8,7 @@
 //!   subscribers to [`events`].
 //!
 //! ```
-//! use depthlake_engine::pipeline::{Applied, Output, Pipeline};
+//! use depthlake_engine::pipeline::{Output, Pipeline};
 //! use depthlake_ingest::wire;
 //! use depthlake_orderbook::frame::{Envelope, FrameKind, RawStream};
 //! use depthlake_orderbook::record::{Derived, Trigger};
@@ -48,6 +48,7 @@ pub mod clock;
 pub mod depth;
 pub mod events;
 pub mod latency;
+pub mod live_books;
 pub mod pipeline;
 pub mod recovery;
 pub mod replay;

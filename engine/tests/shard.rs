@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use depthlake_engine::board::{BoardRow, BoardState, BoardWriter, Reader, SlotSpec};
+use depthlake_engine::board::{BoardRow, BoardState, Reader};
+use depthlake_engine::live_books::LiveBooks;
 use depthlake_engine::pipeline::Checkpoint;
 use depthlake_engine::recovery::Restored;
 use depthlake_engine::shard::{
     self, Idle, Inbound, Outbound, ShardConfig, ShardHandle, ShardSender, WorkerConfig,
 };
 use depthlake_ingest::wire;
-use depthlake_orderbook::decimal::Scale;
 use depthlake_orderbook::frame::{Envelope, FrameKind, RawStream};
 use depthlake_orderbook::record::Derived;
 use depthlake_orderbook::symbol::Symbol;
@@ -23,7 +23,7 @@ struct Running {
     handle: ShardHandle,
     reader: Reader,
     offset: u64,
-    _board: BoardWriter,
+    _live_books: LiveBooks,
     _folder: tempfile::TempDir,
 }
 
@@ -32,21 +32,21 @@ impl Running {
         let symbol = Symbol::new("BTCUSDT").unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("board");
-        let spec = SlotSpec { symbol, price_scale: Scale::default(), quantity_scale: Scale::default() };
-        let (board, slots) = BoardWriter::create(&path, &[spec], Timestamp(1)).unwrap();
+        let (live_books, outlets, mut events) = LiveBooks::create(&path, &[symbol], 1, Timestamp(1)).unwrap();
         let (sender, handle) = shard::spawn(ShardConfig {
             number: 0,
             core: None,
             idle,
             work: WorkerConfig {
                 partitions: BTreeMap::from([(0, Restored::new(0))]),
-                slots,
+                outlets,
+                events: events.remove(0),
                 needs: Box::new(|_, _| {}),
             },
         })
         .unwrap();
         let reader = Reader::open(&path).unwrap();
-        Self { symbol, sender, handle, reader, offset: 0, _board: board, _folder: folder }
+        Self { symbol, sender, handle, reader, offset: 0, _live_books: live_books, _folder: folder }
     }
 
     fn send(&mut self, envelope: Envelope, text: &str) {

@@ -135,13 +135,21 @@ impl Watermark {
 pub struct LateTrade(pub Trade);
 
 /// The open bars of one symbol.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bars {
-    /// Oldest first. Two or three as a rule, kept in place so that a new minute allocates nothing.
+    /// Oldest first. Two or three as a rule, with room for more so that a new minute allocates nothing.
     open: VecDeque<Bar>,
 }
 
+impl Default for Bars {
+    fn default() -> Self {
+        Self { open: VecDeque::with_capacity(Self::ROOM) }
+    }
+}
+
 impl Bars {
+    const ROOM: usize = 8;
+
     /// Bars that are open already, as [`Bars::open`] gave them.
     #[must_use]
     pub fn restored(open: impl IntoIterator<Item = Bar>) -> Self {

@@ -7,9 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use depthlake_engine::board::{BoardWriter, HEARTBEAT_INTERVAL, SlotSpec, SlotWriter};
+use depthlake_engine::board::HEARTBEAT_INTERVAL;
 use depthlake_engine::clock;
+use depthlake_engine::events::EventWriter;
 use depthlake_engine::latency::Latencies;
+use depthlake_engine::live_books::{LiveBooks, Outlet};
 use depthlake_engine::pipeline::{Need, Pipeline};
 use depthlake_engine::recovery::Restored;
 use depthlake_engine::shard::{self, Idle, ShardConfig, ShardHandle, ShardSender, WorkerConfig};
@@ -17,7 +19,6 @@ use depthlake_ingest::live::{Request, SnapshotPriority};
 use depthlake_lake::commit::Lake;
 use depthlake_lake::log::{EmbeddedLog, Log, Offset, Options, Partition, TopicPartition};
 use depthlake_lake::sink::{Sink, SinkConfig, SinkError, SinkSummary};
-use depthlake_orderbook::decimal::Scale;
 use depthlake_orderbook::partition::partition_of;
 use depthlake_orderbook::symbol::Symbol;
 use tokio::sync::{mpsc, watch};
@@ -93,9 +94,10 @@ impl Deployment {
         let log: Arc<dyn Log> = Arc::new(EmbeddedLog::open(&folder.log(), &Options::new(layout.partitions))?);
         let lake = Lake::open(&folder.catalog(), &folder.warehouse()).await?;
         let mut resumed = tokio::task::block_in_place(|| resume::resume(&*log))?;
-        let (board, slots) = BoardWriter::create(&folder.board(), &slot_specs(symbols), clock::now())?;
+        let (live_books, outlets, events) =
+            LiveBooks::create(&folder.board(), symbols, layout.shards, clock::now())?;
         let partitions = std::mem::take(&mut resumed.partitions);
-        let (senders, handles) = spawn_shards(layout, partitions, slots, &requests)?;
+        let (senders, handles) = spawn_shards(layout, partitions, outlets, events, &requests)?;
         let retention = Arc::new(Mutex::new(Retention::new(committed(&lake).await?)));
         let latencies = handles.iter().map(ShardHandle::latency_probe).collect();
         let last_kept = std::mem::take(&mut resumed.last_kept);
@@ -103,7 +105,7 @@ impl Deployment {
         let (stop_sink, sink_stopped) = watch::channel(false);
         let sink = spawn_sink(&log, &lake, layout, sink_stopped, retention);
         let router = Router::new(Arc::clone(&log), senders);
-        let stop_heartbeat = spawn_heartbeat(board);
+        let stop_heartbeat = spawn_heartbeat(live_books);
         Ok((Self { resumed, lake, log, latencies, landing, sink, stop_sink, stop_heartbeat }, router))
     }
 
@@ -156,27 +158,26 @@ async fn committed(lake: &Lake) -> Result<Vec<(TopicPartition, Offset)>> {
     known.collect()
 }
 
-fn slot_specs(symbols: &[Symbol]) -> Vec<SlotSpec> {
-    let unknown = Scale::default();
-    symbols.iter().map(|&symbol| SlotSpec { symbol, price_scale: unknown, quantity_scale: unknown }).collect()
-}
-
 fn spawn_shards(
     layout: &Layout,
     partitions: BTreeMap<u16, Restored>,
-    slots: Vec<SlotWriter>,
+    outlets: Vec<Outlet>,
+    events: Vec<EventWriter>,
     requests: &mpsc::Sender<Request>,
 ) -> Result<(Vec<ShardSender>, Vec<ShardHandle>)> {
     let cores = core_affinity::get_core_ids().unwrap_or_default();
-    let mut configs: Vec<ShardConfig> = (0..layout.shards)
-        .map(|number| ShardConfig {
+    let mut configs: Vec<ShardConfig> = events
+        .into_iter()
+        .enumerate()
+        .map(|(number, events)| ShardConfig {
             number,
             // From the last core down: the first is where most systems handle their interrupts.
             core: cores.iter().rev().nth(number).copied().filter(|_| layout.pin),
             idle: layout.idle,
             work: WorkerConfig {
                 partitions: BTreeMap::new(),
-                slots: Vec::new(),
+                outlets: Vec::new(),
+                events,
                 needs: need_sink(requests.clone()),
             },
         })
@@ -185,9 +186,9 @@ fn spawn_shards(
     for (number, restored) in partitions {
         configs[usize::from(number) % count].work.partitions.insert(number, restored);
     }
-    for slot in slots {
-        let partition = partition_of(Some(slot.symbol()), layout.partitions);
-        configs[usize::from(partition) % count].work.slots.push(slot);
+    for outlet in outlets {
+        let partition = partition_of(Some(outlet.slot.symbol()), layout.partitions);
+        configs[usize::from(partition) % count].work.outlets.push(outlet);
     }
     let mut started = (Vec::new(), Vec::new());
     for config in configs {
@@ -230,13 +231,13 @@ fn spawn_sink(
 }
 
 /// Says on the board that its writer lives, until it is told to stop; then the board is closed.
-fn spawn_heartbeat(board: BoardWriter) -> watch::Sender<bool> {
+fn spawn_heartbeat(live_books: LiveBooks) -> watch::Sender<bool> {
     let (stop, mut stopped) = watch::channel(false);
     tokio::spawn(async move {
         let mut beat = tokio::time::interval(HEARTBEAT_INTERVAL);
         loop {
             tokio::select! {
-                _ = beat.tick() => board.heartbeat(clock::now()),
+                _ = beat.tick() => live_books.heartbeat(clock::now()),
                 _ = stopped.changed() => return,
             }
         }

@@ -9,9 +9,7 @@ use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 
 use super::layout::{AtomicF64, AtomicLevel, NO_PRICE, Rung, SYMBOL_SIZE, Slot};
-use super::row::{
-    BoardLadder, BoardRow, BoardState, BoardTouch, FeedCounters, Ladder, LastTrade,
-};
+use super::row::{BoardLadder, BoardRow, BoardState, BoardTouch, FeedCounters, Ladder, LastTrade};
 use super::seqlock::Versioned;
 
 /// A value that no writer of this layout writes.

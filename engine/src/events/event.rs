@@ -8,7 +8,7 @@ use depthlake_orderbook::record::{BarRecord, Derived, FeedEvent, FeedEventKind};
 use depthlake_orderbook::symbol::SymbolId;
 use depthlake_orderbook::time::Timestamp;
 
-use crate::pipeline::Changed;
+use crate::board::BoardRow;
 
 /// Something that happened to one symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Event {
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Happening {
-    /// A book changed, by an update or a snapshot. Each change is told, also where the touch stays.
+    /// A book changed, by an update or a snapshot; told once a message, also where the touch stays.
     Book { scales: Scales, update_id: UpdateId, bid: Option<Level>, ask: Option<Level> },
     Trade {
         scales: Scales,
@@ -62,17 +62,18 @@ impl Scales {
 }
 
 impl Event {
-    /// The event of a book that changed.
+    /// The event of a book that changed, as its board shows it.
     #[must_use]
-    pub fn of_book(symbol: SymbolId, changed: &Changed<'_>, publish_time: Timestamp) -> Self {
-        let Changed { instrument, book, top, event_time, received, .. } = *changed;
+    #[inline]
+    pub fn of_book(symbol: SymbolId, row: &BoardRow) -> Self {
         let what = Happening::Book {
-            scales: Scales::of(instrument),
-            update_id: book.update_id(),
-            bid: top.bids.first().copied(),
-            ask: top.asks.first().copied(),
+            scales: Scales { price: row.price_scale, quantity: row.quantity_scale },
+            update_id: row.update_id,
+            bid: row.bids.first().copied(),
+            ask: row.asks.first().copied(),
         };
-        Self { symbol, event_time, receive_time: received, publish_time, what }
+        let BoardRow { event_time, receive_time, publish_time, .. } = *row;
+        Self { symbol, event_time, receive_time, publish_time, what }
     }
 
     /// The event of a trade.

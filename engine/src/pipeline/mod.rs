@@ -41,20 +41,14 @@ pub enum Need {
     Instrument,
 }
 
-/// A book after an event was applied.
-#[derive(Debug, Clone, Copy)]
-pub struct Applied<'a> {
-    pub instrument: &'a Instrument,
-    pub book: &'a Book,
-    pub update: &'a DepthUpdate,
-}
-
 /// A book after a snapshot was loaded or an event was applied.
 #[derive(Debug, Clone, Copy)]
 pub struct Changed<'a> {
     pub instrument: &'a Instrument,
     pub book: &'a Book,
     pub top: &'a Top,
+    /// The event that was applied; `None` for a snapshot.
+    pub update: Option<&'a DepthUpdate>,
     /// `None` while a side is empty.
     pub features: Option<&'a Features>,
     /// The venue's time of the change; the time of receipt for a snapshot, which has none.
@@ -67,10 +61,7 @@ pub trait Output {
     /// A record to keep.
     fn derived(&mut self, trigger: Trigger, record: Derived);
 
-    /// A book after each event that was applied to it.
-    fn applied(&mut self, _applied: Applied<'_>) {}
-
-    /// A book after each change, for those who show it.
+    /// A book after each change.
     fn book(&mut self, _changed: Changed<'_>) {}
 
     /// Where an instrument's book stands, after each message that bears on it.

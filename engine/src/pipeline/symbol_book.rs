@@ -12,7 +12,7 @@ use depthlake_orderbook::time::Timestamp;
 
 use super::context::Context;
 use super::ticker_check::{Disagreement, TickerCheck};
-use super::{Agreement, Applied, Changed, Need, Output};
+use super::{Agreement, Changed, Need, Output};
 
 /// The place of five levels among [`IMBALANCE_LEVELS`].
 const IMBALANCE_5: usize = 1;
@@ -205,6 +205,7 @@ impl SymbolBook {
                 instrument: &self.instrument,
                 book,
                 top: &top,
+                update: None,
                 features: features.as_ref(),
                 event_time,
                 received,
@@ -335,6 +336,7 @@ impl<O: Output> Applier<'_, '_, O> {
             instrument: self.instrument,
             book,
             top: &top,
+            update: Some(update),
             features: features.as_ref(),
             event_time: update.event_time,
             received: update.provenance.received,
@@ -353,7 +355,6 @@ impl<O: Output> Applier<'_, '_, O> {
             event_time: update.event_time,
             provenance: update.provenance,
         }));
-        self.context.output.applied(Applied { instrument: self.instrument, book, update });
         if let Some(found) = self.check.touch(update.last, touch) {
             disagree(self.context, *self.instrument, found);
         }

@@ -6,14 +6,14 @@ use std::io::{self, Write};
 use depthlake_orderbook::bars::Bar;
 use depthlake_orderbook::book::Side;
 use depthlake_orderbook::decimal::ExactDecimal;
-use depthlake_orderbook::event::Trade;
+use depthlake_orderbook::event::{DepthUpdate, Trade};
 use depthlake_orderbook::features::ratio;
 use depthlake_orderbook::instrument::Instrument;
 use depthlake_orderbook::record::{BarRecord, DeadLetterReason, Derived, Trigger};
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 
-use crate::pipeline::{Applied, Output};
+use crate::pipeline::{Changed, Output};
 
 const SUMMED_LEVELS: usize = 5;
 
@@ -58,14 +58,14 @@ impl<W: Write> BookLines<W> {
         self.failure.take().map_or_else(|| self.writer.flush(), Err)
     }
 
-    fn add(&mut self, applied: Applied<'_>) {
+    fn add(&mut self, changed: &Changed<'_>, update: &DepthUpdate) {
         if self.failure.is_none() {
-            self.failure = self.line(applied).err();
+            self.failure = self.line(changed, update).err();
         }
     }
 
-    fn line(&mut self, applied: Applied<'_>) -> io::Result<()> {
-        let Applied { instrument, book, update } = applied;
+    fn line(&mut self, changed: &Changed<'_>, update: &DepthUpdate) -> io::Result<()> {
+        let &Changed { instrument, book, .. } = changed;
         let Some(touch) = book.touch() else { return Ok(()) };
         let sum = |side| -> i128 {
             book.levels(side).take(SUMMED_LEVELS).map(|level| i128::from(level.quantity.0)).sum()
@@ -129,9 +129,9 @@ impl<W: Write> Output for Report<W> {
         }
     }
 
-    fn applied(&mut self, applied: Applied<'_>) {
-        if let Some(books) = &mut self.books {
-            books.add(applied);
+    fn book(&mut self, changed: Changed<'_>) {
+        if let (Some(books), Some(update)) = (&mut self.books, changed.update) {
+            books.add(&changed, update);
         }
     }
 

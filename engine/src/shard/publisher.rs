@@ -1,4 +1,4 @@
-//! Takes what a shard's pipelines give: rows to the board, records to the ring towards the log, needs to the venue.
+//! Takes what a shard's pipelines give: books to those who look, records to the ring towards the log, needs to the venue.
 
 use std::collections::VecDeque;
 
@@ -9,45 +9,49 @@ use depthlake_orderbook::instrument::{Instrument, TradingStatus};
 use depthlake_orderbook::record::{Derived, Trigger};
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::sync::SyncState;
-use depthlake_orderbook::time::Timestamp;
 use rtrb::{Producer, PushError};
 
 use super::{NeedSink, Outbound};
-use crate::board::{BoardRow, BoardState, FeedCounters, LastTrade, SlotWriter};
+use crate::board::{BoardRow, BoardState, FeedCounters, LastTrade};
 use crate::clock;
+use crate::events::{Event, EventWriter};
+use crate::live_books::Outlet;
 use crate::pipeline::{BookStatus, Changed, Need, Output};
 use crate::symbol_map::SymbolMap;
 
 /// Everything downstream of a shard. Nothing here waits: what the ring has no room for waits in memory, in order.
 pub(super) struct Publisher {
-    slots: SymbolMap<BoardSlot>,
+    books: SymbolMap<ShownBook>,
+    events: EventWriter,
     outbound: Producer<Outbound>,
     spilled: VecDeque<Outbound>,
     /// How many records the ring had no room for at once.
     pub(super) spill_count: u64,
     needs: NeedSink,
-    /// When the board was last written.
-    published: Option<Timestamp>,
 }
 
-struct BoardSlot {
-    writer: SlotWriter,
+struct ShownBook {
+    outlet: Outlet,
     row: BoardRow,
+    /// The book has changed since the row was published.
+    is_changed: bool,
 }
 
 impl Publisher {
-    pub(super) fn new(writers: Vec<SlotWriter>, outbound: Producer<Outbound>, needs: NeedSink) -> Self {
-        let slot = |writer: SlotWriter| {
-            let row = BoardRow::waiting(Scale::default(), Scale::default());
-            (writer.symbol(), BoardSlot { writer, row })
-        };
+    pub(super) fn new(
+        outlets: Vec<Outlet>,
+        events: EventWriter,
+        outbound: Producer<Outbound>,
+        needs: NeedSink,
+    ) -> Self {
+        let shown = |outlet: Outlet| (outlet.slot.symbol(), ShownBook::new(outlet));
         Self {
-            slots: writers.into_iter().map(slot).collect(),
+            books: outlets.into_iter().map(shown).collect(),
+            events,
             outbound,
             spilled: VecDeque::new(),
             spill_count: 0,
             needs,
-            published: None,
         }
     }
 
@@ -72,11 +76,6 @@ impl Publisher {
         true
     }
 
-    /// When the board was written, if it was since this was last asked.
-    pub(super) fn take_published(&mut self) -> Option<Timestamp> {
-        self.published.take()
-    }
-
     /// Whether nobody takes records any more.
     pub(super) fn is_abandoned(&self) -> bool {
         self.outbound.is_abandoned()
@@ -90,14 +89,64 @@ impl Publisher {
 
 impl Output for Publisher {
     fn derived(&mut self, trigger: Trigger, record: Derived) {
+        let symbol = match &record {
+            Derived::Bar(bar) => Some(bar.instrument.symbol),
+            Derived::Feed(event) => event.symbol,
+            Derived::Book(_) | Derived::Trade(_) | Derived::DeadLetter(_) => None,
+        };
+        if let Some(book) = symbol.and_then(|symbol| self.books.get(symbol))
+            && let Some(event) = Event::of_record(book.outlet.id, &record, clock::now())
+        {
+            self.events.publish(&event);
+        }
         self.send(Outbound::Record(trigger, record));
     }
 
     fn book(&mut self, changed: Changed<'_>) {
-        let Changed { instrument, book, top, features, event_time, received } = changed;
-        let Some(slot) = self.slots.get_mut(instrument.symbol) else { return };
-        slot.count_in_units_of(instrument);
-        let row = &mut slot.row;
+        if let Some(book) = self.books.get_mut(changed.instrument.symbol) {
+            book.change(&changed);
+        }
+    }
+
+    fn status(&mut self, instrument: &Instrument, status: &BookStatus) {
+        let Some(book) = self.books.get_mut(instrument.symbol) else { return };
+        book.tell(instrument, status);
+        book.publish();
+        if std::mem::take(&mut book.is_changed) {
+            self.events.publish(&Event::of_book(book.outlet.id, &book.row));
+        }
+    }
+
+    fn trade(&mut self, instrument: &Instrument, trade: &Trade) {
+        let Some(book) = self.books.get_mut(instrument.symbol) else { return };
+        book.row.last_trade = Some(LastTrade {
+            price: trade.price,
+            quantity: trade.quantity,
+            taker: trade.taker,
+            time: trade.trade_time,
+        });
+        book.publish();
+        self.events.publish(&Event::of_trade(book.outlet.id, instrument, trade, book.row.publish_time));
+    }
+
+    fn need(&mut self, symbol: Symbol, need: Need) {
+        (self.needs)(symbol, need);
+    }
+}
+
+impl ShownBook {
+    fn new(outlet: Outlet) -> Self {
+        Self { outlet, row: BoardRow::waiting(Scale::default(), Scale::default()), is_changed: false }
+    }
+
+    fn change(&mut self, changed: &Changed<'_>) {
+        let &Changed { instrument, book, top, update, features, event_time, received } = changed;
+        match update {
+            Some(update) => self.outlet.journal.apply(instrument, book, update),
+            None => self.outlet.journal.load(instrument, book, event_time, received),
+        }
+        self.count_in_units_of(instrument);
+        let row = &mut self.row;
         row.update_id = book.update_id();
         row.event_time = event_time;
         row.receive_time = received;
@@ -106,12 +155,12 @@ impl Output for Publisher {
         row.bid_horizon = book.horizon(Side::Bid);
         row.ask_horizon = book.horizon(Side::Ask);
         row.features = features.copied();
+        self.is_changed = true;
     }
 
-    fn status(&mut self, instrument: &Instrument, status: &BookStatus) {
-        let Some(slot) = self.slots.get_mut(instrument.symbol) else { return };
-        slot.count_in_units_of(instrument);
-        let row = &mut slot.row;
+    fn tell(&mut self, instrument: &Instrument, status: &BookStatus) {
+        self.count_in_units_of(instrument);
+        let row = &mut self.row;
         row.state = board_state(status);
         row.epoch = u64::from(status.epoch);
         row.order_flow_imbalance = instrument.quantity_scale.to_f64(status.order_flow);
@@ -123,26 +172,9 @@ impl Output for Publisher {
             ticker_agreements: status.tickers.agreed,
             ticker_disagreements: status.tickers.disagreed,
         };
-        self.published = Some(slot.publish());
+        self.outlet.journal.state(row.state);
     }
 
-    fn trade(&mut self, instrument: &Instrument, trade: &Trade) {
-        let Some(slot) = self.slots.get_mut(instrument.symbol) else { return };
-        slot.row.last_trade = Some(LastTrade {
-            price: trade.price,
-            quantity: trade.quantity,
-            taker: trade.taker,
-            time: trade.trade_time,
-        });
-        self.published = Some(slot.publish());
-    }
-
-    fn need(&mut self, symbol: Symbol, need: Need) {
-        (self.needs)(symbol, need);
-    }
-}
-
-impl BoardSlot {
     /// Forgets what was shown so far where it counts in other units.
     fn count_in_units_of(&mut self, instrument: &Instrument) {
         let scales = (instrument.price_scale, instrument.quantity_scale);
@@ -151,10 +183,9 @@ impl BoardSlot {
         }
     }
 
-    fn publish(&mut self) -> Timestamp {
+    fn publish(&mut self) {
         self.row.publish_time = clock::now();
-        self.writer.write(&self.row);
-        self.row.publish_time
+        self.outlet.slot.write(&self.row);
     }
 }
 

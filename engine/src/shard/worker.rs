@@ -11,9 +11,10 @@ use rtrb::{Consumer, RingBuffer};
 use super::checkpointer::{Checkpointer, NextOffsets};
 use super::publisher::Publisher;
 use super::{Inbound, NeedSink, Outbound, ShardReport};
-use crate::board::SlotWriter;
 use crate::clock;
+use crate::events::EventWriter;
 use crate::latency::{Latencies, Stage};
+use crate::live_books::Outlet;
 use crate::pipeline::{CheckpointError, Pipeline};
 use crate::recovery::Restored;
 
@@ -24,8 +25,10 @@ const UPKEEP_INTERVAL: Duration = Duration::from_millis(250);
 pub struct WorkerConfig {
     /// The partitions it owns, as a restart left them.
     pub partitions: BTreeMap<u16, Restored>,
-    /// The slots of the symbols in these partitions.
-    pub slots: Vec<SlotWriter>,
+    /// Where the symbols of these partitions are shown.
+    pub outlets: Vec<Outlet>,
+    /// Where what happens to them is told.
+    pub events: EventWriter,
     /// Takes what the books need from the venue.
     pub needs: NeedSink,
 }
@@ -66,7 +69,7 @@ impl Worker {
         }
         let worker = Self {
             partitions,
-            publisher: Publisher::new(config.slots, records, config.needs),
+            publisher: Publisher::new(config.outlets, config.events, records, config.needs),
             measured: Latencies::default(),
             shared: shared.clone(),
             count: 0,
@@ -86,7 +89,7 @@ impl Worker {
             RawStream::Orderbook => partition.next.orderbook = offset + 1,
             RawStream::Trade => partition.next.trade = offset + 1,
         }
-        let ended = self.publisher.take_published().unwrap_or_else(clock::now);
+        let ended = clock::now();
         self.count += 1;
         self.measured.record(Stage::Queue, envelope.received, begun);
         self.measured.record(Stage::Process, begun, ended);

@@ -11,14 +11,28 @@ use super::scan::Scanner;
 ///
 /// Each is scanned first as the very text that the venue is known to send; one that differs anywhere is left to the
 /// [`GeneralDecoder`], which says what is wrong with it if anything is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Decoder {
     update: DepthUpdate,
     scanner: Scanner,
     general: GeneralDecoder,
 }
 
+impl Default for Decoder {
+    fn default() -> Self {
+        let levels = || Vec::with_capacity(Self::LEVELS);
+        Self {
+            update: DepthUpdate { bids: levels(), asks: levels(), ..DepthUpdate::default() },
+            scanner: Scanner::default(),
+            general: GeneralDecoder::default(),
+        }
+    }
+}
+
 impl Decoder {
+    /// More levels a side than an event has but in a storm; one that has more allocates.
+    const LEVELS: usize = 4_096;
+
     /// Decodes a depth event, spot or futures.
     ///
     /// # Errors

@@ -162,10 +162,12 @@ impl Far {
 
     #[expect(clippy::cast_possible_truncation, reason = "2³² chunks are more than memory holds")]
     fn take_chunk(&mut self) -> u32 {
-        self.unused.pop().unwrap_or_else(|| {
-            self.chunks.push(Chunk::EMPTY);
-            self.chunks.len() as u32 - 1
-        })
+        if let Some(chunk) = self.unused.pop() {
+            self.chunks[chunk as usize].clear();
+            return chunk;
+        }
+        self.chunks.push(Chunk::EMPTY);
+        self.chunks.len() as u32 - 1
     }
 }
 
@@ -185,6 +187,11 @@ impl Chunk {
     fn find(&self, key: i64) -> Result<usize, usize> {
         let index = self.below(key);
         if index < self.count && self.keys[index] == key { Ok(index) } else { Err(index) }
+    }
+
+    fn clear(&mut self) {
+        self.keys.fill(i64::MAX);
+        self.count = 0;
     }
 
     fn insert(&mut self, index: usize, key: i64, quantity: i64) {
@@ -260,8 +267,23 @@ mod tests {
             };
             prop_assert_eq!(far.levels().collect::<Vec<_>>(), of(twin.range(..)));
             prop_assert_eq!(far.levels_from(from).collect::<Vec<_>>(), of(twin.range(from..)));
+        }
+
+        #[test]
+        fn after_clearing_it_is_as_new(
+            before in prop::collection::btree_map(-400..400_i64, 1..9_i64, 0..300),
+            after in prop::collection::btree_map(-400..400_i64, 1..9_i64, 0..300),
+        ) {
+            let mut far = Far::new();
+            for (&key, &quantity) in &before {
+                far.set(key, quantity);
+            }
             far.clear();
             prop_assert_eq!((far.len(), far.levels().next()), (0, None));
+            for (&key, &quantity) in &after {
+                prop_assert_eq!(far.set(key, quantity), 0);
+            }
+            prop_assert!(far.levels().eq(after.iter().map(|(&key, &quantity)| (key, quantity))));
         }
     }
 }

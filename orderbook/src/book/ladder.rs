@@ -209,9 +209,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn equals_an_ordered_map(events in events(), loaded in prop::collection::btree_map(keys(), 1..9_i64, 0..50)) {
+        fn equals_an_ordered_map(
+            events in events(),
+            before in prop::collection::vec((keys(), 1..9_i64), 0..100),
+            loaded in prop::collection::btree_map(keys(), 1..9_i64, 0..100),
+        ) {
             let mut ladder = Ladder::new();
-            ladder.apply([(7, 7)].into_iter(), |_, _| {});
+            ladder.apply(before.into_iter(), |_, _| {});
             ladder.load(loaded.iter().map(|(&key, &quantity)| (key, quantity)));
             let mut twin: BTreeMap<i64, i64> = loaded;
             for (centre, mut event) in events {
