@@ -266,6 +266,7 @@ impl Shard {
         self.measured.record(Stage::Total, envelope.received, ended);
         if let Some(event_time) = envelope.event_time {
             self.measured.record(Stage::Venue, event_time, envelope.received);
+            self.measured.record(Stage::Whole, event_time, ended);
         }
     }
 

@@ -1,0 +1,195 @@
+//! Our side: the live client, a ring, a shard and the board, as `depthlake run` has them; records are thrown away.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+use core_affinity::CoreId;
+use depthlake_engine::board::{BoardWriter, SlotSpec};
+use depthlake_engine::clock;
+use depthlake_engine::latency::{Latencies, Stage};
+use depthlake_engine::pipeline::Need;
+use depthlake_engine::recovery::Restored;
+use depthlake_engine::shard::{self, Inbound, LatencyProbe, NotSent, ShardConfig, ShardHandle, ShardSender};
+use depthlake_ingest::live::{self, Endpoints, FeedConfig, FrameSink, Request, SinkError, SnapshotPriority};
+use depthlake_ingest::product::Product;
+use depthlake_orderbook::decimal::Scale;
+use depthlake_orderbook::frame::{Envelope, RawStream};
+use depthlake_orderbook::symbol::Symbol;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::arguments::{Arguments, pin};
+use crate::schedule::{Schedule, WARM_UP_SECONDS};
+
+/// How often what the shard hands to the log is thrown away.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(5);
+/// What is on its way when the venue has sent everything.
+const SETTLING: Duration = Duration::from_millis(500);
+
+/// Runs a venue and measures it.
+pub fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::WARN).init();
+    let listed = Schedule::new(&arguments.recording, arguments.symbols)?.listed;
+    let symbols = listed.iter().map(|listed| Symbol::new(&listed.name)).collect::<Result<Vec<_>, _>>()?;
+    let mut venue = start_venue()?;
+    let mut told = BufReader::new(venue.stdout.take().ok_or("the venue has no output")?).lines();
+    let ports = told.next().ok_or("the venue did not start")??;
+    let mut ports = ports.split(' ').skip(1);
+    let (Some(streams), Some(rest)) = (ports.next(), ports.next()) else {
+        return Err("the venue named no ports".into());
+    };
+    let endpoints = Endpoints {
+        websocket: format!("ws://127.0.0.1:{streams}"),
+        trades_websocket: None,
+        rest: format!("http://127.0.0.1:{rest}"),
+    };
+
+    let (requests, to_serve) = mpsc::channel(1_024);
+    let path = std::env::temp_dir().join(format!("loopback-{}.board", std::process::id()));
+    let slot = |symbol: &Symbol| SlotSpec {
+        symbol: *symbol,
+        price_scale: Scale::default(),
+        quantity_scale: Scale::default(),
+    };
+    let slots: Vec<_> = symbols.iter().map(slot).collect();
+    let (board, slots) = BoardWriter::create(&path, &slots, clock::now())?;
+    let (sender, handle) = shard::spawn(ShardConfig {
+        number: 0,
+        core: arguments.shard_core.map(|id| CoreId { id }),
+        idle: arguments.idle,
+        partitions: BTreeMap::from([(0, Restored::new(0))]),
+        slots,
+        needs: Box::new(move |symbol, need| ask(&requests, symbol, need)),
+    })?;
+    let probe = handle.latency_probe();
+    let draining = thread::spawn(move || drain(handle));
+    let (ended, stop) = oneshot::channel::<()>();
+    let telling = thread::spawn(move || {
+        for line in told.map_while(Result::ok) {
+            println!("venue: {line}");
+            if line.starts_with("LATE") {
+                break;
+            }
+        }
+        thread::sleep(SETTLING);
+        drop(ended);
+    });
+    let warm = warm_probe(probe.clone());
+
+    pin("the client", arguments.client_core);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let config = FeedConfig::new(endpoints, Product::Spot, symbols);
+    let sink = Forward { sender, next: [0; 2] };
+    let report = runtime.block_on(live::run(config, sink, to_serve, async {
+        stop.await.unwrap_or_default();
+    }))?;
+    venue.kill()?;
+    venue.wait()?;
+    telling.join().map_err(|_| "the venue's output could not be followed")?;
+    let books = draining.join().map_err(|_| "the shard's records could not be drained")?;
+    let latencies = probe.latencies();
+    let warm = warm.join().map_err(|_| "the warm-up could not be measured")?;
+    drop(board);
+    std::fs::remove_file(&path)?;
+    println!("client: {} frames, {books} books live, {report:?}", report.frames);
+    print(&latencies.since(&warm));
+    Ok(())
+}
+
+fn start_venue() -> Result<Child, Box<dyn Error>> {
+    let given = std::env::args().skip(1);
+    let venue =
+        Command::new(std::env::current_exe()?).arg("venue").args(given).stdout(Stdio::piped()).spawn()?;
+    Ok(venue)
+}
+
+/// What was measured until the warm-up was over.
+fn warm_probe(probe: LatencyProbe) -> thread::JoinHandle<Latencies> {
+    thread::spawn(move || {
+        while probe.latencies().count(Stage::Total) == 0 {
+            thread::sleep(Duration::from_millis(10));
+        }
+        thread::sleep(Duration::from_secs(u64::from(WARM_UP_SECONDS)));
+        probe.latencies()
+    })
+}
+
+fn ask(requests: &mpsc::Sender<Request>, symbol: Symbol, need: Need) {
+    let request = match need {
+        Need::FirstSnapshot => Request::Snapshot { symbol, priority: SnapshotPriority::StartUp },
+        Need::NewSnapshot => Request::Snapshot { symbol, priority: SnapshotPriority::Gap },
+        Need::Instrument => Request::Instrument { symbol },
+    };
+    if requests.try_send(request).is_err() {
+        eprintln!("{symbol}: {need:?} could not be asked for");
+    }
+}
+
+/// Throws records away until the shard has ended; gives how many books were live then.
+fn drain(mut handle: ShardHandle) -> usize {
+    while !handle.is_finished() {
+        while handle.outbound.pop().is_ok() {}
+        thread::sleep(DRAIN_INTERVAL);
+    }
+    let pipelines = handle.join().map(|report| report.pipelines).unwrap_or_default();
+    let live = |pipeline: &depthlake_engine::pipeline::Pipeline| {
+        pipeline.books().filter(|(symbol, _)| pipeline.book(*symbol).is_some()).count()
+    };
+    pipelines.values().map(live).sum()
+}
+
+/// To the one shard, with offsets as a log would give them.
+struct Forward {
+    sender: ShardSender,
+    next: [u64; 2],
+}
+
+impl FrameSink for Forward {
+    fn accept(&mut self, envelope: &Envelope, payload: Bytes) -> Result<(), SinkError> {
+        for &stream in envelope.kind.streams() {
+            let next = match stream {
+                RawStream::Orderbook => &mut self.next[0],
+                RawStream::Trade => &mut self.next[1],
+            };
+            let mut message = Inbound {
+                stream,
+                partition: 0,
+                offset: *next,
+                envelope: *envelope,
+                payload: payload.clone(),
+            };
+            *next += 1;
+            loop {
+                match self.sender.send(message) {
+                    Ok(()) => break,
+                    Err(NotSent::Full(full)) => message = *full,
+                    Err(NotSent::Ended) => return Err(SinkError("the shard has ended".into())),
+                }
+                thread::yield_now();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn print(latencies: &Latencies) {
+    println!("| µs | count | p50 | p90 | p99 | p99.9 | max |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+    for (stage, name) in [
+        (Stage::Venue, "event time to receipt"),
+        (Stage::Queue, "receipt to shard"),
+        (Stage::Process, "shard"),
+        (Stage::Whole, "event time to board"),
+    ] {
+        print!("| {name} | {} |", latencies.count(stage));
+        for percent in [50.0, 90.0, 99.0, 99.9, 100.0] {
+            let nanoseconds = latencies.percentile(stage, percent);
+            print!(" {}.{} |", nanoseconds / 1_000, nanoseconds % 1_000 / 100);
+        }
+        println!();
+    }
+}
