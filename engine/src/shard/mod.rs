@@ -125,26 +125,53 @@ pub fn spawn(config: ShardConfig) -> io::Result<(ShardSender, ShardHandle)> {
     let (records, outbound) = RingBuffer::new(OUTBOUND_CAPACITY);
     let latencies = Arc::new(Mutex::new(Latencies::default()));
     let is_parked = Arc::new(AtomicBool::new(false));
-    let shard = Shard {
-        messages,
-        waiter: Waiter::new(config.idle, Arc::clone(&is_parked)),
-        publisher: Publisher::new(config.slots, records, config.needs),
-        partitions: config
-            .partitions
-            .into_iter()
-            .map(|(number, restored)| (number, Partition::new(restored)))
-            .collect(),
-        measured: Latencies::default(),
-        shared: Arc::clone(&latencies),
-        count: 0,
-    };
     let (number, core) = (config.number, config.core);
+    let waiter = Waiter::new(config.idle, Arc::clone(&is_parked));
+    let shard = Shard::new(config, messages, waiter, records, Arc::clone(&latencies));
     let thread = thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
         pin(number, core);
         shard.run()
     })?;
     let waker = Waker::new(is_parked, thread.thread().clone());
     Ok((ShardSender { ring: inbound, waker }, ShardHandle { outbound, latencies, thread }))
+}
+
+/// A shard without a thread of its own: messages are handled where they come in. For machines with fewer cores than
+/// threads, where handing over costs more than handling.
+pub struct InlineShard {
+    shard: Shard,
+    next_upkeep: Instant,
+}
+
+/// Makes a shard that runs in its caller's thread. `core` and `idle` do not matter to it.
+#[must_use]
+pub fn inline(config: ShardConfig) -> (InlineShard, Consumer<Outbound>, LatencyProbe) {
+    let (_, messages) = RingBuffer::new(1);
+    let (records, outbound) = RingBuffer::new(OUTBOUND_CAPACITY);
+    let latencies = Arc::new(Mutex::new(Latencies::default()));
+    let probe = LatencyProbe(Arc::clone(&latencies));
+    let waiter = Waiter::new(config.idle, Arc::default());
+    let shard = Shard::new(config, messages, waiter, records, latencies);
+    (InlineShard { shard, next_upkeep: Instant::now() + UPKEEP_INTERVAL }, outbound, probe)
+}
+
+impl InlineShard {
+    /// Handles a message and does what is due by time.
+    pub fn handle(&mut self, message: &Inbound) {
+        self.shard.handle(message);
+        self.shard.publisher.drain_spilled();
+        let now = Instant::now();
+        if now >= self.next_upkeep {
+            self.shard.upkeep();
+            self.next_upkeep = now + UPKEEP_INTERVAL;
+        }
+    }
+
+    /// Ends as a shard's thread does.
+    #[must_use]
+    pub fn finish(self) -> ShardReport {
+        self.shard.finish()
+    }
 }
 
 impl ShardSender {
@@ -223,6 +250,25 @@ struct Shard {
 }
 
 impl Shard {
+    fn new(
+        config: ShardConfig,
+        messages: Consumer<Inbound>,
+        waiter: Waiter,
+        records: Producer<Outbound>,
+        shared: Arc<Mutex<Latencies>>,
+    ) -> Self {
+        let partition = |(number, restored)| (number, Partition::new(restored));
+        Self {
+            messages,
+            waiter,
+            publisher: Publisher::new(config.slots, records, config.needs),
+            partitions: config.partitions.into_iter().map(partition).collect(),
+            measured: Latencies::default(),
+            shared,
+            count: 0,
+        }
+    }
+
     fn run(mut self) -> ShardReport {
         let mut next_upkeep = Instant::now() + UPKEEP_INTERVAL;
         loop {

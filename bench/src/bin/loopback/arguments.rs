@@ -14,6 +14,10 @@ pub struct Arguments {
     pub seconds: u32,
     pub symbols: usize,
     pub idle: Idle,
+    /// The shard runs in the client's thread.
+    pub inline: bool,
+    /// The client's thread never sleeps.
+    pub busy: bool,
     pub stamp: Stamp,
     pub pace: Pace,
     pub venue_core: Option<usize>,
@@ -36,7 +40,8 @@ pub enum Stamp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
     Spin,
-    Sleep,
+    /// Sleeps until shortly before.
+    Nap,
 }
 
 impl Arguments {
@@ -46,6 +51,8 @@ impl Arguments {
             seconds: 12,
             symbols: 50,
             idle: Idle::Park,
+            inline: false,
+            busy: false,
             stamp: Stamp::Intended,
             pace: Pace::Spin,
             venue_core: Some(1),
@@ -60,6 +67,8 @@ impl Arguments {
                 "--seconds" => arguments.seconds = value.parse()?,
                 "--symbols" => arguments.symbols = value.parse()?,
                 "--idle" => arguments.idle = value.parse()?,
+                "--inline" => arguments.inline = value.parse()?,
+                "--busy" => arguments.busy = value.parse()?,
                 "--stamp" => arguments.stamp = Stamp::named(&value)?,
                 "--pace" => arguments.pace = Pace::named(&value)?,
                 "--venue-core" => arguments.venue_core = core(&value)?,
@@ -87,8 +96,8 @@ impl Pace {
     fn named(name: &str) -> Result<Self, String> {
         match name {
             "spin" => Ok(Self::Spin),
-            "sleep" => Ok(Self::Sleep),
-            _ => Err(format!("unknown pace {name}: expected spin or sleep")),
+            "nap" => Ok(Self::Nap),
+            _ => Err(format!("unknown pace {name}: expected spin or nap")),
         }
     }
 }

@@ -3,23 +3,25 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
 use core_affinity::CoreId;
-use depthlake_engine::board::{BoardWriter, SlotSpec};
+use depthlake_engine::board::{BoardReader, BoardState, BoardWriter, SlotSpec};
 use depthlake_engine::clock;
 use depthlake_engine::latency::{Latencies, Stage};
 use depthlake_engine::pipeline::Need;
 use depthlake_engine::recovery::Restored;
-use depthlake_engine::shard::{self, Inbound, LatencyProbe, NotSent, ShardConfig, ShardHandle, ShardSender};
+use depthlake_engine::shard::{self, Inbound, InlineShard, LatencyProbe, NotSent, ShardConfig, ShardSender};
 use depthlake_ingest::live::{self, Endpoints, FeedConfig, FrameSink, Request, SinkError, SnapshotPriority};
 use depthlake_ingest::product::Product;
 use depthlake_orderbook::decimal::Scale;
 use depthlake_orderbook::frame::{Envelope, RawStream};
 use depthlake_orderbook::symbol::Symbol;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::arguments::{Arguments, pin};
@@ -57,16 +59,28 @@ pub fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     };
     let slots: Vec<_> = symbols.iter().map(slot).collect();
     let (board, slots) = BoardWriter::create(&path, &slots, clock::now())?;
-    let (sender, handle) = shard::spawn(ShardConfig {
+    let shard = ShardConfig {
         number: 0,
         core: arguments.shard_core.map(|id| CoreId { id }),
         idle: arguments.idle,
         partitions: BTreeMap::from([(0, Restored::new(0))]),
         slots,
         needs: Box::new(move |symbol, need| ask(&requests, symbol, need)),
-    })?;
-    let probe = handle.latency_probe();
-    let draining = thread::spawn(move || drain(handle));
+    };
+    let (way, mut outbound, probe) = if arguments.inline {
+        let (shard, outbound, probe) = shard::inline(shard);
+        (Way::Inline(Box::new(shard)), outbound, probe)
+    } else {
+        let (sender, handle) = shard::spawn(shard)?;
+        let probe = handle.latency_probe();
+        (Way::Thread(sender), handle.outbound, probe)
+    };
+    let draining = thread::spawn(move || {
+        while !outbound.is_abandoned() {
+            while outbound.pop().is_ok() {}
+            thread::sleep(DRAIN_INTERVAL);
+        }
+    });
     let (ended, stop) = oneshot::channel::<()>();
     let telling = thread::spawn(move || {
         for line in told.map_while(Result::ok) {
@@ -83,19 +97,24 @@ pub fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     pin("the client", arguments.client_core);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let config = FeedConfig::new(endpoints, Product::Spot, symbols);
-    let sink = Forward { sender, next: [0; 2] };
+    let sink = Forward { way, next: [0; 2] };
     let report = runtime.block_on(live::run(config, sink, to_serve, async {
-        stop.await.unwrap_or_default();
+        if arguments.busy {
+            stay_awake(stop).await;
+        } else {
+            stop.await.unwrap_or_default();
+        }
     }))?;
     venue.kill()?;
     venue.wait()?;
     telling.join().map_err(|_| "the venue's output could not be followed")?;
-    let books = draining.join().map_err(|_| "the shard's records could not be drained")?;
+    draining.join().map_err(|_| "the shard's records could not be drained")?;
     let latencies = probe.latencies();
     let warm = warm.join().map_err(|_| "the warm-up could not be measured")?;
+    let books = books_shown(&path)?;
     drop(board);
     std::fs::remove_file(&path)?;
-    println!("client: {} frames, {books} books live, {report:?}", report.frames);
+    println!("client: {books}, {report:?}");
     print(&latencies.since(&warm));
     Ok(())
 }
@@ -129,22 +148,32 @@ fn ask(requests: &mpsc::Sender<Request>, symbol: Symbol, need: Need) {
     }
 }
 
-/// Throws records away until the shard has ended; gives how many books were live then.
-fn drain(mut handle: ShardHandle) -> usize {
-    while !handle.is_finished() {
-        while handle.outbound.pop().is_ok() {}
-        thread::sleep(DRAIN_INTERVAL);
+/// Completes as `stop` does, and until then keeps the runtime from sleeping.
+async fn stay_awake(mut stop: oneshot::Receiver<()>) {
+    while stop.try_recv() == Err(TryRecvError::Empty) {
+        tokio::task::yield_now().await;
     }
-    let pipelines = handle.join().map(|report| report.pipelines).unwrap_or_default();
-    let live = |pipeline: &depthlake_engine::pipeline::Pipeline| {
-        pipeline.books().filter(|(symbol, _)| pipeline.book(*symbol).is_some()).count()
-    };
-    pipelines.values().map(live).sum()
+}
+
+/// What the board says of the books at the end.
+fn books_shown(path: &Path) -> Result<String, Box<dyn Error>> {
+    let reader = BoardReader::open(path)?;
+    let rows = reader.slots().map(|slot| reader.read(slot)).collect::<Result<Vec<_>, _>>()?;
+    let live = rows.iter().filter(|row| row.state == BoardState::Live).count();
+    let events: u64 = rows.iter().map(|row| row.counters.events_applied).sum();
+    let gaps: u64 = rows.iter().map(|row| row.counters.gaps).sum();
+    Ok(format!("{live} of {} books live, {events} events applied, {gaps} gaps", rows.len()))
+}
+
+/// The shard's thread, or the shard itself.
+enum Way {
+    Thread(ShardSender),
+    Inline(Box<InlineShard>),
 }
 
 /// To the one shard, with offsets as a log would give them.
 struct Forward {
-    sender: ShardSender,
+    way: Way,
     next: [u64; 2],
 }
 
@@ -163,8 +192,15 @@ impl FrameSink for Forward {
                 payload: payload.clone(),
             };
             *next += 1;
+            let sender = match &mut self.way {
+                Way::Thread(sender) => sender,
+                Way::Inline(shard) => {
+                    shard.handle(&message);
+                    continue;
+                }
+            };
             loop {
-                match self.sender.send(message) {
+                match sender.send(message) {
                     Ok(()) => break,
                     Err(NotSent::Full(full)) => message = *full,
                     Err(NotSent::Ended) => return Err(SinkError("the shard has ended".into())),

@@ -17,6 +17,11 @@ use crate::schedule::{Schedule, WARM_UP_SECONDS};
 /// Streams of a symbol that the client subscribes.
 const STREAMS_PER_SYMBOL: usize = 3;
 
+/// A minute, in nanoseconds.
+const LONGEST_DELAY: u64 = 60_000_000_000;
+/// What sleeping is too coarse for is waited out awake, in nanoseconds.
+const AWAKE: i64 = 50_000;
+
 /// Serves one client and ends with it. Prints `PORTS WEBSOCKET REST` when it listens, and at the end how it kept its
 /// schedule.
 pub fn serve(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
@@ -38,7 +43,7 @@ fn send(
     schedule: &Schedule,
     arguments: &Arguments,
 ) -> Result<(), Box<dyn Error>> {
-    let mut late = Histogram::<u64>::new(3)?;
+    let mut late = Histogram::<u64>::new_with_bounds(1, LONGEST_DELAY, 3)?;
     let interval = 1_000_000_000 / i64::from(arguments.rate);
     let wanted = u64::from(arguments.rate) * u64::from(WARM_UP_SECONDS + arguments.seconds);
     let count = schedule.length().min(usize::try_from(wanted)?);
@@ -81,8 +86,8 @@ fn wait_until(time: i64, pace: Pace) {
             return;
         }
         match pace {
-            Pace::Spin => std::hint::spin_loop(),
-            Pace::Sleep => thread::sleep(Duration::from_nanos(left.unsigned_abs())),
+            Pace::Nap if left > AWAKE => thread::sleep(Duration::from_nanos((left - AWAKE).unsigned_abs())),
+            Pace::Spin | Pace::Nap => std::hint::spin_loop(),
         }
     }
 }
