@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use depthlake_bench::recordings;
 use depthlake_peers::roster::{self, Entry};
 use depthlake_peers::track::{Match, matches};
@@ -20,7 +20,7 @@ fn peers(criterion: &mut Criterion) {
 
 fn run(criterion: &mut Criterion, kind: &str, played: &Match, entries: Vec<Entry<'_>>, each: Throughput) {
     let mut group = criterion.benchmark_group(format!("{kind}, {}", played.name));
-    group.sample_size(10).throughput(each);
+    group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(each);
     for Entry { contestant, .. } in entries {
         group.bench_function(BenchmarkId::from_parameter(contestant.name()), |bencher| {
             bencher.iter_custom(|rounds| (0..rounds).map(|_| contestant.play()).sum::<Duration>());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -10,19 +10,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use core_affinity::CoreId;
-use depthlake_engine::board::{BoardReader, BoardState, BoardWriter, SlotSpec};
+use depthlake_engine::board::{BoardReader, BoardState, BoardWriter, SlotSpec, SlotWriter};
 use depthlake_engine::clock;
 use depthlake_engine::latency::{Latencies, Stage};
 use depthlake_engine::pipeline::Need;
 use depthlake_engine::recovery::Restored;
-use depthlake_engine::shard::{self, Inbound, InlineShard, LatencyProbe, NotSent, ShardConfig, ShardSender};
+use depthlake_engine::shard::{
+    self, Inbound, InlineShard, LatencyProbe, NotSent, Outbound, ShardConfig, ShardSender,
+};
 use depthlake_ingest::live::{self, Endpoints, FeedConfig, FrameSink, Request, SinkError, SnapshotPriority};
 use depthlake_ingest::product::Product;
 use depthlake_orderbook::decimal::Scale;
 use depthlake_orderbook::frame::{Envelope, RawStream};
 use depthlake_orderbook::symbol::Symbol;
+use rtrb::Consumer;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::arguments::{Arguments, pin};
 use crate::schedule::{Schedule, WARM_UP_SECONDS};
@@ -34,32 +38,66 @@ const SETTLING: Duration = Duration::from_millis(500);
 
 /// Runs a venue and measures it.
 pub fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::WARN).init();
+    tracing_subscriber::fmt().with_max_level(LevelFilter::WARN).init();
     let listed = Schedule::new(&arguments.recording, arguments.symbols)?.listed;
     let symbols = listed.iter().map(|listed| Symbol::new(&listed.name)).collect::<Result<Vec<_>, _>>()?;
     let mut venue = start_venue()?;
     let mut told = BufReader::new(venue.stdout.take().ok_or("the venue has no output")?).lines();
-    let ports = told.next().ok_or("the venue did not start")??;
+    let endpoints = endpoints(&told.next().ok_or("the venue did not start")??)?;
+
+    let path = std::env::temp_dir().join(format!("loopback-{}.board", std::process::id()));
+    let (board, slots) = BoardWriter::create(&path, &slots_of(&symbols), clock::now())?;
+    let (requests, to_serve) = mpsc::channel(1_024);
+    let (way, outbound, probe) = start_shard(arguments, slots, requests)?;
+    let draining = thread::spawn(move || drain(outbound));
+    let warm = warm_probe(probe.clone());
+    let (ended, stop) = oneshot::channel::<()>();
+    let telling = thread::spawn(move || tell_until_the_end(told, ended));
+
+    pin("the client", arguments.client_core);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let config = FeedConfig::new(endpoints, Product::Spot, symbols);
+    let sink = Forward { way, next: [0; 2] };
+    let report = runtime.block_on(live::run(config, sink, to_serve, until(stop, arguments.busy)))?;
+
+    venue.kill()?;
+    venue.wait()?;
+    let ended = "a thread of the measurement has panicked";
+    telling.join().map_err(|_| ended)?;
+    draining.join().map_err(|_| ended)?;
+    let warm = warm.join().map_err(|_| ended)?;
+    let books = books_shown(&path)?;
+    drop(board);
+    std::fs::remove_file(&path)?;
+    println!("client: {books}, {report:?}");
+    print(&probe.latencies().since(&warm));
+    Ok(())
+}
+
+/// From the venue's first line.
+fn endpoints(ports: &str) -> Result<Endpoints, Box<dyn Error>> {
     let mut ports = ports.split(' ').skip(1);
     let (Some(streams), Some(rest)) = (ports.next(), ports.next()) else {
         return Err("the venue named no ports".into());
     };
-    let endpoints = Endpoints {
+    Ok(Endpoints {
         websocket: format!("ws://127.0.0.1:{streams}"),
         trades_websocket: None,
         rest: format!("http://127.0.0.1:{rest}"),
-    };
+    })
+}
 
-    let (requests, to_serve) = mpsc::channel(1_024);
-    let path = std::env::temp_dir().join(format!("loopback-{}.board", std::process::id()));
-    let slot = |symbol: &Symbol| SlotSpec {
-        symbol: *symbol,
-        price_scale: Scale::default(),
-        quantity_scale: Scale::default(),
-    };
-    let slots: Vec<_> = symbols.iter().map(slot).collect();
-    let (board, slots) = BoardWriter::create(&path, &slots, clock::now())?;
-    let shard = ShardConfig {
+fn slots_of(symbols: &[Symbol]) -> Vec<SlotSpec> {
+    let (price_scale, quantity_scale) = (Scale::default(), Scale::default());
+    symbols.iter().map(|&symbol| SlotSpec { symbol, price_scale, quantity_scale }).collect()
+}
+
+fn start_shard(
+    arguments: &Arguments,
+    slots: Vec<SlotWriter>,
+    requests: mpsc::Sender<Request>,
+) -> Result<(Way, Consumer<Outbound>, LatencyProbe), Box<dyn Error>> {
+    let config = ShardConfig {
         number: 0,
         core: arguments.shard_core.map(|id| CoreId { id }),
         idle: arguments.idle,
@@ -67,56 +105,33 @@ pub fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         slots,
         needs: Box::new(move |symbol, need| ask(&requests, symbol, need)),
     };
-    let (way, mut outbound, probe) = if arguments.inline {
-        let (shard, outbound, probe) = shard::inline(shard);
-        (Way::Inline(Box::new(shard)), outbound, probe)
-    } else {
-        let (sender, handle) = shard::spawn(shard)?;
-        let probe = handle.latency_probe();
-        (Way::Thread(sender), handle.outbound, probe)
-    };
-    let draining = thread::spawn(move || {
-        while !outbound.is_abandoned() {
-            while outbound.pop().is_ok() {}
-            thread::sleep(DRAIN_INTERVAL);
-        }
-    });
-    let (ended, stop) = oneshot::channel::<()>();
-    let telling = thread::spawn(move || {
-        for line in told.map_while(Result::ok) {
-            println!("venue: {line}");
-            if line.starts_with("LATE") {
-                break;
-            }
-        }
-        thread::sleep(SETTLING);
-        drop(ended);
-    });
-    let warm = warm_probe(probe.clone());
+    if arguments.inline {
+        let (shard, outbound, probe) = shard::inline(config);
+        return Ok((Way::Inline(Box::new(shard)), outbound, probe));
+    }
+    let (sender, handle) = shard::spawn(config)?;
+    let probe = handle.latency_probe();
+    Ok((Way::Thread(sender), handle.outbound, probe))
+}
 
-    pin("the client", arguments.client_core);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let config = FeedConfig::new(endpoints, Product::Spot, symbols);
-    let sink = Forward { way, next: [0; 2] };
-    let report = runtime.block_on(live::run(config, sink, to_serve, async {
-        if arguments.busy {
-            stay_awake(stop).await;
-        } else {
-            stop.await.unwrap_or_default();
+/// Throws away what the shard hands to the log, until it ends.
+fn drain(mut outbound: Consumer<Outbound>) {
+    while !outbound.is_abandoned() {
+        while outbound.pop().is_ok() {}
+        thread::sleep(DRAIN_INTERVAL);
+    }
+}
+
+/// Prints what the venue says; drops `ended` when it has sent everything.
+fn tell_until_the_end(told: impl Iterator<Item = io::Result<String>>, ended: oneshot::Sender<()>) {
+    for line in told.map_while(Result::ok) {
+        println!("venue: {line}");
+        if line.starts_with("LATE") {
+            break;
         }
-    }))?;
-    venue.kill()?;
-    venue.wait()?;
-    telling.join().map_err(|_| "the venue's output could not be followed")?;
-    draining.join().map_err(|_| "the shard's records could not be drained")?;
-    let latencies = probe.latencies();
-    let warm = warm.join().map_err(|_| "the warm-up could not be measured")?;
-    let books = books_shown(&path)?;
-    drop(board);
-    std::fs::remove_file(&path)?;
-    println!("client: {books}, {report:?}");
-    print(&latencies.since(&warm));
-    Ok(())
+    }
+    thread::sleep(SETTLING);
+    drop(ended);
 }
 
 fn start_venue() -> Result<Child, Box<dyn Error>> {
@@ -148,10 +163,14 @@ fn ask(requests: &mpsc::Sender<Request>, symbol: Symbol, need: Need) {
     }
 }
 
-/// Completes as `stop` does, and until then keeps the runtime from sleeping.
-async fn stay_awake(mut stop: oneshot::Receiver<()>) {
-    while stop.try_recv() == Err(TryRecvError::Empty) {
-        tokio::task::yield_now().await;
+/// Completes as `stop` does. Where it stays awake it keeps the runtime from sleeping until then.
+async fn until(mut stop: oneshot::Receiver<()>, is_awake: bool) {
+    if is_awake {
+        while stop.try_recv() == Err(TryRecvError::Empty) {
+            tokio::task::yield_now().await;
+        }
+    } else {
+        stop.await.unwrap_or_default();
     }
 }
 

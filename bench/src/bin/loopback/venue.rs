@@ -69,10 +69,13 @@ fn send(
         socket.send(Message::text(text))?;
         intended += interval;
     }
-    let seconds = (now() - begin) as f64 / 1e9;
-    println!("SENT {count} in {seconds:.3} s, {:.0} a second", count as f64 / seconds);
-    let at = |percent| late.value_at_percentile(percent) as f64 / 1e3;
-    println!("LATE p50 {:.1} p99 {:.1} p99.9 {:.1} max {:.1} µs", at(50.0), at(99.0), at(99.9), at(100.0));
+    let taken = Duration::from_nanos((now() - begin).unsigned_abs());
+    println!(
+        "SENT {count} in {taken:.3?}, {:.0} a second",
+        f64::from(u32::try_from(count)?) / taken.as_secs_f64()
+    );
+    let at = |percent| Duration::from_nanos(late.value_at_percentile(percent));
+    println!("LATE p50 {:.1?} p99 {:.1?} p99.9 {:.1?} max {:.1?}", at(50.0), at(99.0), at(99.9), at(100.0));
     io::stdout().flush()?;
     // Until the client has read everything and goes.
     while socket.read().is_ok() {}
