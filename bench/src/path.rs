@@ -9,6 +9,8 @@ use depthlake_engine::latency::Latencies;
 use depthlake_engine::live_books::LiveBooks;
 use depthlake_engine::recovery::Restored;
 use depthlake_engine::shard::{Inbound, LatencyProbe, Outbound, Worker, WorkerConfig};
+use depthlake_orderbook::book::Book;
+use depthlake_orderbook::symbol::Symbol;
 use rtrb::Consumer;
 use tempfile::TempDir;
 
@@ -53,15 +55,30 @@ impl Path {
             for message in turn {
                 self.worker.handle(message);
             }
-            while self.outbound.pop().is_ok() {}
+            self.drain();
         }
+    }
+
+    /// Handles one message; the caller empties the ring towards the log by [`Path::play`] or [`Path::drain`].
+    pub fn handle(&mut self, message: &Inbound) {
+        self.worker.handle(message);
+    }
+
+    /// Throws away what the log would be handed.
+    pub fn drain(&mut self) {
+        while self.outbound.pop().is_ok() {}
+    }
+
+    /// The book on the path.
+    #[must_use]
+    pub fn book(&self, symbol: Symbol) -> Option<&Book> {
+        self.worker.book(symbol).map(|(_, book)| book)
     }
 
     /// How long each message took.
     #[must_use]
     pub fn finish(self) -> Latencies {
-        let Self { worker, mut outbound, latencies, .. } = self;
-        while outbound.pop().is_ok() {}
+        let Self { worker, outbound, latencies, .. } = self;
         drop(outbound);
         drop(worker.finish());
         latencies.latencies()

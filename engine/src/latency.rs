@@ -20,10 +20,12 @@ pub enum Stage {
     Total,
     /// From the venue's event time until receipt; negative where the clocks differ, and then not counted.
     Venue,
+    /// From the venue's event time until the board shows it; not counted where negative.
+    Whole,
 }
 
 impl Stage {
-    pub const ALL: [Self; 4] = [Self::Queue, Self::Process, Self::Total, Self::Venue];
+    pub const ALL: [Self; 5] = [Self::Queue, Self::Process, Self::Total, Self::Venue, Self::Whole];
 
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -32,6 +34,7 @@ impl Stage {
             Self::Process => "process",
             Self::Total => "total",
             Self::Venue => "venue",
+            Self::Whole => "whole",
         }
     }
 }
@@ -48,7 +51,7 @@ impl Default for Latencies {
             Histogram::new_with_bounds(1, LONGEST, SIGNIFICANT_DIGITS)
                 .unwrap_or_else(|error| unreachable!("constant bounds are valid: {error}"))
         };
-        Self { stages: [histogram(), histogram(), histogram(), histogram()] }
+        Self { stages: std::array::from_fn(|_| histogram()) }
     }
 }
 
@@ -66,6 +69,17 @@ impl Latencies {
             // All histograms have the same bounds, so nothing is out of range.
             ours.add(theirs).unwrap_or_default();
         }
+    }
+
+    /// What was measured after `earlier` was taken of the same histograms.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut since = self.clone();
+        for (ours, theirs) in since.stages.iter_mut().zip(&earlier.stages) {
+            // `earlier` holds nothing that we do not.
+            ours.subtract(theirs).unwrap_or_default();
+        }
+        since
     }
 
     /// The time that `percent` of the messages did not exceed, in nanoseconds.
@@ -121,5 +135,15 @@ mod tests {
         assert_eq!((ours.count(Stage::Queue), ours.count(Stage::Total)), (2, 0));
         assert_eq!(ours.percentile(Stage::Queue, 50.0), 1_000);
         assert!(ours.to_string().contains("queue             2 p50    1.0 µs"), "{ours}");
+    }
+
+    #[test]
+    fn what_was_measured_before_is_left_out() {
+        let mut latencies = Latencies::default();
+        latencies.record(Stage::Whole, Timestamp(0), Timestamp(9_000));
+        let earlier = latencies.clone();
+        latencies.record(Stage::Whole, Timestamp(0), Timestamp(2_000));
+        let since = latencies.since(&earlier);
+        assert_eq!((since.count(Stage::Whole), since.percentile(Stage::Whole, 100.0)), (1, 2_000));
     }
 }

@@ -65,11 +65,22 @@ pub struct Top {
 }
 
 impl Top {
+    pub const EMPTY: Self = Self { bids: TopLevels::EMPTY, asks: TopLevels::EMPTY };
+
     /// Copies the best levels out of a book.
     #[must_use]
     #[inline]
     pub fn of(book: &Book) -> Self {
-        Self { bids: book.top(Side::Bid), asks: book.top(Side::Ask) }
+        let mut top = Self::EMPTY;
+        top.take(book);
+        top
+    }
+
+    /// [`Top::of`], put in the place of what was there.
+    #[inline]
+    pub fn take(&mut self, book: &Book) {
+        book.top_into(Side::Bid, &mut self.bids);
+        book.top_into(Side::Ask, &mut self.asks);
     }
 
     /// Best bid and best ask; `None` while a side is empty.

@@ -52,6 +52,8 @@ enum Awaited {
 pub(super) struct SymbolBook {
     pub instrument: Instrument,
     pub synced: SyncedBook,
+    /// Of the book after its last change.
+    top: Top,
     flow: OrderFlow,
     check: TickerCheck,
     pub status: BookStatus,
@@ -67,6 +69,7 @@ impl SymbolBook {
         Self {
             instrument,
             synced: SyncedBook::new(),
+            top: Top::EMPTY,
             flow: OrderFlow::default(),
             check: TickerCheck::new(),
             status: BookStatus {
@@ -301,6 +304,7 @@ impl SymbolBook {
     ) -> (Applier<'a, 'b, O>, &'a mut SyncedBook) {
         let applier = Applier {
             instrument: &self.instrument,
+            top: &mut self.top,
             flow: &mut self.flow,
             check: &mut self.check,
             count: &mut self.status.applied,
@@ -321,6 +325,7 @@ impl SymbolBook {
 
 struct Applier<'a, 'b, O> {
     instrument: &'a Instrument,
+    top: &'a mut Top,
     flow: &'a mut OrderFlow,
     check: &'a mut TickerCheck,
     count: &'a mut u64,
@@ -330,12 +335,12 @@ struct Applier<'a, 'b, O> {
 impl<O: Output> Applier<'_, '_, O> {
     fn applied(&mut self, book: &Book, update: &DepthUpdate) {
         *self.count += 1;
-        let top = Top::of(book);
-        let features = features_of(self.instrument, book, &top);
+        self.top.take(book);
+        let features = features_of(self.instrument, book, self.top);
         self.context.output.book(Changed {
             instrument: self.instrument,
             book,
-            top: &top,
+            top: self.top,
             update: Some(update),
             features: features.as_ref(),
             event_time: update.event_time,

@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use depthlake_orderbook::book::Book;
 use depthlake_orderbook::frame::RawStream;
+use depthlake_orderbook::instrument::Instrument;
+use depthlake_orderbook::symbol::Symbol;
 use rtrb::{Consumer, RingBuffer};
 
 use super::checkpointer::{Checkpointer, NextOffsets};
@@ -96,7 +99,14 @@ impl Worker {
         self.measured.record(Stage::Total, envelope.received, ended);
         if let Some(event_time) = envelope.event_time {
             self.measured.record(Stage::Venue, event_time, envelope.received);
+            self.measured.record(Stage::Whole, event_time, ended);
         }
+    }
+
+    /// The live book of a symbol of one of the partitions.
+    #[must_use]
+    pub fn book(&self, symbol: Symbol) -> Option<(&Instrument, &Book)> {
+        self.partitions.iter().flatten().find_map(|partition| partition.pipeline.book(symbol))
     }
 
     /// To be called now and then, also while no message comes: does what waits and what is due by time.

@@ -142,7 +142,15 @@ impl Book {
     #[must_use]
     #[inline]
     pub fn top<const N: usize>(&self, side: Side) -> TopLevels<N> {
-        TopLevels::fill(|places| self.side(side).ladder.best_into(places, |level| side.level(level)))
+        let mut top = TopLevels::EMPTY;
+        self.top_into(side, &mut top);
+        top
+    }
+
+    /// [`Book::top`], put in the place of what `top` held.
+    #[inline]
+    pub fn top_into<const N: usize>(&self, side: Side, top: &mut TopLevels<N>) {
+        top.refill(|places| self.side(side).ladder.best_into(places, |level| side.level(level)));
     }
 
     /// How many levels of a side are known.

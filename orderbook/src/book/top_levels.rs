@@ -23,17 +23,17 @@ impl<const N: usize> TopLevels<N> {
 
     /// Lets `fill` put levels into the places and say how many.
     #[inline]
-    pub(super) fn fill(fill: impl FnOnce(&mut [Level]) -> usize) -> Self {
-        let mut top = Self::EMPTY;
-        top.count = fill(&mut top.levels);
-        top
+    pub(super) fn refill(&mut self, fill: impl FnOnce(&mut [Level]) -> usize) {
+        self.count = fill(&mut self.levels);
     }
 }
 
 /// Takes the first `N` levels, which must come best first.
 impl<const N: usize> FromIterator<Level> for TopLevels<N> {
     fn from_iter<I: IntoIterator<Item = Level>>(levels: I) -> Self {
-        Self::fill(|places| places.iter_mut().zip(levels).map(|(place, level)| *place = level).count())
+        let mut top = Self::EMPTY;
+        top.refill(|places| places.iter_mut().zip(levels).map(|(place, level)| *place = level).count());
+        top
     }
 }
 

@@ -1,0 +1,142 @@
+//! What is played: recorded events of one symbol from its snapshot on, as frames and as decoded levels.
+
+use std::path::Path;
+
+use depthlake_bench::{Recorded, load};
+use depthlake_ingest::recording::Recording;
+use depthlake_ingest::wire::Decoder;
+use depthlake_orderbook::book::{Book, Side};
+use depthlake_orderbook::event::{DepthUpdate, Provenance, Snapshot};
+use depthlake_orderbook::frame::FrameKind;
+use depthlake_orderbook::instrument::Instrument;
+
+/// Recordings of fewer events are played together.
+const FEW: usize = 1_000;
+
+/// One symbol's recorded events that follow its first snapshot.
+pub struct Track {
+    pub name: String,
+    pub instrument: Instrument,
+    /// The symbol's entry of `exchangeInfo`.
+    pub entry: String,
+    pub snapshot: Snapshot,
+    /// The snapshot as the REST interface gave it.
+    pub snapshot_text: Vec<u8>,
+    pub updates: Vec<DepthUpdate>,
+    /// The same events as text: what the venue sends on a raw stream, without the combined stream's wrapping.
+    pub frames: Vec<Vec<u8>>,
+    /// The lowest and the highest of the best prices, in units.
+    pub touched: (i64, i64),
+}
+
+/// Tracks that are measured as one.
+pub struct Match {
+    pub name: String,
+    pub tracks: Vec<Track>,
+}
+
+impl Match {
+    #[must_use]
+    pub fn levels(&self) -> u64 {
+        self.updates().map(|update| (update.bids.len() + update.asks.len()) as u64).sum()
+    }
+
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.updates().count() as u64
+    }
+
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.tracks.iter().flat_map(|track| &track.frames).map(|frame| frame.len() as u64).sum()
+    }
+
+    fn updates(&self) -> impl Iterator<Item = &DepthUpdate> {
+        self.tracks.iter().flat_map(|track| &track.updates)
+    }
+}
+
+/// A match for each symbol with at least a thousand events, and one of all the others.
+#[must_use]
+pub fn matches(folders: &[impl AsRef<Path>]) -> Vec<Match> {
+    let tracks = folders.iter().flat_map(|folder| tracks(folder.as_ref()));
+    let (large, small): (Vec<_>, Vec<_>) = tracks.partition(|track| track.updates.len() >= FEW);
+    let mut matches: Vec<_> =
+        large.into_iter().map(|track| Match { name: track.name.clone(), tracks: vec![track] }).collect();
+    if !small.is_empty() {
+        matches.push(Match { name: format!("2021, {} small symbols", small.len()), tracks: small });
+    }
+    matches
+}
+
+fn tracks(folder: &Path) -> Vec<Track> {
+    let entries = Recording::open(folder).and_then(|recording| recording.instruments()).unwrap_or_default();
+    let entry_of = |recorded: &Recorded| {
+        let found = entries.iter().find(|found| found.instrument.symbol == recorded.instrument.symbol);
+        found.map(|found| found.entry.clone())
+    };
+    load(folder).iter().filter_map(|recorded| track(recorded, entry_of(recorded)?)).collect()
+}
+
+fn track(recorded: &Recorded, entry: String) -> Option<Track> {
+    let Recorded { name, instrument, snapshot, .. } = recorded;
+    let mut decoder = Decoder::default();
+    let (mut updates, mut frames) = (Vec::new(), Vec::new());
+    for frame in recorded.frames.iter().filter(|frame| frame.envelope.kind == FrameKind::DepthUpdate) {
+        let bare = bare(&frame.payload);
+        let Ok(update) = decoder.depth(bare, instrument, Provenance::default()) else { continue };
+        if is_after(snapshot, update) {
+            updates.push(update.clone());
+            frames.push(bare.to_vec());
+        }
+    }
+    let snapshot_frame = recorded.frames.iter().find(|frame| frame.envelope.kind == FrameKind::Snapshot)?;
+    Some(Track {
+        name: name.clone(),
+        instrument: *instrument,
+        entry,
+        snapshot: snapshot.clone(),
+        snapshot_text: snapshot_frame.payload.to_vec(),
+        touched: touched(snapshot, &updates)?,
+        updates,
+        frames,
+    })
+}
+
+/// Futures begin with an event that may end exactly where the snapshot stands.
+fn is_after(snapshot: &Snapshot, update: &DepthUpdate) -> bool {
+    let is_at = update.previous.is_some() && update.last == snapshot.last_update_id;
+    is_at || update.last > snapshot.last_update_id
+}
+
+/// The event within a combined stream's message.
+fn bare(payload: &[u8]) -> &[u8] {
+    let marker = br#""data":"#;
+    let Some(at) = payload.windows(marker.len()).position(|window| window == marker) else { return payload };
+    payload[at + marker.len()..].strip_suffix(b"}").unwrap_or(payload)
+}
+
+fn touched(snapshot: &Snapshot, updates: &[DepthUpdate]) -> Option<(i64, i64)> {
+    let mut book = Book::new();
+    book.load(snapshot);
+    let best = |book: &Book| Some((book.best(Side::Bid)?.price.0, book.best(Side::Ask)?.price.0));
+    let (mut low, mut high) = best(&book)?;
+    for update in updates {
+        book.apply(update);
+        if let Some((bid, ask)) = best(&book) {
+            (low, high) = (low.min(bid), high.max(ask));
+        }
+    }
+    Some((low, high))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrapping_is_taken_off() {
+        assert_eq!(bare(br#"{"stream":"x@depth","data":{"e":"depthUpdate"}}"#), br#"{"e":"depthUpdate"}"#);
+        assert_eq!(bare(br#"{"e":"depthUpdate"}"#), br#"{"e":"depthUpdate"}"#);
+    }
+}
