@@ -39,11 +39,7 @@ impl Features {
     #[inline]
     pub fn of(book: &Book, top: &Top, price_scale: Scale, quantity_scale: Scale) -> Option<Self> {
         let touch = top.touch()?;
-        let notional_unit =
-            i128::from(price_scale.units_per_one()) * i128::from(quantity_scale.units_per_one());
-        let depths = |side| {
-            book.notional_within(side).map(|known| known.map(|notional| ratio(notional, notional_unit)))
-        };
+        let notional_unit = i128::from(price_scale.units_per_one()) * i128::from(quantity_scale.units_per_one());
         Some(Self {
             touch,
             mid: mid(touch, price_scale),
@@ -51,8 +47,8 @@ impl Features {
             spread_bps: spread_bps(touch),
             microprice: microprice(touch, price_scale),
             imbalance: imbalances(book, top),
-            bid_depth: depths(Side::Bid),
-            ask_depth: depths(Side::Ask),
+            bid_depth: depths(book, Side::Bid, notional_unit),
+            ask_depth: depths(book, Side::Ask, notional_unit),
         })
     }
 }
@@ -116,30 +112,50 @@ pub fn microprice(touch: Touch, price_scale: Scale) -> f64 {
     ratio(weighted, quantity * i128::from(price_scale.units_per_one()))
 }
 
-#[inline]
+/// What rests within each of [`DEPTH_BPS`] of the mid, in the quote currency.
+fn depths(book: &Book, side: Side, notional_unit: i128) -> [Option<f64>; DEPTH_BPS.len()] {
+    let mut depths = [None; DEPTH_BPS.len()];
+    for (depth, notional) in depths.iter_mut().zip(book.notional_within(side)) {
+        if let Some(notional) = notional {
+            *depth = Some(ratio(notional, notional_unit));
+        }
+    }
+    depths
+}
+
+/// (Qb − Qa) / (Qb + Qa) over each of [`IMBALANCE_LEVELS`].
 fn imbalances(book: &Book, top: &Top) -> [Option<f64>; IMBALANCE_LEVELS.len()] {
     let bids = known_quantities(book, Side::Bid, &top.bids);
     let asks = known_quantities(book, Side::Ask, &top.asks);
-    std::array::from_fn(|depth| {
-        let (bid, ask) = (bids[depth]?, asks[depth]?);
-        Some(ratio(bid - ask, bid + ask))
-    })
+    let mut imbalances = [None; IMBALANCE_LEVELS.len()];
+    for (imbalance, known) in imbalances.iter_mut().zip(bids.into_iter().zip(asks)) {
+        if let (Some(bid), Some(ask)) = known {
+            *imbalance = Some(ratio(bid - ask, bid + ask));
+        }
+    }
+    imbalances
 }
 
 /// What rests on the best levels of one side, for each of [`IMBALANCE_LEVELS`].
-#[inline]
 fn known_quantities(book: &Book, side: Side, levels: &[Level]) -> [Option<i128>; IMBALANCE_LEVELS.len()] {
-    let (mut quantity, mut from) = (0, 0);
-    IMBALANCE_LEVELS.map(|depth| {
+    let mut quantities = [None; IMBALANCE_LEVELS.len()];
+    if levels.is_empty() {
+        return quantities;
+    }
+    let (mut sum, mut from) = (0, 0);
+    for (quantity, depth) in quantities.iter_mut().zip(IMBALANCE_LEVELS) {
         let to = depth.min(levels.len());
-        quantity += levels[from..to].iter().map(|level| i128::from(level.quantity.0)).sum::<i128>();
+        sum += levels[from..to].iter().map(|level| i128::from(level.quantity.0)).sum::<i128>();
         from = to;
         let is_known = match levels.get(depth - 1) {
             Some(last) => book.is_known_to(side, last.price),
             None => book.horizon(side).is_none(),
         };
-        (is_known && !levels.is_empty()).then_some(quantity)
-    })
+        if is_known {
+            *quantity = Some(sum);
+        }
+    }
+    quantities
 }
 
 /// Order-flow imbalance after Cont, Kukanov and Stoikov (2014), summed since it was last taken.

@@ -9,6 +9,7 @@ use depthlake_orderbook::book::Book;
 use depthlake_orderbook::frame::RawStream;
 use depthlake_orderbook::instrument::Instrument;
 use depthlake_orderbook::symbol::Symbol;
+use depthlake_orderbook::time::Timestamp;
 use rtrb::{Consumer, RingBuffer};
 
 use super::checkpointer::{Checkpointer, NextOffsets};
@@ -46,6 +47,7 @@ pub struct Worker {
     measured: Latencies,
     shared: LatencyProbe,
     count: u64,
+    last_ended: Timestamp,
     next_upkeep: Instant,
 }
 
@@ -76,6 +78,7 @@ impl Worker {
             measured: Latencies::default(),
             shared: shared.clone(),
             count: 0,
+            last_ended: Timestamp::default(),
             next_upkeep: Instant::now() + UPKEEP_INTERVAL,
         };
         (worker, outbound, shared)
@@ -86,13 +89,15 @@ impl Worker {
         let place = self.partitions.get_mut(usize::from(message.partition));
         let Some(partition) = place.and_then(Option::as_mut) else { return };
         let Inbound { stream, offset, envelope, payload, .. } = message;
-        let begun = clock::now();
+        // A message that had to wait was begun when the one before it was done.
+        let begun = if envelope.received < self.last_ended { self.last_ended } else { clock::now() };
         partition.pipeline.frame(*stream, *offset, envelope, payload, &mut self.publisher);
         match stream {
             RawStream::Orderbook => partition.next.orderbook = offset + 1,
             RawStream::Trade => partition.next.trade = offset + 1,
         }
         let ended = clock::now();
+        self.last_ended = ended;
         self.count += 1;
         self.measured.record(Stage::Queue, envelope.received, begun);
         self.measured.record(Stage::Process, begun, ended);

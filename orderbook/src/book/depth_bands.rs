@@ -40,16 +40,14 @@ impl DepthBands {
         self.limits = limits;
     }
 
-    /// The last key of a band.
+    /// The last key of each band, and Σ key · quantity from the best level to there.
     #[inline]
-    pub(super) const fn limit(&self, band: usize) -> i64 {
-        self.limits[band]
-    }
-
-    /// Σ key · quantity from the best level to the end of a band.
-    #[inline]
-    pub(super) fn within(&self, band: usize) -> i128 {
-        self.sums[..=band].iter().sum()
+    pub(super) fn bands(&self) -> impl Iterator<Item = (i64, i128)> + '_ {
+        let mut within = 0;
+        self.limits.iter().zip(&self.sums).map(move |(&limit, &sum)| {
+            within += sum;
+            (limit, within)
+        })
     }
 }
 

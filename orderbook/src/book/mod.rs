@@ -188,10 +188,13 @@ impl Book {
     #[inline]
     pub fn notional_within(&self, side: Side) -> [Option<i128>; DEPTH_BPS.len()] {
         let depth = &self.side(side).depth;
-        std::array::from_fn(|band| {
-            let is_known = self.is_known_to(side, side.price(depth.limit(band)));
-            is_known.then(|| side.sign() * depth.within(band))
-        })
+        let mut notionals = [None; DEPTH_BPS.len()];
+        for (notional, (limit, keys)) in notionals.iter_mut().zip(depth.bands()) {
+            if self.is_known_to(side, side.price(limit)) {
+                *notional = Some(side.sign() * keys);
+            }
+        }
+        notionals
     }
 
     /// Lets the depth bands follow the mid.
