@@ -148,6 +148,22 @@ impl BoardRow {
     }
 }
 
+impl BoardLadder {
+    /// A book that nothing is known of yet.
+    #[must_use]
+    pub const fn waiting(price_scale: Scale, quantity_scale: Scale) -> Self {
+        Self {
+            state: BoardState::Waiting,
+            price_scale,
+            quantity_scale,
+            update_id: UpdateId(0),
+            publish_time: Timestamp(0),
+            bids: Ladder::EMPTY,
+            asks: Ladder::EMPTY,
+        }
+    }
+}
+
 impl Ladder {
     pub const EMPTY: Self =
         Self { levels: [Level { price: Price(0), quantity: Quantity(0) }; LADDER_LEVELS], count: 0 };
