@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use depthlake_engine::board::{
-    BoardRow, BoardState, BoardWriter, LADDER_LEVELS, LastTrade, Reader, SlotSpec, SlotWriter,
+    BoardLadder, BoardRow, BoardState, BoardWriter, LADDER_LEVELS, LastTrade, Reader, SlotSpec, SlotWriter,
 };
 use depthlake_orderbook::decimal::{Price, Quantity, Scale};
 use depthlake_orderbook::event::{Level, Taker, Touch, UpdateId};
@@ -67,8 +67,22 @@ fn read(group: &mut Group<'_>, reader: &Reader, slot: depthlake_engine::board::S
     group.bench_function(format!("read 20 levels a side{how}"), |bencher| {
         bencher.iter(|| reader.ladder(black_box(slot)));
     });
+    group.bench_function(format!("read 20 levels a side in place{how}"), |bencher| {
+        let mut ladder = BoardLadder::waiting(Scale::MAX, Scale::MAX);
+        bencher.iter(|| {
+            black_box(reader.ladder_into(black_box(slot), &mut ladder))
+                .is_ok_and(|_| !black_box(&ladder).bids.is_empty())
+        });
+    });
     group.bench_function(format!("read a whole row{how}"), |bencher| {
         bencher.iter(|| reader.read(black_box(slot)));
+    });
+    group.bench_function(format!("read a whole row in place{how}"), |bencher| {
+        let mut row = BoardRow::waiting(Scale::MAX, Scale::MAX);
+        bencher.iter(|| {
+            black_box(reader.read_into(black_box(slot), &mut row))
+                .is_ok_and(|_| !black_box(&row).bids.is_empty())
+        });
     });
 }
 

@@ -39,7 +39,8 @@ impl Features {
     #[inline]
     pub fn of(book: &Book, top: &Top, price_scale: Scale, quantity_scale: Scale) -> Option<Self> {
         let touch = top.touch()?;
-        let notional_unit = i128::from(price_scale.units_per_one()) * i128::from(quantity_scale.units_per_one());
+        let notional_unit =
+            i128::from(price_scale.units_per_one()) * i128::from(quantity_scale.units_per_one());
         Some(Self {
             touch,
             mid: mid(touch, price_scale),

@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 BID, ASK = "#1a9850", "#d73027"
 FRAMES_PER_SECOND = 20
@@ -25,7 +26,6 @@ class LiveLadder:
 
     def __init__(self, slot: depthlake.Slot) -> None:
         self._slot = slot
-        self._ladder = np.empty((2, depthlake.LEVELS, 2))
         self._times: deque[np.datetime64] = deque(maxlen=600)
         self._mids: deque[float] = deque(maxlen=600)
         self._microprices: deque[float] = deque(maxlen=600)
@@ -36,20 +36,19 @@ class LiveLadder:
         if not self._slot.wait(1 / FRAMES_PER_SECOND):
             return
         book = self._slot.read()
-        self._slot.ladder(out=self._ladder)
         title = f"{book.symbol}: {book.state} at update {book.update_id}"
         if book.features is not None:
             self._times.append(np.datetime64(book.publish_time, "ns"))
             self._mids.append(book.features.mid)
             self._microprices.append(book.features.microprice)
             title += f", spread {book.features.spread:g} ({book.features.spread_bps:.3f} bp)"
-        self._draw_depth(title)
+        self._draw_depth(title, book)
         self._draw_history()
 
-    def _draw_depth(self, title: str) -> None:
+    def _draw_depth(self, title: str, book: depthlake.Book) -> None:
         axes = cleared(self._depth)
-        for side, colour, name in [(0, BID, "bids"), (1, ASK, "asks")]:
-            prices, quantities = self._ladder[side].T
+        for side, colour, name in [(book.bids_float(), BID, "bids"), (book.asks_float(), ASK, "asks")]:
+            prices, quantities = side.T
             axes.bar(prices, quantities, width=step(prices), color=colour, alpha=0.8, label=name)
             axes.step(prices, np.cumsum(quantities), where="mid", color=colour, label=f"{name}, cumulative")
         axes.set(title=title, xlabel="price", ylabel="quantity")
@@ -60,7 +59,7 @@ class LiveLadder:
         axes.plot(self._times, self._mids, color="0.6", label="mid")
         axes.plot(self._times, self._microprices, color="tab:blue", linewidth=1, label="microprice")
         axes.set(ylabel="price")
-        axes.legend(loc="upper left", ncols=2)
+        axes.legend(ncols=2)
 
 
 def cleared(axes: Axes) -> Axes:
@@ -70,10 +69,9 @@ def cleared(axes: Axes) -> Axes:
     return axes
 
 
-def step(prices: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+def step(prices: NDArray[np.float64]) -> float:
     """The smallest distance of two prices; 1 where there are not two."""
-    distances = np.abs(np.diff(prices))
-    return float(np.nanmin(distances)) if np.isfinite(distances).any() else 1.0
+    return float(np.abs(np.diff(prices)).min()) if len(prices) > 1 else 1.0
 
 
 def main() -> None:

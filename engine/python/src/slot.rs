@@ -79,7 +79,7 @@ impl Slot {
     ///
     /// False after `timeout` seconds, also when the writer is gone (see `Board.is_alive`). A restarted writer's board is
     /// taken up here, and counts as newer. Other Python threads run meanwhile. With `spin` the wait takes a whole core and ends
-    /// within a microsecond of the change; without, within a fraction of a millisecond.
+    /// within some microseconds of the change; without, mostly within a fraction of a millisecond.
     #[pyo3(signature = (timeout=None, *, spin=false))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>, spin: bool) -> PyResult<bool> {
         let timeout = timeout.map(Duration::try_from_secs_f64).transpose();

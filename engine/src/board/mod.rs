@@ -2,13 +2,15 @@
 //!
 //! A board is a memory-mapped file with one fixed-size slot a symbol ([`layout`] is its documented form). A shard
 //! thread writes a slot through its [`SlotWriter`]; readers in any process open the file by path with
-//! [`Reader`] and copy slots out.
+//! [`Reader`] and copy slots out, or follow one symbol with a [`Follower`], through restarts of the writer. Both can
+//! wait until a slot changes.
 //!
 //! Invariants:
 //! - Each slot has exactly one writer: a [`SlotWriter`] is handed out once and cannot be cloned.
 //! - Readers never write to the file and never hold up a writer. A reader that meets a write under way tries again,
 //!   so what it returns is always one whole row as it was written.
-//! - Writing a slot neither allocates, nor locks, nor makes a system call.
+//! - Writing a slot neither allocates, nor locks, nor makes a system call; who sleeps until it changes is woken by a
+//!   thread of the [`BoardWriter`].
 //! - A board file never changes its size or its symbols. A restarted writer renames a new file into place; who holds
 //!   the old one sees its writer dead and asks for the [`Reader::replacement`].
 //!

@@ -114,6 +114,9 @@ fn what_is_written_is_read() {
 
     fixture.slots[1].write(&full_row());
     assert_eq!(reader.read(second).unwrap().value, full_row());
+    let mut reused = before.value;
+    let version = reader.read_into(second, &mut reused).unwrap();
+    assert_eq!((version, reused), (reader.version(second).unwrap(), full_row()));
     let ladder = reader.ladder(second).unwrap();
     assert_eq!((ladder.bids, ladder.asks), (full_row().bids, full_row().asks));
     assert_eq!((ladder.price_scale, ladder.publish_time), (full_row().price_scale, full_row().publish_time));
@@ -131,6 +134,8 @@ fn what_is_written_is_read() {
     let emptied = BoardRow::waiting(Scale::MAX, Scale::MAX);
     fixture.slots[1].write(&emptied);
     assert_eq!(reader.read(second).unwrap().value, emptied, "nothing of the row before shines through");
+    reader.read_into(second, &mut reused).unwrap();
+    assert_eq!(reused, emptied, "nor in a row that is used again");
 }
 
 #[test]

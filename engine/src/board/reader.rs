@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use depthlake_orderbook::decimal::Scale;
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 
@@ -133,7 +134,17 @@ impl Reader {
     /// [`BoardError::ForeignSlot`] for a slot of another reader, [`BoardError::HalfWritten`] where the writer stopped
     /// in the middle of a write, [`BoardError::DamagedSlot`] where something else wrote to the file.
     pub fn read(&self, slot: SlotIndex) -> Result<Versioned<BoardRow>, BoardError> {
-        self.settled(slot, Slot::try_read)
+        let mut value = BoardRow::waiting(Scale::MAX, Scale::MAX);
+        Ok(Versioned { version: self.read_into(slot, &mut value)?, value })
+    }
+
+    /// As [`Reader::read`], into a row of the caller's: what that held is lost, even on an error.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    #[inline]
+    pub fn read_into(&self, slot: SlotIndex, row: &mut BoardRow) -> Result<Version, BoardError> {
+        Ok(self.settled(slot, |slot| slot.try_read(row))?.version)
     }
 
     /// Only the levels of both sides, with what tells their state and units.
@@ -141,7 +152,17 @@ impl Reader {
     /// # Errors
     /// As [`Reader::read`].
     pub fn ladder(&self, slot: SlotIndex) -> Result<Versioned<BoardLadder>, BoardError> {
-        self.settled(slot, Slot::try_ladder)
+        let mut value = BoardLadder::waiting(Scale::MAX, Scale::MAX);
+        Ok(Versioned { version: self.ladder_into(slot, &mut value)?, value })
+    }
+
+    /// As [`Reader::ladder`], into a ladder of the caller's: what that held is lost, even on an error.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    #[inline]
+    pub fn ladder_into(&self, slot: SlotIndex, ladder: &mut BoardLadder) -> Result<Version, BoardError> {
+        Ok(self.settled(slot, |slot| slot.try_ladder(ladder))?.version)
     }
 
     /// Only the best bid and ask with their state: one cache line, a few nanoseconds.
@@ -192,10 +213,10 @@ impl Reader {
     fn settled<T>(
         &self,
         index: SlotIndex,
-        attempt: impl Fn(&Slot) -> Option<Versioned<Result<T, DamagedField>>>,
+        mut attempt: impl FnMut(&Slot) -> Option<Versioned<Result<T, DamagedField>>>,
     ) -> Result<Versioned<T>, BoardError> {
         let (slot, symbol) = self.slot(index)?;
-        let attempted = || attempt(slot);
+        let mut attempted = || attempt(slot);
         let copy = match attempted() {
             Some(copy) => copy,
             None => self.retry(attempted).ok_or(BoardError::HalfWritten { symbol })?,
@@ -207,7 +228,7 @@ impl Reader {
     }
 
     #[cold]
-    fn retry<T>(&self, attempt: impl Fn() -> Option<T>) -> Option<T> {
+    fn retry<T>(&self, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
         for _ in 0..SPINS {
             if let Some(copy) = attempt() {
                 return Some(copy);

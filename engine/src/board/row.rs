@@ -141,3 +141,19 @@ impl BoardRow {
         }
     }
 }
+
+impl BoardLadder {
+    /// A book that nothing is known of yet.
+    #[must_use]
+    pub const fn waiting(price_scale: Scale, quantity_scale: Scale) -> Self {
+        Self {
+            state: BoardState::Waiting,
+            price_scale,
+            quantity_scale,
+            update_id: UpdateId(0),
+            publish_time: Timestamp(0),
+            bids: Ladder::EMPTY,
+            asks: Ladder::EMPTY,
+        }
+    }
+}

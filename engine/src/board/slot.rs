@@ -9,7 +9,9 @@ use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 
 use super::layout::{AtomicF64, AtomicLevel, NO_PRICE, Rung, SYMBOL_SIZE, Slot};
-use super::row::{BoardLadder, BoardRow, BoardState, BoardTouch, FeedCounters, Ladder, LastTrade};
+use super::row::{
+    BoardLadder, BoardRow, BoardState, BoardTouch, FeedCounters, LADDER_LEVELS, Ladder, LastTrade,
+};
 use super::seqlock::Versioned;
 
 /// A value that no writer of this layout writes.
@@ -33,17 +35,21 @@ impl Slot {
         });
     }
 
-    /// A copy of the whole slot, or `None` if a write got in between.
-    pub(super) fn try_read(&self) -> Option<Versioned<Result<BoardRow, DamagedField>>> {
-        self.sequence.try_read(|| self.load())
+    /// Copies the whole slot into `row`, in place: moving a copy costs as much as making it. `None` if a write got in
+    /// between.
+    #[inline]
+    pub(super) fn try_read(&self, row: &mut BoardRow) -> Option<Versioned<Result<(), DamagedField>>> {
+        self.sequence.try_read(|| self.load(row))
     }
 
-    /// A copy of the slot's levels, or `None` if a write got in between.
-    pub(super) fn try_ladder(&self) -> Option<Versioned<Result<BoardLadder, DamagedField>>> {
-        self.sequence.try_read(|| self.load_ladder())
+    /// Copies the slot's levels into `ladder`, in place, or gives `None` if a write got in between.
+    #[inline]
+    pub(super) fn try_ladder(&self, ladder: &mut BoardLadder) -> Option<Versioned<Result<(), DamagedField>>> {
+        self.sequence.try_read(|| self.load_ladder(ladder))
     }
 
     /// A copy of the slot's first cache line, or `None` if a write got in between.
+    #[inline]
     pub(super) fn try_touch(&self) -> Option<Versioned<Result<BoardTouch, DamagedField>>> {
         self.sequence.try_read(|| self.load_touch())
     }
@@ -119,39 +125,34 @@ impl Slot {
         self.ticker_disagreements.store(counters.ticker_disagreements, Relaxed);
     }
 
-    fn load(&self) -> Result<BoardRow, DamagedField> {
-        let bids = self.load_side("bid_levels", &self.bid_levels, |rung| &rung.bid)?;
-        let asks = self.load_side("ask_levels", &self.ask_levels, |rung| &rung.ask)?;
-        Ok(BoardRow {
-            state: load_state(&self.state)?,
-            epoch: self.epoch.load(Relaxed),
-            price_scale: load_scale("price_scale", &self.price_scale)?,
-            quantity_scale: load_scale("quantity_scale", &self.quantity_scale)?,
-            update_id: UpdateId(self.update_id.load(Relaxed)),
-            event_time: Timestamp(self.event_time.load(Relaxed)),
-            receive_time: Timestamp(self.receive_time.load(Relaxed)),
-            publish_time: Timestamp(self.publish_time.load(Relaxed)),
-            bids,
-            asks,
-            bid_horizon: load_horizon(&self.bid_horizon),
-            ask_horizon: load_horizon(&self.ask_horizon),
-            features: self.load_features(&bids, &asks),
-            order_flow_imbalance: self.order_flow_imbalance.load(Relaxed),
-            last_trade: self.load_trade()?,
-            counters: self.load_counters(),
-        })
+    fn load(&self, row: &mut BoardRow) -> Result<(), DamagedField> {
+        row.state = load_state(&self.state)?;
+        row.epoch = self.epoch.load(Relaxed);
+        row.price_scale = load_scale("price_scale", &self.price_scale)?;
+        row.quantity_scale = load_scale("quantity_scale", &self.quantity_scale)?;
+        row.update_id = UpdateId(self.update_id.load(Relaxed));
+        row.event_time = Timestamp(self.event_time.load(Relaxed));
+        row.receive_time = Timestamp(self.receive_time.load(Relaxed));
+        row.publish_time = Timestamp(self.publish_time.load(Relaxed));
+        self.load_side("bid_levels", &self.bid_levels, |rung| &rung.bid, &mut row.bids)?;
+        self.load_side("ask_levels", &self.ask_levels, |rung| &rung.ask, &mut row.asks)?;
+        row.bid_horizon = load_horizon(&self.bid_horizon);
+        row.ask_horizon = load_horizon(&self.ask_horizon);
+        row.features = self.load_features(&row.bids, &row.asks);
+        row.order_flow_imbalance = self.order_flow_imbalance.load(Relaxed);
+        row.last_trade = self.load_trade()?;
+        row.counters = self.load_counters();
+        Ok(())
     }
 
-    fn load_ladder(&self) -> Result<BoardLadder, DamagedField> {
-        Ok(BoardLadder {
-            state: load_state(&self.state)?,
-            price_scale: load_scale("price_scale", &self.price_scale)?,
-            quantity_scale: load_scale("quantity_scale", &self.quantity_scale)?,
-            update_id: UpdateId(self.update_id.load(Relaxed)),
-            publish_time: Timestamp(self.publish_time.load(Relaxed)),
-            bids: self.load_side("bid_levels", &self.bid_levels, |rung| &rung.bid)?,
-            asks: self.load_side("ask_levels", &self.ask_levels, |rung| &rung.ask)?,
-        })
+    fn load_ladder(&self, ladder: &mut BoardLadder) -> Result<(), DamagedField> {
+        ladder.state = load_state(&self.state)?;
+        ladder.price_scale = load_scale("price_scale", &self.price_scale)?;
+        ladder.quantity_scale = load_scale("quantity_scale", &self.quantity_scale)?;
+        ladder.update_id = UpdateId(self.update_id.load(Relaxed));
+        ladder.publish_time = Timestamp(self.publish_time.load(Relaxed));
+        self.load_side("bid_levels", &self.bid_levels, |rung| &rung.bid, &mut ladder.bids)?;
+        self.load_side("ask_levels", &self.ask_levels, |rung| &rung.ask, &mut ladder.asks)
     }
 
     fn load_touch(&self) -> Result<BoardTouch, DamagedField> {
@@ -167,17 +168,27 @@ impl Slot {
         })
     }
 
-    /// All levels are loaded, however many there are: nearly always that is all of them, and what a loop without an end in
-    /// between takes is half.
+    /// All levels are loaded, however many there are: nearly always that is all of them, and a loop of fixed length has no
+    /// branches.
+    #[inline]
     fn load_side(
         &self,
         field: &'static str,
         count: &AtomicU8,
         side: fn(&Rung) -> &AtomicLevel,
-    ) -> Result<Ladder, DamagedField> {
-        let count = count.load(Relaxed);
-        let levels = self.rungs.each_ref().map(|rung| load_level(side(rung)));
-        Ladder::of_first(usize::from(count), levels).ok_or(DamagedField { field, found: u64::from(count) })
+        ladder: &mut Ladder,
+    ) -> Result<(), DamagedField> {
+        let count = usize::from(count.load(Relaxed));
+        if count > LADDER_LEVELS {
+            return Err(DamagedField { field, found: count as u64 });
+        }
+        ladder.refill(|places| {
+            for (level, rung) in places.iter_mut().zip(&self.rungs) {
+                *level = load_level(side(rung));
+            }
+            count
+        });
+        Ok(())
     }
 
     fn load_features(&self, bids: &Ladder, asks: &Ladder) -> Option<Features> {

@@ -18,7 +18,7 @@ use super::*;
 const BOARD_VARIABLE: &str = "DEPTHLAKE_TEST_BOARD";
 /// How many seconds the readers hammer the board; a little more than one by default. Sixty were asked for:
 ///
-/// `DEPTHLAKE_HAMMER_SECONDS=60 cargo test --release -p depthlake-engine never_sees_a_torn_row -- --nocapture`
+/// `DEPTHLAKE_HAMMER_SECONDS=60 cargo test -p depthlake-engine never_sees_a_torn_row -- --nocapture`
 const HAMMER_VARIABLE: &str = "DEPTHLAKE_HAMMER_SECONDS";
 const HAMMERING: Duration = Duration::from_millis(1_500);
 const READERS: usize = 2;
@@ -196,8 +196,10 @@ pub(super) fn create(path: &Path, symbols: &[&str]) -> (BoardWriter, Vec<SlotWri
 }
 
 pub(super) fn run_again(test: &str, board: &Path) -> Child {
+    let counts = env::var_os(HAMMER_VARIABLE).map(|_| "--nocapture");
     Command::new(env::current_exe().unwrap())
         .args(["--exact", test, "--ignored"])
+        .args(counts)
         .env(BOARD_VARIABLE, board)
         .stdout(Stdio::null())
         .spawn()

@@ -15,7 +15,7 @@ pub enum WaitBy {
     /// nobody slept for long.
     #[default]
     Sleeping,
-    /// Look all the time: see a change within some tens of nanoseconds, for a whole core.
+    /// Look all the time: see a change as soon as the writer's core hands the cache line over, for a whole core.
     Spinning,
 }
 

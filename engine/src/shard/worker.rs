@@ -22,7 +22,7 @@ use crate::live_books::Outlet;
 use crate::pipeline::{CheckpointError, Pipeline};
 use crate::recovery::Restored;
 
-const OUTBOUND_CAPACITY: usize = 1 << 15;
+const OUTBOUND_CAPACITY: usize = 1 << 11;
 const UPKEEP_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What a worker is made of.

@@ -14,17 +14,10 @@ pub struct TopLevels<const N: usize> {
 impl<const N: usize> TopLevels<N> {
     pub const EMPTY: Self = Self { levels: [Level::NONE; N], count: 0 };
 
-    /// The first `count` of `levels`; `None` where there are not so many.
-    #[must_use]
-    #[inline]
-    pub fn of_first(count: usize, levels: [Level; N]) -> Option<Self> {
-        (count <= N).then_some(Self { levels, count })
-    }
-
     /// Lets `fill` put levels into the places and say how many.
     #[inline]
-    pub(super) fn refill(&mut self, fill: impl FnOnce(&mut [Level]) -> usize) {
-        self.count = fill(&mut self.levels);
+    pub fn refill(&mut self, fill: impl FnOnce(&mut [Level; N]) -> usize) {
+        self.count = fill(&mut self.levels).min(N);
     }
 }
 

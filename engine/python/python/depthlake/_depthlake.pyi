@@ -94,7 +94,7 @@ class Slot:
 
         False after ``timeout`` seconds, also when the writer is gone (see ``Board.is_alive``). A restarted writer's board is
         taken up here, and counts as newer. Other Python threads run meanwhile. With ``spin`` the wait takes a whole core and
-        ends within a microsecond of the change; without, within a fraction of a millisecond.
+        ends within some microseconds of the change; without, mostly within a fraction of a millisecond.
         """
     def refresh(self) -> bool:
         """Takes up the board of a restarted writer, if there is one; True if there was. For those who read without ``wait``."""
