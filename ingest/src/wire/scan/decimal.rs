@@ -8,7 +8,7 @@ use depthlake_orderbook::decimal::{Price, Quantity, Scale};
 use depthlake_orderbook::instrument::Instrument;
 
 use super::digits::{Digits, WORD};
-use super::text::{Text, WINDOW, Window};
+use super::text::{Text, Window};
 
 /// How many bytes the venue put behind the whole part of its last price and quantity: none, or a point and decimals.
 #[derive(Debug, Clone, Copy, Default)]
@@ -102,7 +102,7 @@ impl Decimals {
         }
         let quote = count + self.tail;
         let fraction = Digits::of(word_at(window, count + 1)?);
-        if !fraction.are_zero_in(self.surplus) || *window.get(quote % WINDOW)? != b'"' {
+        if !fraction.are_zero_in(self.surplus) || *window.get(quote)? != b'"' {
             return None;
         }
         let digits = whole.right_aligned(count).followed_by(fraction, usize::from(self.scale.decimals()));

@@ -4,8 +4,8 @@ use depthlake_orderbook::time::Timestamp;
 
 use super::digits::{Digits, POWERS_OF_TEN, WORD};
 
-/// More bytes than any number has that the venue sends in the ordinary way.
-pub(super) const WINDOW: usize = 32;
+/// The bytes of the longest number that is read at once: eight digits, a point, eight digits, a quote.
+pub(super) const WINDOW: usize = 2 * WORD + 2;
 pub(super) type Window = [u8; WINDOW];
 
 /// The part of a message that is still to be read. After a `None` it stands anywhere.
@@ -150,10 +150,16 @@ impl<'a> Text<'a> {
     }
 }
 
-#[cold]
-#[inline(never)]
+/// The fewer than eight bytes of `rest`, with zero bytes behind them.
 fn last_word(rest: &[u8]) -> u64 {
-    rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
+    match (rest.first_chunk(), rest.last_chunk()) {
+        // Two halves, which overlap where there are fewer than eight bytes.
+        (Some(first), Some(last)) => {
+            let behind = 8 * (rest.len() - size_of::<u32>());
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << behind
+        }
+        _ => rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    }
 }
 
 /// The high bit of the first byte that is a quote, a backslash, a control byte or not ASCII, and any of those above it.
