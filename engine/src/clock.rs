@@ -20,7 +20,8 @@ mod tests {
 
     #[test]
     fn it_is_the_systems_clock() {
-        let system = || i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap();
+        let system =
+            || i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap();
         let (before, now, after) = (system(), now(), system());
         assert!((before..=after).contains(&now.0), "{before} {now:?} {after}");
     }

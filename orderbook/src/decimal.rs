@@ -66,8 +66,11 @@ impl Scale {
 
     /// 10ˢ, the number of units in one.
     #[must_use]
+    #[inline]
     pub const fn units_per_one(self) -> i64 {
-        10_i64.pow(self.0 as u32)
+        const POWERS: [i64; Scale::MAX.0 as usize + 1] =
+            [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+        POWERS[self.0 as usize]
     }
 
     /// Parses decimal text into units of this scale, exactly. Zeros beyond the scale are accepted, other digits are not.

@@ -90,6 +90,7 @@ impl Top {
 
 /// (Pb + Pa) / 2.
 #[must_use]
+#[inline]
 pub fn mid(touch: Touch, price_scale: Scale) -> f64 {
     let sum = i128::from(touch.bid.price.0) + i128::from(touch.ask.price.0);
     ratio(sum, 2 * i128::from(price_scale.units_per_one()))
@@ -97,6 +98,7 @@ pub fn mid(touch: Touch, price_scale: Scale) -> f64 {
 
 /// 10⁴ · (Pa − Pb) / M.
 #[must_use]
+#[inline]
 pub fn spread_bps(touch: Touch) -> f64 {
     let (bid, ask) = (i128::from(touch.bid.price.0), i128::from(touch.ask.price.0));
     ratio(20_000 * (ask - bid), ask + bid)
@@ -105,6 +107,7 @@ pub fn spread_bps(touch: Touch) -> f64 {
 /// The mid weighted by the opposite side's quantity, (Pa·Qb + Pb·Qa) / (Qa + Qb): the first-order form of the
 /// micro-price of Stoikov (2018). It lies inside the spread.
 #[must_use]
+#[inline]
 pub fn microprice(touch: Touch, price_scale: Scale) -> f64 {
     let product = |price: Price, quantity: i64| i128::from(price.0) * i128::from(quantity);
     let weighted =
@@ -202,26 +205,35 @@ fn order_flow(before: Touch, after: Touch) -> i64 {
 #[must_use]
 #[inline]
 pub fn ratio(numerator: i128, denominator: i128) -> f64 {
-    match (exact_double(numerator), exact_double(denominator)) {
-        (_, Some(0.0)) | (Some(0.0), _) => 0.0,
-        (Some(numerator), Some(denominator)) => numerator / denominator,
-        _ => rounded_ratio(numerator, denominator),
+    if is_exact(numerator) && is_exact(denominator) && numerator != 0 && denominator != 0 {
+        exact_ratio(numerator, denominator)
+    } else {
+        rounded_ratio(numerator, denominator)
     }
 }
 
-/// The double that equals `number`, if it is among those that count every whole number.
+/// Whether a number is among those that doubles can tell from their neighbours.
 #[inline]
-#[expect(clippy::cast_precision_loss, reason = "exact up to 2⁵³")]
-fn exact_double(number: i128) -> Option<f64> {
-    const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
-    i64::try_from(number).ok().filter(|number| number.unsigned_abs() <= EXACT).map(|number| number as f64)
+const fn is_exact(number: i128) -> bool {
+    const EXACT: i128 = 1 << f64::MANTISSA_DIGITS;
+    -EXACT <= number && number <= EXACT
 }
 
-/// [`ratio`] by long division, for numbers of any size but zero.
+#[inline]
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "both are exact")]
+fn exact_ratio(numerator: i128, denominator: i128) -> f64 {
+    numerator as i64 as f64 / denominator as i64 as f64
+}
+
+/// [`ratio`] by long division, for numbers of any size.
+#[inline(never)]
 #[expect(clippy::cast_precision_loss, reason = "the quotient is rounded once, with its sticky bit")]
 #[expect(clippy::cast_possible_wrap, reason = "shifts are below 128")]
 fn rounded_ratio(numerator: i128, denominator: i128) -> f64 {
     let (n, d) = (numerator.unsigned_abs(), denominator.unsigned_abs());
+    if n == 0 || d == 0 {
+        return 0.0;
+    }
     // With d reduced to 64 significant bits or fewer, the quotient keeps at least 63: enough to round once.
     let reduce = 64_u32.saturating_sub(d.leading_zeros());
     let n_shift = n.leading_zeros();

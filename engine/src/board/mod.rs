@@ -47,7 +47,8 @@ pub use error::BoardError;
 pub use follower::{Followed, Follower};
 pub use reader::{Reader, SlotIndex, WRITER_SILENCE_LIMIT};
 pub use row::{
-    BoardLadder, BoardRow, BoardState, BoardTouch, FeedCounters, LADDER_LEVELS, Ladder, LastTrade,
+    BoardLadder, BoardRow, BoardState, BoardTouch, BookPart, FeedCounters, FeedPart, LADDER_LEVELS, Ladder,
+    LastTrade,
 };
 pub use seqlock::{Version, Versioned};
 pub use waiting::{WaitBy, Waited};

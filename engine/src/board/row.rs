@@ -107,6 +107,30 @@ pub struct BoardLadder {
     pub asks: Ladder,
 }
 
+/// What a row says of the book, for the one who writes it.
+#[derive(Debug, Clone, Copy)]
+pub struct BookPart<'a> {
+    pub update_id: UpdateId,
+    pub event_time: Timestamp,
+    pub receive_time: Timestamp,
+    pub publish_time: Timestamp,
+    pub bids: &'a Ladder,
+    pub asks: &'a Ladder,
+    pub bid_horizon: Option<Price>,
+    pub ask_horizon: Option<Price>,
+    pub features: Option<&'a Features>,
+}
+
+/// What a row says of the symbol's feed, for the one who writes it.
+#[derive(Debug, Clone, Copy)]
+pub struct FeedPart {
+    pub publish_time: Timestamp,
+    pub state: BoardState,
+    pub epoch: u64,
+    pub order_flow_imbalance: f64,
+    pub counters: FeedCounters,
+}
+
 /// Up to [`LADDER_LEVELS`] levels of one side, best first.
 pub type Ladder = TopLevels<LADDER_LEVELS>;
 
@@ -138,6 +162,32 @@ impl BoardRow {
                 ticker_agreements: 0,
                 ticker_disagreements: 0,
             },
+        }
+    }
+}
+
+impl BoardRow {
+    pub(super) const fn book(&self) -> BookPart<'_> {
+        BookPart {
+            update_id: self.update_id,
+            event_time: self.event_time,
+            receive_time: self.receive_time,
+            publish_time: self.publish_time,
+            bids: &self.bids,
+            asks: &self.asks,
+            bid_horizon: self.bid_horizon,
+            ask_horizon: self.ask_horizon,
+            features: self.features.as_ref(),
+        }
+    }
+
+    pub(super) const fn feed(&self) -> FeedPart {
+        FeedPart {
+            publish_time: self.publish_time,
+            state: self.state,
+            epoch: self.epoch,
+            order_flow_imbalance: self.order_flow_imbalance,
+            counters: self.counters,
         }
     }
 }

@@ -10,7 +10,8 @@ use depthlake_orderbook::time::Timestamp;
 
 use super::layout::{AtomicF64, AtomicLevel, NO_PRICE, Rung, SYMBOL_SIZE, Slot};
 use super::row::{
-    BoardLadder, BoardRow, BoardState, BoardTouch, FeedCounters, LADDER_LEVELS, Ladder, LastTrade,
+    BoardLadder, BoardRow, BoardState, BoardTouch, BookPart, FeedCounters, FeedPart, LADDER_LEVELS, Ladder,
+    LastTrade,
 };
 use super::seqlock::Versioned;
 
@@ -25,6 +26,16 @@ impl Slot {
     /// Publishes `row`. Only the slot's one writer may call this.
     pub(super) fn write(&self, row: &BoardRow) {
         self.sequence.write(|| self.store(row));
+    }
+
+    /// Publishes a change of the book alone. Only the slot's one writer may call this.
+    pub(super) fn write_book(&self, book: &BookPart<'_>) {
+        self.sequence.write(|| self.store_book(book));
+    }
+
+    /// Publishes how the feed stands, alone. Only the slot's one writer may call this.
+    pub(super) fn write_feed(&self, feed: &FeedPart) {
+        self.sequence.write(|| self.store_feed(feed));
     }
 
     /// Publishes a trade alone. Only the slot's one writer may call this.
@@ -68,22 +79,31 @@ impl Slot {
     }
 
     fn store(&self, row: &BoardRow) {
-        self.state.store(state_code(row.state), Relaxed);
         self.price_scale.store(row.price_scale.decimals(), Relaxed);
         self.quantity_scale.store(row.quantity_scale.decimals(), Relaxed);
-        self.update_id.store(row.update_id.0, Relaxed);
-        self.publish_time.store(row.publish_time.0, Relaxed);
-        store_side(&self.bid_levels, self.rungs.iter().map(|rung| &rung.bid), &row.bids);
-        store_side(&self.ask_levels, self.rungs.iter().map(|rung| &rung.ask), &row.asks);
-        self.event_time.store(row.event_time.0, Relaxed);
-        self.receive_time.store(row.receive_time.0, Relaxed);
-        self.epoch.store(row.epoch, Relaxed);
-        store_horizon(&self.bid_horizon, row.bid_horizon);
-        store_horizon(&self.ask_horizon, row.ask_horizon);
-        self.store_features(row.features.as_ref());
-        self.order_flow_imbalance.store(row.order_flow_imbalance, Relaxed);
+        self.store_book(&row.book());
+        self.store_feed(&row.feed());
         self.store_trade(row.last_trade);
-        self.store_counters(&row.counters);
+    }
+
+    fn store_book(&self, book: &BookPart<'_>) {
+        self.update_id.store(book.update_id.0, Relaxed);
+        self.publish_time.store(book.publish_time.0, Relaxed);
+        store_side(&self.bid_levels, self.rungs.iter().map(|rung| &rung.bid), book.bids);
+        store_side(&self.ask_levels, self.rungs.iter().map(|rung| &rung.ask), book.asks);
+        self.event_time.store(book.event_time.0, Relaxed);
+        self.receive_time.store(book.receive_time.0, Relaxed);
+        store_horizon(&self.bid_horizon, book.bid_horizon);
+        store_horizon(&self.ask_horizon, book.ask_horizon);
+        self.store_features(book.features);
+    }
+
+    fn store_feed(&self, feed: &FeedPart) {
+        self.state.store(state_code(feed.state), Relaxed);
+        self.publish_time.store(feed.publish_time.0, Relaxed);
+        self.epoch.store(feed.epoch, Relaxed);
+        self.order_flow_imbalance.store(feed.order_flow_imbalance, Relaxed);
+        self.store_counters(&feed.counters);
     }
 
     fn store_features(&self, features: Option<&Features>) {

@@ -16,7 +16,7 @@ use super::error::BoardError;
 use super::layout::{HEADER_SIZE, LAYOUT_VERSION, MAGIC, SLOT_SIZE};
 use super::mapping::Mapping;
 use super::notifier::Notifier;
-use super::row::{BoardRow, LastTrade};
+use super::row::{BoardRow, BookPart, FeedPart, LastTrade};
 
 /// How often the writer must call [`BoardWriter::heartbeat`].
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
@@ -107,6 +107,20 @@ impl SlotWriter {
     pub fn write(&mut self, row: &BoardRow) {
         if let Some(slot) = self.mapping.slots().get(self.slot) {
             slot.write(row);
+        }
+    }
+
+    /// Publishes a change of the book, and leaves the rest of the row as it was: about a hundred stores.
+    pub fn write_book(&mut self, book: &BookPart<'_>) {
+        if let Some(slot) = self.mapping.slots().get(self.slot) {
+            slot.write_book(book);
+        }
+    }
+
+    /// Publishes how the feed stands, and leaves the rest of the row as it was: a dozen stores.
+    pub fn write_feed(&mut self, feed: &FeedPart) {
+        if let Some(slot) = self.mapping.slots().get(self.slot) {
+            slot.write_feed(feed);
         }
     }
 

@@ -8,7 +8,7 @@ use depthlake_orderbook::record::{BarRecord, Derived, FeedEvent, FeedEventKind};
 use depthlake_orderbook::symbol::SymbolId;
 use depthlake_orderbook::time::Timestamp;
 
-use crate::board::BoardRow;
+use crate::board::BookPart;
 
 /// Something that happened to one symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Event {
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Happening {
-    /// A book changed, by an update or a snapshot; told once a message, also where the touch stays.
+    /// A book changed, by an update or a snapshot. Each change is told, also where the touch stays.
     Book { scales: Scales, update_id: UpdateId, bid: Option<Level>, ask: Option<Level> },
     Trade {
         scales: Scales,
@@ -65,14 +65,14 @@ impl Event {
     /// The event of a book that changed, as its board shows it.
     #[must_use]
     #[inline]
-    pub fn of_book(symbol: SymbolId, row: &BoardRow) -> Self {
+    pub fn of_book(symbol: SymbolId, instrument: &Instrument, book: &BookPart<'_>) -> Self {
         let what = Happening::Book {
-            scales: Scales { price: row.price_scale, quantity: row.quantity_scale },
-            update_id: row.update_id,
-            bid: row.bids.first().copied(),
-            ask: row.asks.first().copied(),
+            scales: Scales::of(instrument),
+            update_id: book.update_id,
+            bid: book.bids.first().copied(),
+            ask: book.asks.first().copied(),
         };
-        let BoardRow { event_time, receive_time, publish_time, .. } = *row;
+        let BookPart { event_time, receive_time, publish_time, .. } = *book;
         Self { symbol, event_time, receive_time, publish_time, what }
     }
 

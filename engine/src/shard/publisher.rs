@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use depthlake_orderbook::book::Side;
-use depthlake_orderbook::decimal::Scale;
+use depthlake_orderbook::decimal::{Price, Quantity, Scale};
 use depthlake_orderbook::event::Trade;
 use depthlake_orderbook::instrument::{Instrument, TradingStatus};
 use depthlake_orderbook::record::{Derived, Trigger};
@@ -12,7 +12,7 @@ use depthlake_orderbook::sync::SyncState;
 use rtrb::{Producer, PushError};
 
 use super::{NeedSink, Outbound};
-use crate::board::{BoardRow, BoardState, FeedCounters, LastTrade};
+use crate::board::{BoardRow, BoardState, BookPart, FeedCounters, FeedPart, LastTrade};
 use crate::clock;
 use crate::events::{Event, EventWriter};
 use crate::live_books::Outlet;
@@ -32,9 +32,7 @@ pub(super) struct Publisher {
 
 struct ShownBook {
     outlet: Outlet,
-    row: BoardRow,
-    /// The book has changed since the row was published.
-    is_changed: bool,
+    scales: (Scale, Scale),
 }
 
 impl Publisher {
@@ -104,29 +102,23 @@ impl Output for Publisher {
 
     fn book(&mut self, changed: Changed<'_>) {
         if let Some(book) = self.books.get_mut(changed.instrument.symbol) {
-            book.change(&changed);
+            book.change(&changed, &mut self.events);
         }
     }
 
     fn status(&mut self, instrument: &Instrument, status: &BookStatus) {
-        let Some(book) = self.books.get_mut(instrument.symbol) else { return };
-        book.tell(instrument, status);
-        book.publish();
-        if std::mem::take(&mut book.is_changed) {
-            self.events.publish(&Event::of_book(book.outlet.id, &book.row));
+        if let Some(book) = self.books.get_mut(instrument.symbol) {
+            book.tell(instrument, status);
         }
     }
 
     fn trade(&mut self, instrument: &Instrument, trade: &Trade) {
         let Some(book) = self.books.get_mut(instrument.symbol) else { return };
-        book.row.last_trade = Some(LastTrade {
-            price: trade.price,
-            quantity: trade.quantity,
-            taker: trade.taker,
-            time: trade.trade_time,
-        });
-        book.publish();
-        self.events.publish(&Event::of_trade(book.outlet.id, instrument, trade, book.row.publish_time));
+        let now = clock::now();
+        if let Some(last) = book.in_its_units(instrument, trade) {
+            book.outlet.slot.write_trade(&last, now);
+        }
+        self.events.publish(&Event::of_trade(book.outlet.id, instrument, trade, now));
     }
 
     fn need(&mut self, symbol: Symbol, need: Need) {
@@ -136,56 +128,69 @@ impl Output for Publisher {
 
 impl ShownBook {
     fn new(outlet: Outlet) -> Self {
-        Self { outlet, row: BoardRow::waiting(Scale::default(), Scale::default()), is_changed: false }
+        Self { outlet, scales: (Scale::default(), Scale::default()) }
     }
 
-    fn change(&mut self, changed: &Changed<'_>) {
+    /// The board first, so that who is told of the change finds it there.
+    fn change(&mut self, changed: &Changed<'_>, events: &mut EventWriter) {
         let &Changed { instrument, book, top, update, features, event_time, received } = changed;
+        self.count_in_units_of(instrument);
+        let part = BookPart {
+            update_id: book.update_id(),
+            event_time,
+            receive_time: received,
+            publish_time: clock::now(),
+            bids: &top.bids,
+            asks: &top.asks,
+            bid_horizon: book.horizon(Side::Bid),
+            ask_horizon: book.horizon(Side::Ask),
+            features,
+        };
+        self.outlet.slot.write_book(&part);
+        events.publish(&Event::of_book(self.outlet.id, instrument, &part));
         match update {
             Some(update) => self.outlet.journal.apply(instrument, book, update),
             None => self.outlet.journal.load(instrument, book, event_time, received),
         }
-        self.count_in_units_of(instrument);
-        let row = &mut self.row;
-        row.update_id = book.update_id();
-        row.event_time = event_time;
-        row.receive_time = received;
-        row.bids = top.bids;
-        row.asks = top.asks;
-        row.bid_horizon = book.horizon(Side::Bid);
-        row.ask_horizon = book.horizon(Side::Ask);
-        row.features = features.copied();
-        self.is_changed = true;
     }
 
     fn tell(&mut self, instrument: &Instrument, status: &BookStatus) {
         self.count_in_units_of(instrument);
-        let row = &mut self.row;
-        row.state = board_state(status);
-        row.epoch = u64::from(status.epoch);
-        row.order_flow_imbalance = instrument.quantity_scale.to_f64(status.order_flow);
-        row.counters = FeedCounters {
-            events_applied: status.applied,
-            gaps: status.gaps,
-            resyncs: u64::from(status.epoch.saturating_sub(1)),
-            dead_letters: status.dead_letters,
-            ticker_agreements: status.tickers.agreed,
-            ticker_disagreements: status.tickers.disagreed,
-        };
-        self.outlet.journal.state(row.state);
+        let state = board_state(status);
+        self.outlet.slot.write_feed(&FeedPart {
+            publish_time: clock::now(),
+            state,
+            epoch: u64::from(status.epoch),
+            order_flow_imbalance: instrument.quantity_scale.to_f64(status.order_flow),
+            counters: FeedCounters {
+                events_applied: status.applied,
+                gaps: status.gaps,
+                resyncs: u64::from(status.epoch.saturating_sub(1)),
+                dead_letters: status.dead_letters,
+                ticker_agreements: status.tickers.agreed,
+                ticker_disagreements: status.tickers.disagreed,
+            },
+        });
+        self.outlet.journal.state(state);
+    }
+
+    /// A trade as the board counts, which may be in finer units; `None` where it cannot be counted so.
+    fn in_its_units(&self, instrument: &Instrument, trade: &Trade) -> Option<LastTrade> {
+        Some(LastTrade {
+            price: Price(instrument.price_scale.rescale(trade.price.0, self.scales.0)?),
+            quantity: Quantity(instrument.quantity_scale.rescale(trade.quantity.0, self.scales.1)?),
+            taker: trade.taker,
+            time: trade.trade_time,
+        })
     }
 
     /// Forgets what was shown so far where it counts in other units.
     fn count_in_units_of(&mut self, instrument: &Instrument) {
         let scales = (instrument.price_scale, instrument.quantity_scale);
-        if (self.row.price_scale, self.row.quantity_scale) != scales {
-            self.row = BoardRow::waiting(scales.0, scales.1);
+        if self.scales != scales {
+            self.scales = scales;
+            self.outlet.slot.write(&BoardRow::waiting(scales.0, scales.1));
         }
-    }
-
-    fn publish(&mut self) {
-        self.row.publish_time = clock::now();
-        self.outlet.slot.write(&self.row);
     }
 }
 
