@@ -9,6 +9,7 @@ use depthlake_orderbook::instrument::{Instrument, TradingStatus};
 use depthlake_orderbook::record::{Derived, Trigger};
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::sync::SyncState;
+use depthlake_orderbook::time::Timestamp;
 use rtrb::{Producer, PushError};
 
 use super::{NeedSink, Outbound};
@@ -33,6 +34,8 @@ pub(super) struct Publisher {
 struct ShownBook {
     outlet: Outlet,
     scales: (Scale, Scale),
+    /// When the message at hand changed the book, if it did.
+    changed: Option<Timestamp>,
 }
 
 impl Publisher {
@@ -128,18 +131,20 @@ impl Output for Publisher {
 
 impl ShownBook {
     fn new(outlet: Outlet) -> Self {
-        Self { outlet, scales: (Scale::default(), Scale::default()) }
+        Self { outlet, scales: (Scale::default(), Scale::default()), changed: None }
     }
 
     /// The board first, so that who is told of the change finds it there.
     fn change(&mut self, changed: &Changed<'_>, events: &mut EventWriter) {
         let &Changed { instrument, book, top, update, features, event_time, received } = changed;
         self.count_in_units_of(instrument);
+        let now = clock::now();
+        self.changed = Some(now);
         let part = BookPart {
             update_id: book.update_id(),
             event_time,
             receive_time: received,
-            publish_time: clock::now(),
+            publish_time: now,
             bids: &top.bids,
             asks: &top.asks,
             bid_horizon: book.horizon(Side::Bid),
@@ -158,7 +163,7 @@ impl ShownBook {
         self.count_in_units_of(instrument);
         let state = board_state(status);
         self.outlet.slot.write_feed(&FeedPart {
-            publish_time: clock::now(),
+            publish_time: self.changed.take().unwrap_or_else(clock::now),
             state,
             epoch: u64::from(status.epoch),
             order_flow_imbalance: instrument.quantity_scale.to_f64(status.order_flow),
