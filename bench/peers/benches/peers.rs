@@ -14,6 +14,7 @@ fn peers(criterion: &mut Criterion) {
     };
     for played in matches(&folders) {
         run(criterion, "book", &played, roster::books(&played), Throughput::Elements(played.levels()));
+        run(criterion, "decoder", &played, roster::decoders(&played), Throughput::Bytes(played.bytes()));
         run(criterion, "frame", &played, roster::frames(&played), Throughput::Bytes(played.bytes()));
     }
 }

@@ -10,6 +10,7 @@ use barter_data::exchange::binance::spot::l2::{
 };
 use barter_data::subscription::book::OrderBookEvent;
 use barter_instrument::exchange::ExchangeId;
+use depthlake_engine::shard::Inbound;
 use depthlake_orderbook::event::{DepthUpdate, Level as OurLevel};
 use depthlake_orderbook::instrument::Instrument;
 use rust_decimal::Decimal;
@@ -99,15 +100,15 @@ impl FramePath for BarterPath {
         Self { sequencer, book: BarterBook::loaded(track) }
     }
 
-    fn frame(&mut self, frame: &[u8]) {
+    fn frame(&mut self, frame: &Inbound) {
         let events = match &mut self.sequencer {
             Sequencer::Spot(sequencer) => {
-                let update = serde_json::from_slice::<BinanceSpotOrderBookL2Update>(frame);
+                let update = serde_json::from_slice::<BinanceSpotOrderBookL2Update>(&frame.payload);
                 let valid = update.ok().and_then(|update| sequencer.validate_sequence(update).ok().flatten());
                 valid.map(|update| MarketIter::from((ExchangeId::BinanceSpot, (), update)))
             }
             Sequencer::Futures(sequencer) => {
-                let update = serde_json::from_slice::<BinanceFuturesOrderBookL2Update>(frame);
+                let update = serde_json::from_slice::<BinanceFuturesOrderBookL2Update>(&frame.payload);
                 let valid = update.ok().and_then(|update| sequencer.validate_sequence(update).ok().flatten());
                 valid.map(|update| MarketIter::from((ExchangeId::BinanceFuturesUsd, (), update)))
             }

@@ -1,16 +1,23 @@
 //! What a contestant is, and how contestants are timed and checked.
 
 use std::hint::black_box;
+use std::iter::Sum;
 use std::time::{Duration, Instant};
 
+use depthlake_bench::path::read;
+use depthlake_engine::shard::Inbound;
 use depthlake_orderbook::event::DepthUpdate;
 
 use crate::track::{Match, Track};
 
 /// Levels a side that are read after every event.
 pub const DEPTH: usize = 5;
-/// The best five are compared after every event whose number is a multiple of this, and after the last.
+/// What is shown is compared after every event whose number is a multiple of this, and after the last.
 const CHECK_EVERY: usize = 16;
+/// How many frames are played between two stops of the clock.
+const FRAMES_A_TURN: usize = 64;
+/// How many frames are played before what they left to another thread is taken away.
+const FRAMES_BETWEEN_CLEARINGS: usize = 1_024;
 
 /// The best levels of both sides, best first; what is missing is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,7 +54,7 @@ pub trait PeerBook: TopOfBook + Sized {
     fn apply(&mut self, event: &Self::Event);
 }
 
-/// A way from a frame's text to a book.
+/// A way from a frame to a book.
 pub trait FramePath: Sized {
     type Book: TopOfBook;
 
@@ -56,9 +63,18 @@ pub trait FramePath: Sized {
     /// The path with the track's snapshot in its book.
     fn loaded(track: &Track) -> Self;
 
-    fn frame(&mut self, frame: &[u8]);
+    /// Brings the book up to date. A peer has no use for more than the frame's payload.
+    fn frame(&mut self, frame: &Inbound);
 
     fn book(&self) -> &Self::Book;
+
+    /// Gives the best levels to whoever wants them; nothing is left to do where [`FramePath::frame`] published them.
+    fn show(&self) {
+        black_box(self.book().top_five());
+    }
+
+    /// Takes away what was left to another thread, while the clock stands.
+    fn clear(&mut self) {}
 }
 
 /// Something that plays a match.
@@ -68,7 +84,7 @@ pub trait Contestant {
     /// Plays all events once and returns the time that took; loading the snapshots is not in it.
     fn play(&self) -> Duration;
 
-    /// The best five after some of the events and the last of each track, in units.
+    /// Five levels a side after some of the events and the last of each track, in units.
     fn shown(&self) -> Vec<TopFive<InUnits>>;
 }
 
@@ -138,16 +154,7 @@ impl<P: FramePath> Contestant for FrameContestant<'_, P> {
     }
 
     fn play(&self) -> Duration {
-        let play = |track: &Track| {
-            let mut path = P::loaded(track);
-            let begun = Instant::now();
-            for frame in &track.frames {
-                path.frame(black_box(frame));
-                black_box(path.book().top_five());
-            }
-            begun.elapsed()
-        };
-        self.tracks.iter().map(play).sum()
+        self.tracks.iter().map(|track| play_path(&mut P::loaded(track), &track.frames)).sum()
     }
 
     fn shown(&self) -> Vec<TopFive<InUnits>> {
@@ -156,6 +163,7 @@ impl<P: FramePath> Contestant for FrameContestant<'_, P> {
             let mut path = P::loaded(track);
             for (number, frame) in track.frames.iter().enumerate() {
                 path.frame(frame);
+                path.clear();
                 if is_checked(number, track.frames.len()) {
                     shown.push(in_units(path.book()));
                 }
@@ -165,7 +173,37 @@ impl<P: FramePath> Contestant for FrameContestant<'_, P> {
     }
 }
 
-const fn is_checked(number: usize, count: usize) -> bool {
+/// Plays frames on a path and returns the time that took.
+pub fn play_path(path: &mut impl FramePath, frames: &[Inbound]) -> Duration {
+    let mut took = Duration::ZERO;
+    for frames in frames.chunks(FRAMES_BETWEEN_CLEARINGS) {
+        took += play(frames, |frame| {
+            path.frame(frame);
+            path.show();
+        });
+        path.clear();
+    }
+    took
+}
+
+/// Hands out frames and returns the time that took.
+///
+/// A frame on a shard's ring was written a moment ago, so the payloads of each turn are read before its clock starts.
+pub fn play(frames: &[Inbound], mut each: impl FnMut(&Inbound)) -> Duration {
+    let turn = |frames: &[Inbound]| {
+        for frame in frames {
+            read(&frame.payload);
+        }
+        let begun = Instant::now();
+        for frame in frames {
+            each(black_box(frame));
+        }
+        begun.elapsed()
+    };
+    frames.chunks(FRAMES_A_TURN).map(turn).sum()
+}
+
+pub(crate) const fn is_checked(number: usize, count: usize) -> bool {
     number.is_multiple_of(CHECK_EVERY) || number + 1 == count
 }
 
@@ -185,10 +223,19 @@ pub fn first_five<L: Copy + Default>(levels: impl Iterator<Item = L>) -> [L; DEP
 }
 
 /// The times of a contestant.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Times {
     pub median: Duration,
     pub shortest: Duration,
+}
+
+impl Sum for Times {
+    fn sum<I: Iterator<Item = Self>>(times: I) -> Self {
+        times.fold(Self::default(), |sum, times| Self {
+            median: sum.median + times.median,
+            shortest: sum.shortest + times.shortest,
+        })
+    }
 }
 
 /// Plays every contestant once a round, each round beginning with another, and gives each one's times.

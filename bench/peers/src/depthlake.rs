@@ -1,13 +1,13 @@
-//! depthlake: its book, its decoder with the book, and its whole path.
+//! depthlake: its book, its decoder with the book, and its path from a ring to the board.
 
-use depthlake_engine::pipeline::{Output, Pipeline};
-use depthlake_ingest::wire::{self, Decoder};
+use depthlake_bench::path::Path;
+use depthlake_engine::latency::Latencies;
+use depthlake_engine::shard::Inbound;
+use depthlake_ingest::wire::Decoder;
 use depthlake_orderbook::book::{Book, Side};
 use depthlake_orderbook::event::{DepthUpdate, Level, Provenance};
-use depthlake_orderbook::frame::{Envelope, FrameKind, RawStream};
 use depthlake_orderbook::instrument::Instrument;
-use depthlake_orderbook::record::{Derived, Trigger};
-use depthlake_orderbook::time::Timestamp;
+use depthlake_orderbook::symbol::Symbol;
 
 use crate::contest::{FramePath, InUnits, PeerBook, TopFive, TopOfBook, first_five};
 use crate::track::Track;
@@ -64,8 +64,8 @@ impl FramePath for DecoderAndBook {
         Self { instrument: track.instrument, decoder: Decoder::default(), book: Book::loaded(track) }
     }
 
-    fn frame(&mut self, frame: &[u8]) {
-        if let Ok(update) = self.decoder.depth(frame, &self.instrument, Provenance::default()) {
+    fn frame(&mut self, frame: &Inbound) {
+        if let Ok(update) = self.decoder.depth(&frame.payload, &self.instrument, Provenance::default()) {
             self.book.apply(update);
         }
     }
@@ -75,67 +75,45 @@ impl FramePath for DecoderAndBook {
     }
 }
 
-/// Everything a shard does with a frame: decode, sync, book, features, records, and what [`publication`] does.
-pub struct WholePath {
-    instrument: Instrument,
-    pipeline: Pipeline,
-    publication: Publication,
-    offset: u64,
+/// What a shard does with a frame from its ring on: decode, sync, book, features, records, board, depth journal and
+/// event ring. The peek is done by the socket's thread, and the ring towards the log is emptied by the log's.
+pub struct FrameToBoard {
+    symbol: Symbol,
+    path: Path,
 }
 
-impl WholePath {
-    fn handle(&mut self, envelope: &Envelope, payload: &[u8]) {
-        self.pipeline.frame(RawStream::Orderbook, self.offset, envelope, payload, &mut self.publication);
-        self.offset += 1;
-    }
-}
-
-impl FramePath for WholePath {
+impl FramePath for FrameToBoard {
     type Book = Book;
 
     fn name() -> String {
-        "depthlake: peek, whole pipeline".to_owned()
+        "depthlake: ring to board".to_owned()
     }
 
     fn loaded(track: &Track) -> Self {
-        let symbol = Some(track.instrument.symbol);
-        let mut path = Self {
-            instrument: track.instrument,
-            pipeline: Pipeline::new(0),
-            publication: publication(&track.instrument),
-            offset: 0,
-        };
-        let instrument = Envelope::own(FrameKind::Instrument, symbol, Timestamp::default());
-        path.handle(&instrument, track.entry.as_bytes());
-        if let Some(snapshot) = wire::peek_snapshot(&track.snapshot_text, symbol, Timestamp::default()) {
-            path.handle(&snapshot, &track.snapshot_text);
-        }
-        path
+        let path = Path::new(&track.recorded).unwrap_or_else(|error| panic!("{}: {error}", track.name));
+        Self { symbol: track.instrument.symbol, path }
     }
 
-    fn frame(&mut self, frame: &[u8]) {
-        self.handle(&wire::peek(frame, Timestamp::default()), frame);
+    fn frame(&mut self, frame: &Inbound) {
+        self.path.handle(frame);
     }
 
     fn book(&self) -> &Book {
-        let Some((_, book)) = self.pipeline.book(self.instrument.symbol) else {
-            panic!("{}: the book is not live", self.instrument.symbol)
-        };
-        book
+        self.path.book(self.symbol).unwrap_or_else(|| panic!("{}: the book is not live", self.symbol))
+    }
+
+    /// Twenty levels a side are on the board.
+    fn show(&self) {}
+
+    fn clear(&mut self) {
+        self.path.drain();
     }
 }
 
-/// What the whole path ends in. The one place to change when the board's publisher can be had from outside the engine.
-type Publication = Discard;
-
-fn publication(_: &Instrument) -> Publication {
-    Discard
-}
-
-struct Discard;
-
-impl Output for Discard {
-    fn derived(&mut self, trigger: Trigger, record: Derived) {
-        std::hint::black_box((trigger, record));
+impl FrameToBoard {
+    /// How long each message took by the worker's own clock.
+    #[must_use]
+    pub fn finish(self) -> Latencies {
+        self.path.finish()
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Both count quantities in doubles. Beyond the best price they are read as their users read them: tick by tick.
 
+use depthlake_engine::shard::Inbound;
 use depthlake_orderbook::event::{DepthUpdate, Level};
 use depthlake_orderbook::instrument::Instrument;
 use hftbacktest::depth::{HashMapMarketDepth, L2MarketDepth, MarketDepth, ROIVectorMarketDepth};
@@ -211,8 +212,8 @@ impl FramePath for HashMapPath {
         Self { bids: Vec::new(), asks: Vec::new(), book: HashMapBook::loaded(track) }
     }
 
-    fn frame(&mut self, frame: &[u8]) {
-        let Ok(depth) = serde_json::from_slice::<WireDepth>(frame) else { return };
+    fn frame(&mut self, frame: &Inbound) {
+        let Ok(depth) = serde_json::from_slice::<WireDepth>(&frame.payload) else { return };
         parse(&depth.bids, &mut self.bids);
         parse(&depth.asks, &mut self.asks);
         apply(&mut self.book.depth, &self.bids, &self.asks);

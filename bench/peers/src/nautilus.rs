@@ -1,5 +1,6 @@
 //! nautilus-model: the order book of `NautilusTrader`'s core, by price (`L2_MBP`).
 
+use depthlake_engine::shard::Inbound;
 use depthlake_orderbook::decimal::Scale;
 use depthlake_orderbook::event::{DepthUpdate, Level};
 use depthlake_orderbook::instrument::Instrument;
@@ -138,11 +139,12 @@ impl<const VIA_VALUE: bool> FramePath for NautilusPath<VIA_VALUE> {
         Self { book: NautilusBook::loaded(track) }
     }
 
-    fn frame(&mut self, frame: &[u8]) {
+    fn frame(&mut self, frame: &Inbound) {
         let depth = if VIA_VALUE {
-            serde_json::from_slice::<Value>(frame).and_then(|value| serde_json::from_value(value.clone()))
+            serde_json::from_slice::<Value>(&frame.payload)
+                .and_then(|value| serde_json::from_value(value.clone()))
         } else {
-            serde_json::from_slice::<WireDepth>(frame)
+            serde_json::from_slice::<WireDepth>(&frame.payload)
         };
         let Ok(depth) = depth else { return };
         let Instrument { price_scale, quantity_scale, .. } = self.book.instrument;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use depthlake_engine::shard::Inbound;
 use depthlake_orderbook::event::{DepthUpdate, Level};
 use depthlake_orderbook::instrument::Instrument;
 use serde::Deserialize;
@@ -97,9 +98,9 @@ impl FramePath for StraightforwardPath {
         Self { instrument: track.instrument, text: Vec::new(), book: OrderedMaps::loaded(track) }
     }
 
-    fn frame(&mut self, frame: &[u8]) {
+    fn frame(&mut self, frame: &Inbound) {
         self.text.clear();
-        self.text.extend_from_slice(frame);
+        self.text.extend_from_slice(&frame.payload);
         let Ok(depth) = simd_json::from_slice::<WireDepth>(&mut self.text) else { return };
         let Instrument { price_scale, quantity_scale, .. } = self.instrument;
         let sides = [(&mut self.book.bids, depth.bids), (&mut self.book.asks, depth.asks)];

@@ -1,10 +1,12 @@
 //! Who takes part in which comparison. depthlake is always first.
 
+use depthlake_ingest::wire::{Decoder, GeneralDecoder};
 use depthlake_orderbook::book::Book;
 
 use crate::barter::{BarterBook, BarterPath};
 use crate::contest::{BookContestant, Contestant, FrameContestant};
-use crate::depthlake::{DecoderAndBook, WholePath};
+use crate::decoding::DecoderContestant;
+use crate::depthlake::{DecoderAndBook, FrameToBoard};
 use crate::hftbacktest::{HashMapBook, HashMapPath, RangeBook};
 use crate::nautilus::{NautilusBook, NautilusPath};
 use crate::order_engine::EngineBook;
@@ -48,11 +50,20 @@ pub fn books(played: &Match) -> Vec<Entry<'_>> {
     ]
 }
 
+/// Decoders alone.
+#[must_use]
+pub fn decoders(played: &Match) -> Vec<Entry<'_>> {
+    vec![
+        exact(DecoderContestant::<Decoder>::new(played)),
+        exact(DecoderContestant::<GeneralDecoder>::new(played)),
+    ]
+}
+
 /// Frames to books.
 #[must_use]
 pub fn frames(played: &Match) -> Vec<Entry<'_>> {
     vec![
-        exact(FrameContestant::<WholePath>::new(played)),
+        exact(FrameContestant::<FrameToBoard>::new(played)),
         exact(FrameContestant::<DecoderAndBook>::new(played)),
         exact(FrameContestant::<StraightforwardPath>::new(played)),
         exact(FrameContestant::<HashMapPath>::new(played)),

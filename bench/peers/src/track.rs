@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
 use depthlake_bench::{Recorded, load};
-use depthlake_ingest::recording::Recording;
+use depthlake_engine::shard::Inbound;
 use depthlake_ingest::wire::Decoder;
 use depthlake_orderbook::book::{Book, Side};
 use depthlake_orderbook::event::{DepthUpdate, Provenance, Snapshot};
-use depthlake_orderbook::frame::FrameKind;
+use depthlake_orderbook::frame::{Envelope, FrameKind, RawStream};
 use depthlake_orderbook::instrument::Instrument;
 
 /// Recordings of fewer events are played together.
@@ -17,14 +18,13 @@ const FEW: usize = 1_000;
 pub struct Track {
     pub name: String,
     pub instrument: Instrument,
-    /// The symbol's entry of `exchangeInfo`.
-    pub entry: String,
     pub snapshot: Snapshot,
-    /// The snapshot as the REST interface gave it.
-    pub snapshot_text: Vec<u8>,
     pub updates: Vec<DepthUpdate>,
-    /// The same events as text: what the venue sends on a raw stream, without the combined stream's wrapping.
-    pub frames: Vec<Vec<u8>>,
+    /// The same events as a shard finds them on its ring: peeked, their text what the venue sends on a raw stream,
+    /// without the combined stream's wrapping.
+    pub frames: Vec<Inbound>,
+    /// Where they are from; its preparation is the instrument and the snapshot, and nothing between.
+    pub recorded: Recorded,
     /// The lowest and the highest of the best prices, in units.
     pub touched: (i64, i64),
 }
@@ -48,7 +48,7 @@ impl Match {
 
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.tracks.iter().flat_map(|track| &track.frames).map(|frame| frame.len() as u64).sum()
+        self.tracks.iter().flat_map(|track| &track.frames).map(|frame| frame.payload.len() as u64).sum()
     }
 
     fn updates(&self) -> impl Iterator<Item = &DepthUpdate> {
@@ -70,37 +70,36 @@ pub fn matches(folders: &[impl AsRef<Path>]) -> Vec<Match> {
 }
 
 fn tracks(folder: &Path) -> Vec<Track> {
-    let entries = Recording::open(folder).and_then(|recording| recording.instruments()).unwrap_or_default();
-    let entry_of = |recorded: &Recorded| {
-        let found = entries.iter().find(|found| found.instrument.symbol == recorded.instrument.symbol);
-        found.map(|found| found.entry.clone())
-    };
-    load(folder).iter().filter_map(|recorded| track(recorded, entry_of(recorded)?)).collect()
+    load(folder).into_iter().filter_map(track).collect()
 }
 
-fn track(recorded: &Recorded, entry: String) -> Option<Track> {
-    let Recorded { name, instrument, snapshot, .. } = recorded;
+fn track(mut recorded: Recorded) -> Option<Track> {
+    let Recorded { name, instrument, snapshot, frames: all, preparation, .. } = &mut recorded;
     let mut decoder = Decoder::default();
     let (mut updates, mut frames) = (Vec::new(), Vec::new());
-    for frame in recorded.frames.iter().filter(|frame| frame.envelope.kind == FrameKind::DepthUpdate) {
-        let bare = bare(&frame.payload);
-        let Ok(update) = decoder.depth(bare, instrument, Provenance::default()) else { continue };
+    for frame in all.iter().filter(|frame| frame.envelope.kind == FrameKind::DepthUpdate) {
+        let payload = bare(&frame.payload);
+        let Ok(update) = decoder.depth(&payload, instrument, Provenance::default()) else { continue };
         if is_after(snapshot, update) {
             updates.push(update.clone());
-            frames.push(bare.to_vec());
+            frames.push(inbound(frame.envelope, payload));
         }
     }
-    let snapshot_frame = recorded.frames.iter().find(|frame| frame.envelope.kind == FrameKind::Snapshot)?;
+    preparation
+        .retain(|message| matches!(message.envelope.kind, FrameKind::Instrument | FrameKind::Snapshot));
     Some(Track {
         name: name.clone(),
         instrument: *instrument,
-        entry,
         snapshot: snapshot.clone(),
-        snapshot_text: snapshot_frame.payload.to_vec(),
         touched: touched(snapshot, &updates)?,
         updates,
         frames,
+        recorded,
     })
+}
+
+fn inbound(envelope: Envelope, payload: Bytes) -> Inbound {
+    Inbound { stream: RawStream::Orderbook, partition: 0, offset: 0, envelope, payload }
 }
 
 /// Futures begin with an event that may end exactly where the snapshot stands.
@@ -110,10 +109,13 @@ fn is_after(snapshot: &Snapshot, update: &DepthUpdate) -> bool {
 }
 
 /// The event within a combined stream's message.
-fn bare(payload: &[u8]) -> &[u8] {
+fn bare(payload: &Bytes) -> Bytes {
     let marker = br#""data":"#;
-    let Some(at) = payload.windows(marker.len()).position(|window| window == marker) else { return payload };
-    payload[at + marker.len()..].strip_suffix(b"}").unwrap_or(payload)
+    let Some(at) = payload.windows(marker.len()).position(|window| window == marker) else {
+        return payload.clone();
+    };
+    let event = payload.slice(at + marker.len()..);
+    event.strip_suffix(b"}").map_or_else(|| event.clone(), |within| event.slice_ref(within))
 }
 
 fn touched(snapshot: &Snapshot, updates: &[DepthUpdate]) -> Option<(i64, i64)> {
@@ -136,7 +138,9 @@ mod tests {
 
     #[test]
     fn wrapping_is_taken_off() {
-        assert_eq!(bare(br#"{"stream":"x@depth","data":{"e":"depthUpdate"}}"#), br#"{"e":"depthUpdate"}"#);
-        assert_eq!(bare(br#"{"e":"depthUpdate"}"#), br#"{"e":"depthUpdate"}"#);
+        let event = Bytes::from_static(br#"{"e":"depthUpdate"}"#);
+        let combined = Bytes::from_static(br#"{"stream":"x@depth","data":{"e":"depthUpdate"}}"#);
+        assert_eq!(bare(&combined), event);
+        assert_eq!(bare(&event), event);
     }
 }
