@@ -88,6 +88,8 @@ impl Shape {
                 let price = mid + sign * (gap + self.away + rank * self.spacing);
                 levels.push(level(price, if is_gone { 0 } else { random.below(1_000) + 1 }));
             }
+            // Best first, as venues send them.
+            levels.sort_by_key(|level| sign * level.price.0);
             levels
         };
         let (bids, mut asks) = (side(-1), side(1));
