@@ -51,7 +51,7 @@ struct Shape {
 }
 
 const EVENTS: i64 = 1_000;
-const LEVELS_AN_EVENT: i64 = 15;
+const LEVELS_AN_EVENT: usize = 15;
 const MID: i64 = 10_000_000;
 
 impl Shape {
@@ -82,12 +82,14 @@ impl Shape {
                 let price = mid - self.drift.signum() * passed + sign * gap;
                 levels.push(level(price, if is_left { 0 } else { random.below(1_000) + 1 }));
             }
-            for _ in levels.len() as i64..LEVELS_AN_EVENT {
+            while levels.len() < LEVELS_AN_EVENT {
                 let rank = random.below(self.reach);
                 let is_gone = random.below(3) == 0;
                 let price = mid + sign * (gap + self.away + rank * self.spacing);
                 levels.push(level(price, if is_gone { 0 } else { random.below(1_000) + 1 }));
             }
+            // Best first, as venues send them.
+            levels.sort_by_key(|level| sign * level.price.0);
             levels
         };
         let (bids, mut asks) = (side(-1), side(1));

@@ -86,7 +86,6 @@ impl Worker {
         let place = self.partitions.get_mut(usize::from(message.partition));
         let Some(partition) = place.and_then(Option::as_mut) else { return };
         let Inbound { stream, offset, envelope, payload, .. } = message;
-        fetch(payload);
         let begun = clock::now();
         partition.pipeline.frame(*stream, *offset, envelope, payload, &mut self.publisher);
         match stream {
@@ -162,14 +161,6 @@ impl Partition {
         let next = NextOffsets { orderbook: restored.orderbook_end, trade: restored.trade_end };
         Self { pipeline: restored.pipeline, next, checkpointer: Checkpointer::new() }
     }
-}
-
-/// Has a payload that another core wrote brought here as a whole, instead of line by line as it is decoded.
-#[inline]
-fn fetch(payload: &[u8]) {
-    const LINE: usize = 64;
-    let read = payload.iter().step_by(LINE).fold(0, |read, byte| read ^ byte);
-    std::hint::black_box(read);
 }
 
 fn numbered(partitions: &mut [Option<Partition>]) -> impl Iterator<Item = (u16, &mut Partition)> {

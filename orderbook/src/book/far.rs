@@ -7,6 +7,7 @@
 //! Invariants: the keys of a chunk ascend, and those of one chunk are below those of the next; no chunk in use is empty.
 
 const CHUNK_LEVELS: usize = 32;
+const QUARTER: usize = CHUNK_LEVELS / 4;
 
 pub(super) struct Far {
     chunks: Vec<Chunk>,
@@ -174,11 +175,15 @@ impl Far {
 impl Chunk {
     const EMPTY: Self = Self { count: 0, keys: [i64::MAX; CHUNK_LEVELS], quantities: [0; CHUNK_LEVELS] };
 
-    /// How many keys are below `key`. All of them are looked at: that is quicker than a search whose every step waits for the
-    /// one before.
+    /// How many keys are below `key`: first the quarter is found, then all of its keys are looked at. That is quicker than
+    /// halving, where every step waits for the one before.
     #[inline]
     fn below(&self, key: i64) -> usize {
-        let below = self.keys.iter().map(|&other| usize::from(other < key)).sum::<usize>();
+        let quarters = [QUARTER, 2 * QUARTER, 3 * QUARTER];
+        let passed: usize = quarters.into_iter().map(|first| usize::from(self.keys[first] <= key)).sum();
+        let first = passed * QUARTER;
+        let within = self.keys.iter().skip(first).take(QUARTER);
+        let below = first + within.map(|&other| usize::from(other < key)).sum::<usize>();
         below.min(self.count)
     }
 

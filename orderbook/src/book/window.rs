@@ -152,7 +152,9 @@ impl Iterator for WindowLevels<'_> {
 
 #[expect(clippy::unnecessary_box_returns, reason = "too large for the stack")]
 fn zeroed<T: Clone + Default, const N: usize>() -> Box<[T; N]> {
-    let zeros = vec![T::default(); N].into_boxed_slice();
+    let mut zeros = vec![T::default(); N].into_boxed_slice();
+    // Written to, so that the system gives the memory now and not at some level's first quantity.
+    std::hint::black_box(&mut zeros).fill(T::default());
     zeros.try_into().unwrap_or_else(|_| unreachable!("it was made with {N} elements"))
 }
 
