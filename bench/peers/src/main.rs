@@ -47,12 +47,17 @@ fn results(played: &[Match], rounds: usize) -> Results {
 
 fn describe(played: &[Match], rounds: usize) {
     println!("{rounds} rounds, each contestant once a round, the order turning.\n");
-    println!("| recording | events | levels | bytes | outside ±0.5 % | outside ±5 % |");
-    println!("| --- | ---: | ---: | ---: | ---: | ---: |");
+    println!(
+        "| recording | events | levels | levels an event, p50 | p99 | bytes | outside ±0.5 % | outside ±5 % |"
+    );
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     for played in played {
         let Match { name, tracks } = played;
         let (near, far) = (forgotten(tracks, 5), forgotten(tracks, 50));
         let Amount { events, levels, bytes } = Amount::of(played);
-        println!("| {name} | {events} | {levels} | {bytes} | {near:.1} % | {far:.1} % |");
+        let [median, large] = [50, 99].map(|percent| played.levels_at_percentile(percent));
+        println!(
+            "| {name} | {events} | {levels} | {median} | {large} | {bytes} | {near:.1} % | {far:.1} % |"
+        );
     }
 }

@@ -46,6 +46,14 @@ impl Match {
         self.updates().count() as u64
     }
 
+    /// The number of levels that `percent` of the events do not exceed.
+    #[must_use]
+    pub fn levels_at_percentile(&self, percent: usize) -> usize {
+        let mut levels: Vec<_> = self.updates().map(|update| update.bids.len() + update.asks.len()).collect();
+        levels.sort_unstable();
+        levels.get((levels.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default()
+    }
+
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.tracks.iter().flat_map(|track| &track.frames).map(|frame| frame.payload.len() as u64).sum()
