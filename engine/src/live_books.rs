@@ -1,4 +1,4 @@
-//! Where live books are shown: the [board](crate::board), the [full depth](crate::depth) beside it, and [events](crate::events)
+//! Where live books are shown: the [board](crate::board), the [full depth](crate::depth) beside it, and events ([`crate::events`])
 //! in process.
 
 use std::io;
