@@ -128,7 +128,7 @@ pub fn assert_same(copy: &Book, expected: &Book) {
 /// Runs an ignored test of this binary in another process; it finds `path` by [`path_given`].
 pub fn run_again(test: &str, path: &Path) -> Child {
     Command::new(env::current_exe().unwrap())
-        .args(["--exact", test, "--ignored"])
+        .args(["--exact", test, "--ignored", "--nocapture"])
         .env(PATH_VARIABLE, path)
         .stdout(Stdio::null())
         .spawn()
