@@ -44,7 +44,7 @@ impl Features {
         Some(Self {
             touch,
             mid: mid(touch, price_scale),
-            spread: Price(touch.ask.price.0 - touch.bid.price.0),
+            spread: Price(touch.ask.price.0.saturating_sub(touch.bid.price.0)),
             spread_bps: spread_bps(touch),
             microprice: microprice(touch, price_scale),
             imbalance: imbalances(book, top),

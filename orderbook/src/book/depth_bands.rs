@@ -7,7 +7,7 @@ pub const DEPTH_BPS: [u32; BANDS] = [5, 10, 25];
 
 const BANDS: usize = 3;
 
-/// Σ key · quantity of one side's levels, cut at the keys that lie at [`DEPTH_BPS`] of the mid.
+/// Σ key · quantity of one side's levels, exact where it fits into an `i128`, cut at the keys that lie at [`DEPTH_BPS`] of the mid.
 pub(super) struct DepthBands {
     /// The last key of each band, ascending.
     limits: [i64; BANDS],
@@ -23,7 +23,8 @@ impl DepthBands {
     #[inline]
     pub(super) fn changed(&mut self, key: i64, change: i64) {
         let band = self.limits.iter().filter(|&&limit| key > limit).count();
-        self.sums[band] += i128::from(key) * i128::from(change);
+        let sum = &mut self.sums[band];
+        *sum = sum.wrapping_add(i128::from(key) * i128::from(change));
     }
 
     /// Moves the limits. The levels of `ladder` that come to lie in another band are added up.
@@ -32,9 +33,9 @@ impl DepthBands {
         for (band, (before, after)) in self.limits.into_iter().zip(limits).enumerate() {
             if before != after {
                 let moved = sum_between(ladder, before.min(after), before.max(after));
-                let joined = if after > before { moved } else { -moved };
-                self.sums[band] += joined;
-                self.sums[band + 1] -= joined;
+                let joined = if after > before { moved } else { moved.wrapping_neg() };
+                self.sums[band] = self.sums[band].wrapping_add(joined);
+                self.sums[band + 1] = self.sums[band + 1].wrapping_sub(joined);
             }
         }
         self.limits = limits;
@@ -45,7 +46,7 @@ impl DepthBands {
     pub(super) fn bands(&self) -> impl Iterator<Item = (i64, i128)> + '_ {
         let mut within = 0;
         self.limits.iter().zip(&self.sums).map(move |(&limit, &sum)| {
-            within += sum;
+            within = sum.wrapping_add(within);
             (limit, within)
         })
     }
@@ -54,13 +55,14 @@ impl DepthBands {
 /// Over the levels behind `after`, up to and including `last`.
 fn sum_between(ladder: &Ladder, after: i64, last: i64) -> i128 {
     let levels = ladder.levels_from(after.saturating_add(1)).take_while(|&(key, _)| key <= last);
-    levels.map(|(key, quantity)| i128::from(key) * i128::from(quantity)).sum()
+    let notionals = levels.map(|(key, quantity)| i128::from(key) * i128::from(quantity));
+    notionals.fold(0, i128::wrapping_add)
 }
 
 /// The last bid price that lies within M(1 − bps/10⁴), M the mid, for each of [`DEPTH_BPS`].
 #[inline]
 pub(super) fn bid_limits(twice_mid: i64) -> [i64; BANDS] {
-    DEPTH_BPS.map(|bps| -twentieth_thousandths(twice_mid.saturating_neg(), 10_000 - bps))
+    DEPTH_BPS.map(|bps| twentieth_thousandths(twice_mid.saturating_neg(), 10_000 - bps).saturating_neg())
 }
 
 /// The last ask price that lies within M(1 + bps/10⁴), M the mid, for each of [`DEPTH_BPS`].

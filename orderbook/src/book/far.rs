@@ -179,8 +179,8 @@ impl Chunk {
     /// halving, where every step waits for the one before.
     #[inline]
     fn below(&self, key: i64) -> usize {
-        let quarters = [QUARTER, 2 * QUARTER, 3 * QUARTER];
-        let passed: usize = quarters.into_iter().map(|first| usize::from(self.keys[first] <= key)).sum();
+        let ends = [QUARTER - 1, 2 * QUARTER - 1, 3 * QUARTER - 1];
+        let passed: usize = ends.into_iter().map(|last| usize::from(self.keys[last] < key)).sum();
         let first = passed * QUARTER;
         let within = self.keys.iter().skip(first).take(QUARTER);
         let below = first + within.map(|&other| usize::from(other < key)).sum::<usize>();

@@ -65,7 +65,7 @@ impl Ladder {
             } else {
                 self.far.set(key, quantity)
             };
-            changed(key, quantity - before);
+            changed(key, quantity.wrapping_sub(before));
         }
         self.best = self.find_best();
         if let Some((best, _)) = self.best {
@@ -198,6 +198,7 @@ mod tests {
             2 => -3 * KEYS..3 * KEYS,
             1 => (-10..10_i64, -1..=1_i64).prop_map(|(group, beside)| group * GROUP + beside),
             1 => -1_000_000_000_000..1_000_000_000_000_i64,
+            1 => prop_oneof![Just(i64::MIN), Just(i64::MIN / 2), Just(i64::MAX / 2), Just(i64::MAX)],
         ]
     }
 
@@ -220,7 +221,7 @@ mod tests {
             let mut twin: BTreeMap<i64, i64> = loaded;
             for (centre, mut event) in events {
                 for (key, _) in &mut event {
-                    *key += centre;
+                    *key = key.saturating_add(centre);
                 }
                 // Takes the best away now and then, so that the touch walks.
                 if centre != 0 && let Some(&key) = twin.keys().next() {

@@ -191,7 +191,7 @@ impl Book {
         let mut notionals = [None; DEPTH_BPS.len()];
         for (notional, (limit, keys)) in notionals.iter_mut().zip(depth.bands()) {
             if self.is_known_to(side, side.price(limit)) {
-                *notional = Some(side.sign() * keys);
+                *notional = Some(keys.wrapping_mul(side.sign()));
             }
         }
         notionals

@@ -98,13 +98,13 @@ impl Window {
     pub(super) fn clear(&mut self, key: i64) {
         let end = self.end_group() << 12;
         self.move_to(end, |_, _| {});
-        self.top_group = key >> 12;
+        self.top_group = group_of(key);
     }
 
     /// Moves the window so that it begins at the group of `key`, and hands out every level it no longer covers.
     pub(super) fn move_to(&mut self, key: i64, mut leaves: impl FnMut(i64, i64)) {
         let before = self.top_group..self.end_group();
-        self.top_group = key >> 12;
+        self.top_group = group_of(key);
         let after = self.top_group..self.end_group();
         for group in before.filter(|group| !after.contains(group)) {
             while self.summary[group_index(group)] != 0 {
@@ -156,6 +156,12 @@ fn zeroed<T: Clone + Default, const N: usize>() -> Box<[T; N]> {
     // Written to, so that the system gives the memory now and not at some level's first quantity.
     std::hint::black_box(&mut zeros).fill(T::default());
     zeros.try_into().unwrap_or_else(|_| unreachable!("it was made with {N} elements"))
+}
+
+/// The group of `key`, or the nearest one that leaves room for a window before the last key of all.
+fn group_of(key: i64) -> i64 {
+    const OUTERMOST: i64 = 1 << 62;
+    key.clamp(-OUTERMOST, OUTERMOST) >> 12
 }
 
 #[inline]
