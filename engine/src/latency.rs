@@ -63,6 +63,14 @@ impl Latencies {
         }
     }
 
+    /// Becomes a copy of `other`, without allocating.
+    pub fn take(&mut self, other: &Self) {
+        for stage in &mut self.stages {
+            stage.reset();
+        }
+        self.add(other);
+    }
+
     /// Adds what another thread measured.
     pub fn add(&mut self, other: &Self) {
         for (ours, theirs) in self.stages.iter_mut().zip(&other.stages) {

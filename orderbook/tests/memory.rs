@@ -3,26 +3,29 @@
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::cell::Cell;
 
 use depthlake_orderbook::book::{Book, Side};
 use depthlake_orderbook::decimal::{Price, Quantity};
-use depthlake_orderbook::event::{Level, Snapshot};
+use depthlake_orderbook::event::{DepthUpdate, Level, Snapshot};
 
 struct Counting;
 
-static HELD: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    /// By this thread's test alone.
+    static HELD: Cell<usize> = const { Cell::new(0) };
+}
 
 // SAFETY: hands everything to the system's allocator unchanged; counting allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        HELD.fetch_add(layout.size(), Relaxed);
+        HELD.set(HELD.get().wrapping_add(layout.size()));
         // SAFETY: the caller's promises are passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Relaxed);
+        HELD.set(HELD.get().wrapping_sub(layout.size()));
         // SAFETY: the caller's promises are passed on.
         unsafe { System.dealloc(block, layout) }
     }
@@ -41,7 +44,7 @@ fn fifty_books(spacing: i64) -> usize {
         (1..=5_000).map(level).collect()
     };
     let snapshot = Snapshot { bids: side(-1), asks: side(1), ..Snapshot::default() };
-    let before = HELD.load(Relaxed);
+    let before = HELD.get();
     let books: Vec<Book> = (0..50)
         .map(|_| {
             let mut book = Book::new();
@@ -50,7 +53,27 @@ fn fifty_books(spacing: i64) -> usize {
         })
         .collect();
     assert!(books.iter().all(|book| book.depth(Side::Bid) == 5_000 && book.depth(Side::Ask) == 5_000));
-    HELD.load(Relaxed) - before
+    HELD.get() - before
+}
+
+#[test]
+fn what_thinned_out_gives_its_room_back() {
+    let before = HELD.get();
+    let mut book = Book::new();
+    let mut change = |prices: &mut dyn Iterator<Item = i64>, quantity| {
+        let bids = prices.map(|price| Level { price: Price(price), quantity: Quantity(quantity) }).collect();
+        book.apply(&DepthUpdate { bids, ..DepthUpdate::default() });
+    };
+    // 5,000 levels remain of 80,000, far from the best, in rounds.
+    change(&mut (90_000_000..90_000_001), 1);
+    for round in 0..1_250_i64 {
+        let start = 1 + round * 64;
+        change(&mut (start..start + 64), 1);
+        change(&mut (start..start + 64).filter(|price| price % 16 != 0), 0);
+    }
+    let bytes = HELD.get() - before;
+    assert_eq!(book.depth(Side::Bid), 5_001);
+    assert!(100 * bytes / 2 < 64 * MIB, "{bytes} bytes");
 }
 
 #[test]

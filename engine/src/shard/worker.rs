@@ -118,7 +118,7 @@ impl Worker {
         }
         self.next_upkeep = now + UPKEEP_INTERVAL;
         if let Ok(mut shared) = self.shared.0.try_lock() {
-            shared.clone_from(&self.measured);
+            shared.take(&self.measured);
         }
         for (number, partition) in numbered(&mut self.partitions) {
             let taken = partition.checkpointer.step(&partition.pipeline, partition.next);

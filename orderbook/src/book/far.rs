@@ -2,7 +2,7 @@
 //!
 //! A map with two levels: the places of the chunks lie together and are searched first, then the keys of one chunk, so
 //! that finding a level misses the cache about twice however many there are. Chunks are taken from and given back to a
-//! pool, so that nothing is allocated while a side keeps to [`Far::RESERVED`] chunks, some 5,000 levels.
+//! pool, so that nothing is allocated while a side keeps to [`Far::RESERVED`] chunks, at least some 3,000 levels.
 //!
 //! Invariants: the keys of a chunk ascend, and those of one chunk are below those of the next; no chunk in use is empty.
 
@@ -153,11 +153,25 @@ impl Far {
 
     fn removed(&mut self, place: usize) {
         self.count -= 1;
-        let chunk = self.chunk(place);
-        if chunk.count == 0 {
+        let (count, first) = (self.chunk(place).count, self.chunk(place).keys[0]);
+        if count == 0 {
             self.unused.push(self.places.remove(place).chunk);
-        } else {
-            self.places[place].first = chunk.keys[0];
+            return;
+        }
+        self.places[place].first = first;
+        if count <= CHUNK_LEVELS / 2 {
+            self.join(place);
+            self.join(place.wrapping_sub(1));
+        }
+    }
+
+    /// Makes one chunk of a chunk and the next, where they fill no more than three quarters: thin chunks waste memory.
+    fn join(&mut self, place: usize) {
+        let Some(next) = place.checked_add(1).and_then(|next| self.places.get(next)) else { return };
+        let taken = self.chunks[next.chunk as usize].clone();
+        if self.chunk(place).count + taken.count <= 3 * QUARTER {
+            self.chunk_mut(place).append(&taken);
+            self.unused.push(self.places.remove(place + 1).chunk);
         }
     }
 
@@ -205,6 +219,17 @@ impl Chunk {
         self.keys[index] = key;
         self.quantities[index] = quantity;
         self.count += 1;
+    }
+
+    fn append(&mut self, next: &Self) {
+        let end = self.count + next.count;
+        self.keys[self.count..end].copy_from_slice(next.keys());
+        self.quantities[self.count..end].copy_from_slice(&next.quantities[..next.count]);
+        self.count = end;
+    }
+
+    fn keys(&self) -> &[i64] {
+        &self.keys[..self.count]
     }
 
     fn remove(&mut self, index: usize) -> i64 {

@@ -15,8 +15,8 @@ use super::window::{GROUP, Window, WindowLevels};
 /// The best level belongs in the better half of the window.
 const BEST_WITHIN: i64 = Window::KEYS / 2;
 
-/// Moving a level costs about as much as a sixteenth of an event whose best level is outside the window.
-const LEVELS_AN_EVENT: usize = 16;
+/// How many levels a move of the window may have to touch for each event since the window's place was last good.
+const LEVELS_AN_EVENT: usize = 4;
 
 pub(super) struct Ladder {
     window: Window,
@@ -126,7 +126,7 @@ impl Ladder {
     #[cold]
     fn follow(&mut self, best: i64) {
         self.astray += 1;
-        if self.window.len() > LEVELS_AN_EVENT * self.astray {
+        if self.len() > LEVELS_AN_EVENT * self.astray {
             return;
         }
         self.astray = 0;
@@ -183,8 +183,6 @@ impl Iterator for LadderLevels<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -218,7 +216,7 @@ mod tests {
             let mut ladder = Ladder::new();
             ladder.apply(before.into_iter(), |_, _| {});
             ladder.load(loaded.iter().map(|(&key, &quantity)| (key, quantity)));
-            let mut twin: BTreeMap<i64, i64> = loaded;
+            let mut twin = loaded.clone();
             for (centre, mut event) in events {
                 for (key, _) in &mut event {
                     *key = key.saturating_add(centre);
@@ -246,6 +244,8 @@ mod tests {
                 let behind: Vec<_> = twin.range(centre..).map(|(&key, &quantity)| (key, quantity)).collect();
                 prop_assert_eq!(ladder.levels_from(centre).collect::<Vec<_>>(), behind);
             }
+            ladder.load(loaded.iter().map(|(&key, &quantity)| (key, quantity)));
+            prop_assert!(ladder.levels().eq(loaded.iter().map(|(&key, &quantity)| (key, quantity))));
         }
     }
 }

@@ -172,14 +172,16 @@ impl Book {
     }
 
     /// Σ price · quantity over the levels from the best to `limit`, in units of 10^-(price scale + quantity scale);
-    /// `None` where the book is unknown before `limit`. O(levels within).
+    /// `None` where the book is unknown before `limit`, or the sum has no room. O(levels within).
     #[must_use]
     pub fn notional_to(&self, side: Side, limit: Price) -> Option<i128> {
         if !self.is_known_to(side, limit) {
             return None;
         }
         let within = self.side(side).ladder.levels().take_while(|&(key, _)| key <= side.key(limit));
-        Some(within.map(|(key, quantity)| i128::from(side.price(key).0) * i128::from(quantity)).sum())
+        let mut notionals =
+            within.map(|(key, quantity)| i128::from(side.price(key).0) * i128::from(quantity));
+        notionals.try_fold(0, i128::checked_add)
     }
 
     /// [`Book::notional_to`] the last price within each of [`DEPTH_BPS`] of the mid; meaningless while a side is empty.

@@ -96,8 +96,9 @@ impl Window {
 
     /// Empties the window and moves it so that it begins at the group of `key`.
     pub(super) fn clear(&mut self, key: i64) {
-        let end = self.end_group() << 12;
-        self.move_to(end, |_, _| {});
+        for group in self.top_group..self.end_group() {
+            self.empty(group, &mut |_, _| {});
+        }
         self.top_group = group_of(key);
     }
 
@@ -107,11 +108,15 @@ impl Window {
         self.top_group = group_of(key);
         let after = self.top_group..self.end_group();
         for group in before.filter(|group| !after.contains(group)) {
-            while self.summary[group_index(group)] != 0 {
-                let word = (group << 6) | lowest_bit(self.summary[group_index(group)]);
-                let key = (word << 6) | lowest_bit(self.occupied[word_index(word)]);
-                leaves(key, self.set(key, 0));
-            }
+            self.empty(group, &mut leaves);
+        }
+    }
+
+    fn empty(&mut self, group: i64, leaves: &mut impl FnMut(i64, i64)) {
+        while self.summary[group_index(group)] != 0 {
+            let word = (group << 6) | lowest_bit(self.summary[group_index(group)]);
+            let key = (word << 6) | lowest_bit(self.occupied[word_index(word)]);
+            leaves(key, self.set(key, 0));
         }
     }
 
