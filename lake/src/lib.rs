@@ -43,9 +43,11 @@
 //! # }
 //! ```
 
+pub mod address;
 pub mod commit;
 pub mod log;
 pub mod record;
 pub mod sink;
 pub mod storage;
 pub mod table;
+pub mod warehouse;
