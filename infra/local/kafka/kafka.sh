@@ -25,11 +25,11 @@ prepare() {
   cp "$here/pom.xml" "$jars/pom.xml"
 }
 
-java_of_kafka() {
-  java -Xms64m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
-    -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.log.kafka.server=info \
-    -cp "$jars/*" "$@"
-}
+java_of_kafka=(
+  java -Xms64m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
+  -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info
+  -cp "$jars/*"
+)
 
 is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
@@ -72,12 +72,12 @@ start() {
   echo "$port" > "$data/broker.port"
   configure "$data" "$port"
   if [ ! -e "$data/logs/meta.properties" ]; then
-    java_of_kafka kafka.tools.StorageTool format --standalone \
-      --cluster-id "$(java_of_kafka kafka.tools.StorageTool random-uuid)" \
+    "${java_of_kafka[@]}" kafka.tools.StorageTool format --standalone \
+      --cluster-id "$("${java_of_kafka[@]}" kafka.tools.StorageTool random-uuid)" \
       --config "$data/server.properties" > "$data/format.log" 2>&1 || fail "cannot format $data: see $data/format.log"
   fi
   : > "$data/broker.log"
-  java_of_kafka kafka.Kafka "$data/server.properties" < /dev/null >> "$data/broker.log" 2>&1 &
+  "${java_of_kafka[@]}" kafka.Kafka "$data/server.properties" < /dev/null >> "$data/broker.log" 2>&1 &
   echo $! > "$data/pid"
   disown
   for _ in $(seq 600); do
