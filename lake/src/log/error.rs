@@ -65,7 +65,9 @@ pub enum LogError {
     )]
     AnotherWriter { at: TopicPartition, offset: Offset },
 
-    #[error("this process follows the log of {brokers} and writes nothing; the record for {at} was not taken")]
+    #[error(
+        "this process follows the log of {brokers} and writes nothing; the record for {at} was not taken"
+    )]
     Following { at: TopicPartition, brokers: String },
 
     #[error("the log takes no more records until it is opened again: {0}")]

@@ -125,3 +125,6 @@ pub trait Log: Send + Sync {
     /// tries again.
     fn release(&self, committed: &[(TopicPartition, Offset)]) -> Result<(), LogError>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,9 +28,9 @@ impl Brokers {
     /// [`BrokersError`] where a host or a port is missing.
     pub fn of_list(list: &str) -> Result<Self, BrokersError> {
         let is_broker = |broker: &str| {
-            broker
-                .rsplit_once(':')
-                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
+            broker.rsplit_once(':').is_some_and(|(host, port)| {
+                !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
+            })
         };
         if list.split(',').all(is_broker) {
             Ok(Self { list: list.to_owned() })
@@ -75,7 +75,16 @@ mod tests {
 
     #[test]
     fn what_lacks_a_host_or_a_port_is_refused() {
-        for text in ["", "kafka://", "one:9092", "kafka://one", "kafka://one:0", "kafka://:1", "kafka://a:1,", "http://a:1"] {
+        for text in [
+            "",
+            "kafka://",
+            "one:9092",
+            "kafka://one",
+            "kafka://one:0",
+            "kafka://:1",
+            "kafka://a:1,",
+            "http://a:1",
+        ] {
             let refused = text.parse::<Brokers>().unwrap_err();
             assert!(refused.to_string().contains(&format!("{text:?}")), "{refused}");
         }

@@ -124,10 +124,10 @@ impl KafkaLog {
     /// another number of partitions, [`LogError::BrokerLost`] and [`LogError::AnotherWriter`] when the broker does not have
     /// what it acknowledged, and the errors of [`EmbeddedLog::open`].
     pub fn open(options: KafkaOptions) -> Result<Self, LogError> {
-        let (shared, reader) = connect(options)?;
-        let (outbox, standings) = open_outbox(&shared.options, &reader, &shared.places)?;
+        let (connected, reader) = connect(options)?;
+        let (outbox, standings) = open_outbox(&connected.options, &reader, &connected.places)?;
         let outbox = Arc::new(outbox);
-        let shared = shared.with(reader, &standings);
+        let shared = connected.with(reader, &standings);
         // What an earlier process left in the outbox makes its partitions ours.
         for (slot, (at, standing)) in shared.places.iter().zip(&standings).enumerate() {
             if outbox.durable_end(*at)? > standing.end {
@@ -147,9 +147,9 @@ impl KafkaLog {
     /// # Errors
     /// Those of [`KafkaLog::open`] that concern the broker.
     pub fn follow(options: KafkaOptions) -> Result<Self, LogError> {
-        let (shared, reader) = connect(options)?;
-        let standings = reconcile::standings(&reader, &shared.places)?;
-        let shared = shared.with(reader, &standings);
+        let (connected, reader) = connect(options)?;
+        let standings = reconcile::standings(&reader, &connected.places)?;
+        let shared = connected.with(reader, &standings);
         let watcher = spawn_watcher(&shared)?;
         Ok(Self { shared, outbox: None, threads: vec![watcher] })
     }
@@ -191,7 +191,8 @@ impl Log for KafkaLog {
     fn sync(&self) -> Result<(), LogError> {
         let Some(outbox) = &self.outbox else { return Ok(()) };
         outbox.sync()?;
-        let ends = self.shared.places.iter().map(|at| outbox.durable_end(*at)).collect::<Result<Vec<_>, _>>()?;
+        let ends =
+            self.shared.places.iter().map(|at| outbox.durable_end(*at)).collect::<Result<Vec<_>, _>>()?;
         match self.shared.ends.wait_for(&ends, self.shared.options.patience)? {
             Acknowledged::All => Ok(()),
             Acknowledged::Silent(silence) => Err(LogError::BrokerSilent {
@@ -294,8 +295,10 @@ fn open_outbox(
     let folder = &options.outbox;
     if EmbeddedLog::exists(folder)? {
         let outbox = EmbeddedLog::open(folder, &options.outbox_options())?;
-        let from = places.iter().map(|at| Ok(outbox.start(*at)?.0)).collect::<Result<Vec<_>, LogError>>()?;
-        match reconcile::fit(reader, places, &outbox, &from)? {
+        // The outbox begins with what it has not let go of, which is at the broker there or behind.
+        let known = |at: &TopicPartition| Ok(Standing { end: outbox.start(*at)?, surplus: 0 });
+        let known = places.iter().map(known).collect::<Result<Vec<_>, LogError>>()?;
+        match reconcile::fit(reader, places, &outbox, &known)? {
             Fit::Continues(standings) => return Ok((outbox, standings)),
             Fit::Superseded { at, offset } => {
                 tracing::warn!(%at, %offset, "another process has written since; the outbox begins anew");

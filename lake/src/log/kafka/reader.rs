@@ -56,7 +56,10 @@ pub(super) struct Span {
 }
 
 enum Polled {
-    Message { broker_offset: u64, stored: Option<StoredRecord> },
+    Message {
+        broker_offset: u64,
+        stored: Option<StoredRecord>,
+    },
     /// Nothing is behind what was read.
     End,
     /// The broker has nothing at the place asked for.
@@ -130,7 +133,8 @@ impl Reader {
         cursor.consumer.assign(&list).map_err(self.error("look at the end of topics"))?;
         let mut deadline = Instant::now() + ANSWER;
         while open.contains(&true) {
-            let Some(message) = cursor.consumer.poll(deadline.saturating_duration_since(Instant::now())) else {
+            let Some(message) = cursor.consumer.poll(deadline.saturating_duration_since(Instant::now()))
+            else {
                 return Err(self.error("look at the end of topics")(TIMED_OUT));
             };
             let Ok(message) = message else { continue };
@@ -176,7 +180,8 @@ impl Reader {
         for slot in slots {
             let at = self.place(*slot);
             let element = found.find_partition(at.topic.name(), at.partition.0.into());
-            let BrokerOffset::Offset(high) = element.map_or(BrokerOffset::Invalid, |found| found.offset()) else {
+            let BrokerOffset::Offset(high) = element.map_or(BrokerOffset::Invalid, |found| found.offset())
+            else {
                 continue;
             };
             let surplus = known.get(*slot).map_or(0, |known| known.1);
@@ -309,13 +314,7 @@ impl Reader {
         }
     }
 
-    fn seek(
-        &self,
-        cursor: &mut Cursor,
-        slot: usize,
-        next: Offset,
-        broker_next: u64,
-    ) -> Result<(), LogError> {
+    fn seek(&self, cursor: &mut Cursor, slot: usize, next: Offset, broker_next: u64) -> Result<(), LogError> {
         let mut list = TopicPartitionList::new();
         let assigned =
             add(&mut list, self.place(slot), broker_next).and_then(|()| cursor.consumer.assign(&list));
@@ -363,7 +362,6 @@ impl Reader {
     fn error(&self, operation: &'static str) -> impl Fn(KafkaError) -> LogError {
         topics::error(&self.brokers, operation)
     }
-
 }
 
 impl std::fmt::Debug for Cursor {

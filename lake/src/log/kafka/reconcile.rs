@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::reader::Reader;
+use super::reader::{Reader, Span};
 use crate::log::{EmbeddedLog, Log, LogError, Offset, StoredRecord, TopicPartition};
 
 /// Of a partition that this process has never written, so many of the broker's messages are looked at.
@@ -21,6 +21,18 @@ pub(super) struct Standing {
     pub end: Offset,
     /// By how much its own offset is greater.
     pub surplus: u64,
+}
+
+impl Standing {
+    /// The broker's own offset after the last record it has.
+    pub(super) const fn broker_end(&self) -> u64 {
+        self.end.0 + self.surplus
+    }
+}
+
+/// The offset after the highest seen; where none was seen, the broker's own are taken for ours.
+fn after(last: Option<Offset>, span: Span) -> Offset {
+    last.map_or(Offset(span.low), |last| Offset(last.0.saturating_add(1)))
 }
 
 /// How the outbox fits what the broker has.
@@ -41,30 +53,32 @@ pub(super) fn standings(reader: &Reader, places: &[TopicPartition]) -> Result<Ve
         last[slot] = last[slot].max(Some(stored.offset));
         Ok(())
     })?;
-    let standing = |(last, span): (&Option<Offset>, &super::reader::Span)| {
-        let end = last.map_or(Offset(span.low), |last| Offset(last.0 + 1));
+    let standing = |(last, span): (&Option<Offset>, &Span)| {
+        let end = after(*last, *span);
         Standing { end, surplus: span.high.saturating_sub(end.0) }
     };
     Ok(last.iter().zip(&spans).map(standing).collect())
 }
 
-/// Compares the outbox with what the broker has from these of its offsets on, one for each slot.
+/// Compares the outbox with what the broker has behind what it is known to have, one standing for each slot.
 pub(super) fn fit(
     reader: &Reader,
     places: &[TopicPartition],
     outbox: &EmbeddedLog,
-    from: &[u64],
+    known: &[Standing],
 ) -> Result<Fit, LogError> {
     let mut checks = Vec::new();
-    for at in places {
+    for (at, known) in places.iter().zip(known) {
         let (start, end) = (outbox.start(*at)?, outbox.durable_end(*at)?);
-        checks.push(Check { at: *at, start, end, next: None, expected: VecDeque::new() });
+        checks.push(Check { at: *at, start, end, next: known.end, last: None, expected: VecDeque::new() });
     }
-    let spans = reader.tails(from, |slot, stored| checks[slot].record(outbox, &stored))?;
+    let from: Vec<u64> = known.iter().map(Standing::broker_end).collect();
+    let spans = reader.tails(&from, |slot, stored| checks[slot].record(outbox, &stored))?;
     let mut standings = Vec::new();
     let (mut superseded, mut has_more) = (None, false);
-    for (check, span) in checks.iter().zip(&spans) {
-        let end = check.next.unwrap_or(Offset(span.low));
+    for ((check, span), from) in checks.iter().zip(&spans).zip(from) {
+        // A broker that ends before has lost what it had.
+        let end = if span.high >= from { check.next } else { after(check.last, *span) };
         if end < check.start {
             return Err(LogError::BrokerLost { at: check.at, end, acknowledged: check.start });
         }
@@ -87,18 +101,21 @@ struct Check {
     at: TopicPartition,
     start: Offset,
     end: Offset,
-    /// The offset after the highest seen.
-    next: Option<Offset>,
+    /// The next offset that is not known to be at the broker.
+    next: Offset,
+    /// The highest offset seen.
+    last: Option<Offset>,
     /// Records of the outbox that come next.
     expected: VecDeque<StoredRecord>,
 }
 
 impl Check {
     fn record(&mut self, outbox: &EmbeddedLog, stored: &StoredRecord) -> Result<(), LogError> {
-        if self.next.is_some_and(|next| stored.offset < next) {
+        self.last = self.last.max(Some(stored.offset));
+        if stored.offset < self.next {
             return Ok(());
         }
-        self.next = Some(Offset(stored.offset.0.saturating_add(1)));
+        self.next = Offset(stored.offset.0.saturating_add(1));
         if stored.offset < self.start || stored.offset >= self.end {
             return Ok(());
         }

@@ -50,12 +50,11 @@ fn look_again(
     known: &[Standing],
     mut delay: Duration,
 ) -> Result<Option<Vec<Standing>>, LogError> {
-    let from: Vec<u64> = known.iter().map(|standing| standing.end.0 + standing.surplus).collect();
     loop {
         if !pause(shared, delay) {
             return Ok(None);
         }
-        match reconcile::fit(&shared.reader, &shared.places, outbox, &from) {
+        match reconcile::fit(&shared.reader, &shared.places, outbox, known) {
             Ok(Fit::Continues(standings)) => return Ok(Some(standings)),
             Ok(Fit::Superseded { at, offset }) => return Err(LogError::AnotherWriter { at, offset }),
             Err(error @ LogError::Broker { .. }) => {

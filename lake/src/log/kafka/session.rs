@@ -47,7 +47,9 @@ pub(super) enum Ended {
 pub(super) enum Trouble {
     #[error("the broker refused {at} offset {offset}: {cause}")]
     Refused { at: TopicPartition, offset: Offset, cause: KafkaError },
-    #[error("{at} has messages of others: the record at offset {offset} is the broker's {found:?}, expected {expected}")]
+    #[error(
+        "{at} has messages of others: the record at offset {offset} is the broker's {found:?}, expected {expected}"
+    )]
     Displaced { at: TopicPartition, offset: Offset, found: Option<u64>, expected: u64 },
     #[error("the producer cannot go on: {code}: {reason}")]
     Fatal { code: RDKafkaErrorCode, reason: String },
@@ -204,7 +206,8 @@ impl<'a> Session<'a> {
                 && self.in_flight_bytes < most
                 && self.lanes[slot].in_flight_bytes < most / 4
             {
-                let piece = self.outbox.read(at, self.lanes[slot].next, PIECE_BYTES).map_err(Ended::Failed)?;
+                let piece =
+                    self.outbox.read(at, self.lanes[slot].next, PIECE_BYTES).map_err(Ended::Failed)?;
                 for stored in piece.into_iter().take_while(|stored| stored.offset < limit) {
                     if !self.send_record(slot, at, &stored)? {
                         return Ok(has_sent);
@@ -253,8 +256,7 @@ impl<'a> Session<'a> {
         let mut has_answers = false;
         loop {
             self.producer.poll(Duration::ZERO);
-            let mut arrived =
-                self.producer.context().arrived.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut arrived = self.producer.context().arrived.lock().unwrap_or_else(PoisonError::into_inner);
             let deliveries = std::mem::take(&mut *arrived);
             drop(arrived);
             if deliveries.is_empty() {
@@ -271,7 +273,10 @@ impl<'a> Session<'a> {
         Ok(has_answers)
     }
 
-    fn acknowledge(&mut self, Delivery { sent: Sent { slot, offset }, outcome }: Delivery) -> Result<(), Trouble> {
+    fn acknowledge(
+        &mut self,
+        Delivery { sent: Sent { slot, offset }, outcome }: Delivery,
+    ) -> Result<(), Trouble> {
         let at = self.shared.places[slot];
         let lane = &mut self.lanes[slot];
         let found = outcome.map_err(|cause| Trouble::Refused { at, offset, cause })?;

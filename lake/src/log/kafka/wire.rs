@@ -57,19 +57,19 @@ mod tests {
 
     #[test]
     fn a_message_says_which_record_it_is() {
-        let record = Record { header: Bytes::from_static(b"own"), ..Record::default() };
-        let stored = StoredRecord { offset: Offset(1 << 40), appended_at: Timestamp(-5), record };
-        let found = super::record(&message(Some(header(&stored)))).unwrap();
+        let own = Record { header: Bytes::from_static(b"own"), ..Record::default() };
+        let stored = StoredRecord { offset: Offset(1 << 40), appended_at: Timestamp(-5), record: own };
+        let found = record(&message(Some(header(&stored)))).unwrap();
         assert_eq!((found.offset, found.appended_at), (Offset(1 << 40), Timestamp(-5)));
         assert_eq!((found.record.header.as_ref(), found.record.value.as_ref()), (&b"own"[..], &b"value"[..]));
     }
 
     #[test]
     fn a_message_of_another_program_is_no_record() {
-        assert_eq!(super::record(&message(None)), None);
+        assert_eq!(record(&message(None)), None);
         let short = OwnedHeaders::new().insert(Header { key: HEADER, value: Some(&[0; FIXED - 1]) });
-        assert_eq!(super::record(&message(Some(short))), None);
+        assert_eq!(record(&message(Some(short))), None);
         let other = OwnedHeaders::new().insert(Header { key: "other", value: Some(&[0; FIXED]) });
-        assert_eq!(super::record(&message(Some(other))), None);
+        assert_eq!(record(&message(Some(other))), None);
     }
 }
