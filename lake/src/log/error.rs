@@ -70,6 +70,9 @@ pub enum LogError {
     )]
     Following { at: TopicPartition, brokers: String },
 
+    #[error("the log cannot be written at present: {0}")]
+    Stalled(Arc<LogError>),
+
     #[error("the log takes no more records until it is opened again: {0}")]
     Failed(Arc<LogError>),
 }

@@ -195,11 +195,11 @@ impl Log for KafkaLog {
             self.shared.places.iter().map(|at| outbox.durable_end(*at)).collect::<Result<Vec<_>, _>>()?;
         match self.shared.ends.wait_for(&ends, self.shared.options.patience)? {
             Acknowledged::All => Ok(()),
-            Acknowledged::Silent(silence) => Err(LogError::BrokerSilent {
+            Acknowledged::Silent(silence) => Err(LogError::Stalled(Arc::new(LogError::BrokerSilent {
                 brokers: self.shared.options.brokers.to_string(),
                 silence,
                 waiting: self.waiting(),
-            }),
+            }))),
         }
     }
 
