@@ -15,8 +15,8 @@ use std::{io, thread};
 use super::batch::OpenBatch;
 use super::index::{BatchEntry, Index, Segment};
 use super::segment::{self, SegmentFile};
-use super::slots::Slots;
 use super::{Options, Shared};
+use crate::log::slots::Slots;
 use crate::log::{LogError, TopicPartition};
 
 /// Bytes collected before they are handed to the operating system.
