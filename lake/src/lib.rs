@@ -44,6 +44,7 @@
 //! ```
 
 pub mod commit;
+pub mod fail_points;
 pub mod log;
 pub mod record;
 pub mod sink;

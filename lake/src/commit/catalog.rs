@@ -120,6 +120,7 @@ impl Catalog {
 
     /// Pointers and positions as one commit left them.
     pub(super) async fn state(&self) -> Result<(Pointers, Positions), LakeError> {
+        fail::fail_point!("catalog::before_read", |_| Err(self.failed("read")(sqlx::Error::PoolTimedOut)));
         let mut transaction = self.pool.begin().await.map_err(self.failed("read"))?;
         let pointers = self.read_pointers(&mut transaction).await?;
         let positions = self.read_positions(&mut transaction).await?;
@@ -140,6 +141,7 @@ impl Catalog {
             let entry = entry.bind(CATALOG_NAME).bind(table.namespace()).bind(table.name()).bind(location);
             entry.execute(&mut *transaction).await.map_err(self.failed("write"))?;
         }
+        fail::fail_point!("catalog::before_register");
         transaction.commit().await.map_err(self.failed("write"))
     }
 
@@ -151,18 +153,24 @@ impl Catalog {
     ) -> Result<Advance, AdvanceError> {
         let refused = |source| AdvanceError::Refused(self.failed("write")(source));
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(refused)?;
+        fail::fail_point!("catalog::begun");
         for pointer in pointers {
             if move_pointer(&mut transaction, pointer).await.map_err(refused)? == Advance::Conflict {
                 return Ok(Advance::Conflict);
             }
         }
+        fail::fail_point!("catalog::pointers_moved");
         for position in positions {
             if move_position(&mut transaction, position).await.map_err(refused)? == Advance::Conflict {
                 return Ok(Advance::Conflict);
             }
         }
+        fail::fail_point!("catalog::before_commit");
         let committed = transaction.commit().await;
         committed.map_err(|source| AdvanceError::Doubtful(self.failed("commit to")(source)))?;
+        fail::fail_point!("catalog::after_commit", |_| Err(AdvanceError::Doubtful(
+            self.failed("commit to")(sqlx::Error::PoolTimedOut)
+        )));
         Ok(Advance::Moved)
     }
 
