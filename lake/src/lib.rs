@@ -45,6 +45,7 @@
 
 pub mod address;
 pub mod commit;
+pub mod fail_points;
 pub mod log;
 pub mod record;
 pub mod sink;
