@@ -43,6 +43,7 @@
 //! # }
 //! ```
 
+pub mod bitemporal;
 pub mod commit;
 pub mod log;
 pub mod record;

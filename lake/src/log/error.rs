@@ -45,6 +45,9 @@ pub enum LogError {
     #[error("cannot {operation} {}: {cause}", file.display())]
     Io { operation: &'static str, file: PathBuf, cause: Arc<io::Error> },
 
+    #[error("the log cannot be written at present: {0}")]
+    Stalled(Arc<LogError>),
+
     #[error("the log takes no more records until it is opened again: {0}")]
     Failed(Arc<LogError>),
 }
