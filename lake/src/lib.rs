@@ -44,6 +44,7 @@
 //! ```
 
 pub mod address;
+pub mod bitemporal;
 pub mod commit;
 pub mod fail_points;
 pub mod log;
