@@ -14,7 +14,7 @@ use super::symbol_book::{BookStatus, SymbolBook};
 use super::{Need, Output};
 use crate::symbol_map::SymbolMap;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct BookLane {
     books: SymbolMap<SymbolBook>,
 }

@@ -48,7 +48,7 @@ enum Awaited {
     Instrument,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct SymbolBook {
     pub instrument: Instrument,
     pub synced: SyncedBook,

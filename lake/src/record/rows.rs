@@ -4,7 +4,7 @@
 //! no other: it is handed back as [`Unusable`] and kept as a row of `ops.dead_letters`.
 
 use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, DataType, Field as ArrowField};
+use arrow_schema::{ArrowError, DataType, Field as ArrowField, Schema as ArrowSchema};
 use bytes::Bytes;
 use depthlake_orderbook::frame::Envelope;
 use depthlake_orderbook::symbol::Symbol;
@@ -17,6 +17,7 @@ use super::error::{DecodeError, RowsError};
 use super::resolution::{Field, FieldKind};
 use super::schema::Schema;
 use super::table_of;
+use crate::bitemporal;
 use crate::log::{Offset, StoredRecord, Topic, TopicPartition};
 use crate::table::Table;
 
@@ -72,7 +73,7 @@ pub fn rows(at: TopicPartition, records: &[StoredRecord]) -> Result<Rows, RowsEr
 /// [`RowsError::Columns`] where the table does not take them, which the tests rule out.
 pub fn unusable_rows(unusable: &[Unusable]) -> Result<RecordBatch, RowsError> {
     let made = || {
-        let mut columns = Columns::new(Table::DeadLetters, unusable.len())?;
+        let mut columns = Columns::new(Table::DeadLetters.arrow_schema(), unusable.len())?;
         for place in unusable {
             columns.push(dead_letter(place, &place.fault.to_string()));
         }
@@ -107,8 +108,12 @@ fn derived_rows(
     table: Table,
     records: &[StoredRecord],
 ) -> Result<Rows, ArrowError> {
-    let sources = sources(schema.fields(), table)?;
-    let mut columns = Columns::new(table, records.len())?;
+    let told = match table {
+        Table::Bars => bitemporal::facts_schema(),
+        _ => table.arrow_schema(),
+    };
+    let sources = sources(schema.fields(), table, &told)?;
+    let mut columns = Columns::new(told, records.len())?;
     let (mut values, mut unusable) = (Vec::with_capacity(schema.fields().len()), Vec::new());
     for stored in records {
         if let Err(error) = read_datum(schema, &stored.record.value, &mut values) {
@@ -117,11 +122,13 @@ fn derived_rows(
         }
         columns.push(sources.iter().map(|source| source.value(&values, stored.appended_at)));
     }
-    Ok(Rows { batch: columns.finish()?, unusable })
+    let batch = columns.finish()?;
+    let batch = if table == Table::Bars { bitemporal::opened(&batch)? } else { batch };
+    Ok(Rows { batch, unusable })
 }
 
 fn raw_rows(at: TopicPartition, table: Table, records: &[StoredRecord]) -> Result<Rows, ArrowError> {
-    let mut columns = Columns::new(table, records.len())?;
+    let mut columns = Columns::new(table.arrow_schema(), records.len())?;
     let mut unusable = Vec::new();
     for stored in records {
         match read_raw(at, stored) {
@@ -132,8 +139,8 @@ fn raw_rows(at: TopicPartition, table: Table, records: &[StoredRecord]) -> Resul
     Ok(Rows { batch: columns.finish()?, unusable })
 }
 
-/// The source of each column of the table.
-fn sources(fields: &[Field], table: Table) -> Result<Vec<Source>, ArrowError> {
+/// The source of each of the table's columns that a record tells.
+fn sources(fields: &[Field], table: Table, told: &ArrowSchema) -> Result<Vec<Source>, ArrowError> {
     let source = |column: &ArrowField| {
         let field = |name: &str| {
             let found = fields.iter().position(|field| field.name == name && fits(field, column));
@@ -148,7 +155,7 @@ fn sources(fields: &[Field], table: Table) -> Result<Vec<Source>, ArrowError> {
             name => Source::Field(field(name)?),
         })
     };
-    table.arrow_schema().fields().iter().map(|column| source(column)).collect()
+    told.fields().iter().map(|column| source(column)).collect()
 }
 
 fn fits(field: &Field, column: &ArrowField) -> bool {

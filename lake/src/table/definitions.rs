@@ -1,6 +1,6 @@
 //! The declarations of all tables, to be read as tables.
 
-use super::Kind::{Bytes, Double, Int, Label, Long, Text, Time};
+use super::Kind::{Boolean, Bytes, Double, Int, Label, Long, Text, Time};
 use super::{Column, Definition, Kind, Presence};
 
 const PRICE: Kind = Kind::Decimal { precision: 18, scale: 8 };
@@ -175,7 +175,7 @@ pub(super) const TRADES: Definition = Definition {
 pub(super) const BARS: Definition = Definition {
     namespace: "normalized",
     name: "ohlcv_1m",
-    comment: "One row for each symbol and minute of trade time in which there were trades",
+    comment: "One row for each version of a bar: of a symbol and minute of trade time in which there were trades, what we believed from sys_from until sys_to",
     columns: &[
         SYMBOL,
         required("open_time", Time, "Start of the minute, inclusive"),
@@ -199,6 +199,20 @@ pub(super) const BARS: Definition = Definition {
         PUBLISHED_AT,
         required("source_partition", Int, "The partition of the raw topic whose record closed the bar"),
         required("source_offset", Long, "The offset of the raw record that closed the bar"),
+        required("valid_from", Time, "Since when the bar is true in the world: its open time"),
+        required("valid_to", Time, "Until when the bar is true in the world, exclusive: its close time"),
+        required("sys_from", Time, "Since when we believe this version: when it was published"),
+        required(
+            "sys_to",
+            Time,
+            "Until when we believed this version, exclusive; 9999-12-31 where we still do",
+        ),
+        required("is_current", Boolean, "Whether we still believe this version; true of one version a bar"),
+        required(
+            "bar_key",
+            Text,
+            "The version's key: symbol, open time in seconds and sys_from in microseconds since 1970-01-01 UTC",
+        ),
         optional(
             "first_trade_id",
             Long,
