@@ -49,6 +49,7 @@ pub mod commit;
 pub mod fail_points;
 pub mod log;
 pub mod record;
+pub mod registry;
 pub mod sink;
 pub mod storage;
 pub mod table;

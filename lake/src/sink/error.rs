@@ -31,6 +31,7 @@ impl SinkError {
     pub const fn is_transient(&self) -> bool {
         match self {
             Self::Log(LogError::Io { .. })
+            | Self::Rows(RowsError::Registry { .. })
             | Self::Commit(CommitError::Contended { .. } | CommitError::Doubtful(_)) => true,
             Self::Commit(CommitError::Lake(error)) | Self::Positions(error) => passes(error),
             _ => false,

@@ -36,7 +36,7 @@ use gather::{Gathered, gather};
 
 use crate::commit::{Lake, PartitionOfTable, Positions as LakePositions};
 use crate::log::{Log, Offset, Partition, Topic, TopicPartition};
-use crate::record::table_of;
+use crate::record::{Contracts, table_of};
 use crate::table::Table;
 
 /// How often and how much a sink commits.
@@ -59,6 +59,7 @@ pub struct Sink {
     log: Arc<dyn Log>,
     lake: Lake,
     config: SinkConfig,
+    contracts: Contracts,
     /// The next offset needed of each partition; `None` until the lake has been asked.
     next: Option<Positions>,
     /// A commit that is not known to have succeeded.
@@ -73,7 +74,14 @@ impl Sink {
     /// A sink that goes on where the lake stands, and at the log's start in partitions the lake does not know.
     #[must_use]
     pub fn new(log: Arc<dyn Log>, lake: Lake, config: SinkConfig) -> Self {
-        Self { log, lake, config, next: None, pending: None, on_commit: None }
+        Self { log, lake, config, contracts: Contracts::own(), next: None, pending: None, on_commit: None }
+    }
+
+    /// Reads records with the schema ids of `contracts`.
+    #[must_use]
+    pub fn with_contracts(mut self, contracts: Contracts) -> Self {
+        self.contracts = contracts;
+        self
     }
 
     /// Has `hook` called after each commit, with what it did: to release the log behind it, or to measure. It runs on the
@@ -184,8 +192,9 @@ impl Sink {
             let committed = self.lake.positions().await.map_err(SinkError::Positions)?;
             self.next.insert(next_offsets(&*self.log, &committed)?).clone()
         };
-        let (log, bytes) = (Arc::clone(&self.log), self.config.commit_bytes);
-        match spawn_blocking(move || gather(&*log, &from, bytes)).await {
+        let (log, contracts) = (Arc::clone(&self.log), self.contracts.clone());
+        let bytes = self.config.commit_bytes;
+        match spawn_blocking(move || gather(&*log, &contracts, &from, bytes)).await {
             Ok(gathered) => gathered,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
