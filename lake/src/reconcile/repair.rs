@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array, BooleanArray, RecordBatch, UInt64Array};
+use arrow_array::{BooleanArray, RecordBatch, UInt64Array};
 use arrow_row::OwnedRow;
 use arrow_schema::ArrowError;
 use arrow_select::concat::concat_batches;
@@ -65,7 +65,9 @@ impl Correction {
         for difference in differences {
             match *difference {
                 Difference::Missing { expected } => _ = of_expected.insert(expected),
-                Difference::Duplicate { found } | Difference::Unfounded { found } => _ = of_found.insert(found),
+                Difference::Duplicate { found } | Difference::Unfounded { found } => {
+                    _ = of_found.insert(found)
+                }
                 Difference::Drift { expected, found, .. } => {
                     of_expected.insert(expected);
                     of_found.insert(found);
@@ -146,7 +148,7 @@ impl Repair<'_> {
             let keys = reader.read(batch)?;
             let stays: BooleanArray =
                 keys.iter().map(|key| Some(!self.keys.contains(&key.owned()))).collect();
-            removed_rows += stays.len() - stays.true_count();
+            removed_rows += keys.num_rows() - stays.true_count();
             kept.push(filter_record_batch(batch, &stays)?);
         }
         if removed_rows > 0 {

@@ -40,7 +40,8 @@ pub fn conformed(table: Table, batches: &[RecordBatch]) -> Result<RecordBatch, A
 pub fn received_within(rows: &RecordBatch, times: &Range<Timestamp>) -> Result<RecordBatch, ArrowError> {
     let received = rows.column_by_name("received_at");
     let received = received.and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
-    let received = received.ok_or_else(|| ArrowError::SchemaError("the rows have no received_at".to_owned()))?;
+    let received =
+        received.ok_or_else(|| ArrowError::SchemaError("the rows have no received_at".to_owned()))?;
     let is_within = |time: &i64| Some((times.start.0..times.end.0).contains(&time.saturating_mul(1_000)));
     filter_record_batch(rows, &received.values().iter().map(is_within).collect::<BooleanArray>())
 }
