@@ -43,6 +43,8 @@
 //! # }
 //! ```
 
+pub mod address;
+pub mod bitemporal;
 pub mod commit;
 pub mod fail_points;
 pub mod log;
@@ -50,3 +52,4 @@ pub mod record;
 pub mod sink;
 pub mod storage;
 pub mod table;
+pub mod warehouse;

@@ -71,7 +71,7 @@ fn encode(builder: WriterPropertiesBuilder, column: &Column) -> WriterProperties
         Kind::Decimal { precision, .. } if precision <= DIGITS_OF_INT64 => {
             builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
         }
-        Kind::Double | Kind::Decimal { .. } => builder,
+        Kind::Boolean | Kind::Double | Kind::Decimal { .. } => builder,
     }
 }
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use bytes::Buf;
 
 use super::batch::{self, BatchHeader};
-use super::slots::Slots;
+use crate::log::slots::Slots;
 use crate::log::{Defect, LogError, Offset, Topic};
 
 const MAGIC: [u8; 8] = *b"dl.log\r\n";
