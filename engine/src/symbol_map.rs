@@ -6,7 +6,7 @@ use depthlake_orderbook::symbol::Symbol;
 use rustc_hash::FxBuildHasher;
 
 /// Finding costs a few nanoseconds; inserting, which happens once a symbol, O(symbols).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SymbolMap<T> {
     /// In the order of symbols.
     entries: Vec<(Symbol, T)>,

@@ -23,6 +23,7 @@ struct Running {
     handle: ShardHandle,
     reader: Reader,
     offset: u64,
+    is_kept: bool,
     _live_books: LiveBooks,
     _folder: tempfile::TempDir,
 }
@@ -46,15 +47,28 @@ impl Running {
         })
         .unwrap();
         let reader = Reader::open(&path).unwrap();
-        Self { symbol, sender, handle, reader, offset: 0, _live_books: live_books, _folder: folder }
+        Self {
+            symbol,
+            sender,
+            handle,
+            reader,
+            offset: 0,
+            is_kept: true,
+            _live_books: live_books,
+            _folder: folder,
+        }
     }
 
     fn send(&mut self, envelope: Envelope, text: &str) {
         let payload = Bytes::from(text.to_owned());
         let message =
             Inbound { stream: RawStream::Orderbook, partition: 0, offset: self.offset, envelope, payload };
-        self.sender.send(message).unwrap();
-        self.offset += 1;
+        if self.is_kept {
+            self.sender.send(message).unwrap();
+            self.offset += 1;
+        } else {
+            self.sender.send_unkept(message).unwrap();
+        }
     }
 
     fn instrument(&mut self, tick: &str) {
@@ -160,6 +174,37 @@ fn everything_is_handed_over_with_a_checkpoint_at_the_end() {
     assert_eq!(books, 1_000);
     assert_eq!(last.unwrap().orderbook_offset(), 1_002);
     assert_eq!(handle.join().unwrap().messages, 1_002);
+}
+
+#[test]
+fn the_books_go_on_while_nothing_is_kept_and_what_is_kept_knows_nothing_of_it() {
+    let mut running = Running::start(Idle::Park);
+    running.instrument("0.1");
+    running.snapshot(7, "99.5");
+    running.diff(8, r#"["99.5","1"]"#);
+    running.is_kept = false;
+    running.diff(9, r#"["99.6","2"]"#);
+    running.diff(10, r#"["99.7","2"]"#);
+    let row = running.row(|row| row.update_id.0 == 10);
+    assert_eq!((row.state, row.bids[0].price.0), (BoardState::Live, 997));
+
+    running.is_kept = true;
+    running.send(Envelope::own(FrameKind::SessionStart, None, Timestamp(2)), "");
+    running.snapshot(12, "99.4");
+    running.diff(13, r#"["99.3","5"]"#);
+    let row = running.row(|row| row.update_id.0 == 13);
+    assert_eq!((row.bids.len(), row.bids[0].price.0), (2, 994), "nothing of the unkept events is left");
+
+    let Running { sender, mut handle, .. } = running;
+    drop(sender);
+    while !handle.is_finished() {
+        std::thread::yield_now();
+    }
+    let ids = std::iter::from_fn(|| handle.outbound.pop().ok()).filter_map(|outbound| match outbound {
+        Outbound::Record(trigger, Derived::Book(book)) => Some((trigger.offset, book.update_id.0)),
+        _ => None,
+    });
+    assert_eq!(ids.collect::<Vec<_>>(), [(2, 8), (5, 13)]);
 }
 
 #[test]

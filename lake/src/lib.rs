@@ -44,7 +44,9 @@
 //! ```
 
 pub mod address;
+pub mod bitemporal;
 pub mod commit;
+pub mod fail_points;
 pub mod log;
 pub mod record;
 pub mod sink;

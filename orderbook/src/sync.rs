@@ -61,7 +61,7 @@ pub enum SnapshotOutcome {
 }
 
 /// A book with its place in the venue's stream of changes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SyncedBook {
     book: Book,
     state: SyncState,

@@ -1,6 +1,7 @@
 //! Carries what the shards derive to the log, on a thread of its own.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -8,15 +9,18 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use depthlake_engine::shard::{Outbound, ShardHandle, ShardReport};
-use depthlake_lake::log::{Log, LogError, Partition, Record, Topic, TopicPartition};
+use depthlake_lake::log::{Log, LogError, Offset, Partition, Record, Topic, TopicPartition};
 use depthlake_lake::record::{EncodeError, TRIGGER_LENGTH, decode_trigger, encode, encode_trigger};
 use depthlake_orderbook::frame::RawStream;
-use depthlake_orderbook::record::{DeadLetter, DeadLetterReason, Derived, RecordKind, Trigger};
+use depthlake_orderbook::record::{DeadLetter, DeadLetterReason, Derived, RecordKind, TradeRecord, Trigger};
 use tokio::sync::watch;
 
 use super::retention::Retention;
 
 const PAUSE: Duration = Duration::from_millis(1);
+
+/// How long to wait for a log that cannot be written.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// How many records of one shard are taken before the next shard's turn.
 const RECORDS_PER_TURN: usize = 4_096;
@@ -28,6 +32,7 @@ pub type LastKept = BTreeMap<(u16, RecordKind, RawStream), Trigger>;
 pub struct Landing {
     thread: JoinHandle<Result<Vec<ShardReport>>>,
     ended: watch::Receiver<bool>,
+    is_ending: Arc<AtomicBool>,
 }
 
 impl Landing {
@@ -37,7 +42,8 @@ impl Landing {
         retention: Arc<Mutex<Retention>>,
         last_kept: LastKept,
     ) -> Result<Self> {
-        let mut lander = Lander { log, retention, last_kept };
+        let is_ending = Arc::new(AtomicBool::new(false));
+        let mut lander = Lander { log, retention, last_kept, is_ending: Arc::clone(&is_ending) };
         let (end, ended) = watch::channel(false);
         let thread = thread::Builder::new()
             .name("landing".to_owned())
@@ -47,7 +53,7 @@ impl Landing {
                 reports
             })
             .context("no thread could be made for what goes to the log")?;
-        Ok(Self { thread, ended })
+        Ok(Self { thread, ended, is_ending })
     }
 
     /// Completes when the landing has ended, in whatever way.
@@ -56,8 +62,9 @@ impl Landing {
         let _ = self.ended.wait_for(|ended| *ended).await;
     }
 
-    /// Waits for the end.
+    /// Waits for the end, which a log that cannot be written does not put off.
     pub async fn join(self) -> Result<Vec<ShardReport>> {
+        self.is_ending.store(true, Ordering::Relaxed);
         let joined = tokio::task::spawn_blocking(move || self.thread.join()).await?;
         joined.map_err(|_| anyhow!("the landing ended by a panic"))?
     }
@@ -67,6 +74,7 @@ struct Lander {
     log: Arc<dyn Log>,
     retention: Arc<Mutex<Retention>>,
     last_kept: LastKept,
+    is_ending: Arc<AtomicBool>,
 }
 
 impl Lander {
@@ -94,11 +102,23 @@ impl Lander {
     fn land(&mut self, outbound: Outbound) -> Result<()> {
         match outbound {
             Outbound::Record(trigger, record) => {
-                append_derived(&*self.log, &trigger, &record)?;
+                append_derived(|at, record| self.append(at, record), &trigger, &record)?;
                 self.last_kept.insert((trigger.partition, record.kind(), trigger.stream), trigger);
                 Ok(())
             }
             Outbound::Checkpoint { partition, state } => self.checkpoint(Partition(partition), state),
+        }
+    }
+
+    /// Appends, however long the log cannot be written; at the end that is an error.
+    fn append(&self, at: TopicPartition, record: &Record) -> Result<Offset, LogError> {
+        loop {
+            match self.log.append(at, record) {
+                Err(LogError::Stalled(_)) if !self.is_ending.load(Ordering::Relaxed) => {
+                    thread::sleep(RETRY_PAUSE)
+                }
+                done => return done,
+            }
         }
     }
 
@@ -107,7 +127,7 @@ impl Lander {
         let at = TopicPartition::new(Topic::Checkpoint, partition);
         let header = encode_last_kept(partition, &self.last_kept);
         let record = Record { header, value: Bytes::from(state), ..Record::default() };
-        match self.log.append(at, &record) {
+        match self.append(at, &record) {
             Ok(offset) => {
                 let mut retention = self.retention.lock().unwrap_or_else(PoisonError::into_inner);
                 retention.appended(at, offset, needs);
@@ -141,22 +161,30 @@ pub fn decode_last_kept(header: &[u8]) -> impl Iterator<Item = (RecordKind, Trig
 }
 
 /// Appends a record derived from a raw message to its topic; one that its topic cannot hold, as a dead letter.
-pub fn append_derived(log: &dyn Log, trigger: &Trigger, record: &Derived) -> Result<()> {
+pub fn append_derived(
+    append: impl FnOnce(TopicPartition, &Record) -> Result<Offset, LogError>,
+    trigger: &Trigger,
+    record: &Derived,
+) -> Result<()> {
     let (topic, encoded) = match encode(trigger, record) {
         Ok(encoded) => encoded,
         Err(error) => encode(trigger, &refused(trigger, record, &error))?,
     };
-    log.append(TopicPartition::new(topic, Partition(trigger.partition)), &encoded)?;
+    append(TopicPartition::new(topic, Partition(trigger.partition)), &encoded)?;
     Ok(())
 }
 
 fn refused(trigger: &Trigger, record: &Derived, error: &EncodeError) -> Derived {
-    let (symbol, provenance) = match record {
-        Derived::Book(book) => (Some(book.instrument.symbol), book.provenance),
-        Derived::Trade(traded) => (Some(traded.instrument.symbol), traded.trade.provenance),
-        Derived::Bar(closed) => (Some(closed.instrument.symbol), closed.provenance),
-        Derived::DeadLetter(letter) => (letter.symbol, letter.provenance),
-        Derived::Feed(event) => (event.symbol, event.provenance),
+    let (symbol, event_time, provenance) = match record {
+        Derived::Book(book) => (Some(book.instrument.symbol), Some(book.event_time), book.provenance),
+        Derived::Trade(TradeRecord { instrument, trade }) => {
+            (Some(instrument.symbol), Some(trade.event_time), trade.provenance)
+        }
+        Derived::Bar(closed) => {
+            (Some(closed.instrument.symbol), Some(closed.bar.event_time), closed.provenance)
+        }
+        Derived::DeadLetter(letter) => (letter.symbol, letter.event_time, letter.provenance),
+        Derived::Feed(event) => (event.symbol, event.event_time, event.provenance),
     };
     Derived::DeadLetter(DeadLetter {
         reason: DeadLetterReason::Inexact,
@@ -164,6 +192,7 @@ fn refused(trigger: &Trigger, record: &Derived, error: &EncodeError) -> Derived 
         symbol,
         stream: trigger.stream,
         payload: format!("{record:?}").into_bytes(),
+        event_time,
         provenance,
     })
 }

@@ -62,7 +62,7 @@ fn resume_partition(log: &dyn Log, partition: Partition, resumed: &mut Resumed) 
             let mut outcome = Ok(());
             let missing = |trigger, record| {
                 if outcome.is_ok() {
-                    outcome = append_derived(log, &trigger, &record);
+                    outcome = append_derived(|at, record| log.append(at, record), &trigger, &record);
                     derived.push((record.kind(), trigger));
                 }
             };

@@ -3,27 +3,35 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use bytes::Bytes;
 use depthlake_engine::shard::{Inbound, NotSent, ShardSender};
 use depthlake_ingest::live::{FrameSink, SinkError};
-use depthlake_lake::log::{Log, Partition, TopicPartition};
+use depthlake_lake::log::{Log, LogError, Partition, TopicPartition};
 use depthlake_lake::record::{raw_record, topic_of_stream};
-use depthlake_orderbook::frame::{Envelope, FrameKind};
+use depthlake_orderbook::frame::{Envelope, FrameKind, RawStream};
 use depthlake_orderbook::partition::partition_of;
 use depthlake_orderbook::time::Timestamp;
 
 /// How long a full ring is given to empty before it is looked at again.
 const RING_PAUSE: Duration = Duration::from_micros(50);
 
+/// How often a log that could not take messages is asked whether it can again.
+const RETRY_INTERVAL: Duration = Duration::from_millis(250);
+
 /// Hands messages on, in the order in which they came. A message is in the log before a shard sees it, so that whatever is
 /// derived from it can be derived again.
+///
+/// While the log can take nothing (its disk is full, say), messages go to the live books alone. When it can again, every
+/// partition begins a session as after a restart: its books are built anew from a snapshot, and what is kept
+/// follows from what is kept.
 pub struct Router {
     log: Arc<dyn Log>,
     shards: Vec<ShardSender>,
     counts: Arc<RouterCounts>,
+    outage: Option<Outage>,
 }
 
 /// What came so far.
@@ -31,11 +39,21 @@ pub struct Router {
 pub struct RouterCounts {
     /// Messages of the venue.
     pub messages: AtomicU64,
+    /// Those of them that the log could not take. They are in no table.
+    pub unkept: AtomicU64,
+}
+
+/// A time in which the log takes nothing.
+#[derive(Debug)]
+struct Outage {
+    begun: Instant,
+    next_try: Instant,
+    unkept: u64,
 }
 
 impl Router {
     pub fn new(log: Arc<dyn Log>, shards: Vec<ShardSender>) -> Self {
-        Self { log, shards, counts: Arc::default() }
+        Self { log, shards, counts: Arc::default(), outage: None }
     }
 
     pub fn counts(&self) -> Arc<RouterCounts> {
@@ -61,30 +79,73 @@ impl Router {
     /// Routes a message by its symbol; one without goes to the first partition.
     pub fn message(&mut self, envelope: &Envelope, payload: &Bytes) -> Result<()> {
         self.counts.messages.fetch_add(u64::from(is_of_stream(envelope.kind)), Ordering::Relaxed);
-        let partition = partition_of(envelope.symbol, self.log.partitions());
-        self.route(Partition(partition), envelope, payload)
+        self.try_to_keep_again(envelope.received)?;
+        let partition = Partition(partition_of(envelope.symbol, self.log.partitions()));
+        if self.outage.is_none() {
+            match self.route(partition, envelope, payload) {
+                Err(error) if is_stall(&error) => self.begin_outage(&error),
+                done => return done,
+            }
+        }
+        self.show(partition, envelope, payload)
     }
 
     fn route(&mut self, partition: Partition, envelope: &Envelope, payload: &Bytes) -> Result<()> {
         for &stream in envelope.kind.streams() {
             let at = TopicPartition::new(topic_of_stream(stream), partition);
             let offset = self.log.append(at, &raw_record(envelope, payload.clone()))?;
-            self.send(Inbound {
-                stream,
-                partition: partition.0,
-                offset: offset.0,
-                envelope: *envelope,
-                payload: payload.clone(),
-            })?;
+            let message = inbound(stream, partition, offset.0, envelope, payload);
+            self.send(message, ShardSender::send)?;
         }
         Ok(())
     }
 
-    fn send(&mut self, mut message: Inbound) -> Result<()> {
+    /// Hands a message to the live books only.
+    fn show(&mut self, partition: Partition, envelope: &Envelope, payload: &Bytes) -> Result<()> {
+        if let Some(outage) = &mut self.outage {
+            outage.unkept += 1;
+        }
+        self.counts.unkept.fetch_add(u64::from(is_of_stream(envelope.kind)), Ordering::Relaxed);
+        for &stream in envelope.kind.streams() {
+            self.send(inbound(stream, partition, 0, envelope, payload), ShardSender::send_unkept)?;
+        }
+        Ok(())
+    }
+
+    fn begin_outage(&mut self, error: &anyhow::Error) {
+        tracing::error!(error = format!("{error:#}"), "messages are not kept; the live books go on");
+        let now = Instant::now();
+        self.outage = Some(Outage { begun: now, next_try: now + RETRY_INTERVAL, unkept: 0 });
+    }
+
+    fn try_to_keep_again(&mut self, received: Timestamp) -> Result<()> {
+        let Some(outage) = self.outage.as_mut().filter(|outage| Instant::now() >= outage.next_try) else {
+            return Ok(());
+        };
+        outage.next_try = Instant::now() + RETRY_INTERVAL;
+        let Outage { begun, unkept, .. } = *outage;
+        let seconds = begun.elapsed().as_secs();
+        let detail = format!("the log could not be written for {seconds} s: {unkept} messages are not kept");
+        match self.start_session(received, &detail) {
+            Ok(()) => {
+                tracing::warn!(seconds, unkept, "messages are kept again");
+                self.outage = None;
+                Ok(())
+            }
+            Err(error) if is_stall(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn send(
+        &mut self,
+        mut message: Inbound,
+        send: impl Fn(&mut ShardSender, Inbound) -> Result<(), NotSent>,
+    ) -> Result<()> {
         let shard = usize::from(message.partition) % self.shards.len().max(1);
         let Some(sender) = self.shards.get_mut(shard) else { return Ok(()) };
         loop {
-            match sender.send(message) {
+            match send(sender, message) {
                 Ok(()) => return Ok(()),
                 Err(NotSent::Ended) => bail!("shard {shard} has ended"),
                 Err(NotSent::Full(full)) => message = *full,
@@ -98,6 +159,20 @@ impl FrameSink for Router {
     fn accept(&mut self, envelope: &Envelope, payload: Bytes) -> Result<(), SinkError> {
         self.message(envelope, &payload).map_err(|error| SinkError(error.into()))
     }
+}
+
+fn inbound(
+    stream: RawStream,
+    partition: Partition,
+    offset: u64,
+    envelope: &Envelope,
+    payload: &Bytes,
+) -> Inbound {
+    Inbound { stream, partition: partition.0, offset, envelope: *envelope, payload: payload.clone() }
+}
+
+fn is_stall(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(LogError::Stalled(_)))
 }
 
 /// Whether a message came over a stream, unlike answers to requests and messages of ours.

@@ -12,7 +12,7 @@ use super::Agreement;
 
 /// The venue's latest bar of each minute, until ours has come as far. The venue prints bars while they grow; one that
 /// spans the same trades as ours must be the same, closed or not.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct KlineCheck {
     waiting: BTreeMap<Timestamp, Kline>,
     agreement: Agreement,

@@ -123,6 +123,17 @@ impl Pipeline {
         }
     }
 
+    /// A second pipeline in the same state. O(levels of all books).
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            partition: self.partition,
+            decoder: Decoder::default(),
+            books: self.books.clone(),
+            trades: self.trades.clone(),
+        }
+    }
+
     /// The symbols seen so far, with where their books stand.
     pub fn books(&self) -> impl Iterator<Item = (Symbol, &BookStatus)> {
         self.books.statuses()

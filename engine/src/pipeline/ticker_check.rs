@@ -7,7 +7,7 @@ use depthlake_orderbook::event::{BookTicker, Touch, UpdateId};
 use super::Agreement;
 
 /// Touches and tickers that wait for each other. Each list is in order of update id, for that is how a venue sends them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct TickerCheck {
     touches: VecDeque<(UpdateId, Touch)>,
     tickers: VecDeque<BookTicker>,

@@ -15,7 +15,7 @@ use super::kline_check::KlineCheck;
 use super::{Agreement, Output};
 use crate::symbol_map::SymbolMap;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct TradeLane {
     symbols: SymbolMap<SymbolTrades>,
     watermark: Watermark,
@@ -25,7 +25,7 @@ pub(super) struct TradeLane {
     from_offset: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct SymbolTrades {
     instrument: Instrument,
     bars: Bars,

@@ -42,6 +42,21 @@ pub struct Inbound {
     pub payload: Bytes,
 }
 
+/// A message on a shard's ring.
+#[derive(Debug)]
+enum Message {
+    Kept(Inbound),
+    Unkept(Inbound),
+}
+
+impl Message {
+    fn into_inbound(self) -> Inbound {
+        match self {
+            Self::Kept(inbound) | Self::Unkept(inbound) => inbound,
+        }
+    }
+}
+
 /// What a shard hands to the log.
 #[derive(Debug, Clone)]
 pub enum Outbound {
@@ -68,7 +83,7 @@ pub struct ShardConfig {
 /// Puts messages on a shard's ring.
 #[derive(Debug)]
 pub struct ShardSender {
-    ring: Producer<Inbound>,
+    ring: Producer<Message>,
     waker: Waker,
 }
 
@@ -125,13 +140,26 @@ impl ShardSender {
     /// # Errors
     /// Gives the message back where the ring is full, or nobody empties it any more.
     pub fn send(&mut self, message: Inbound) -> Result<(), NotSent> {
+        self.push(Message::Kept(message))
+    }
+
+    /// Puts a message on the ring that the log could not take; its offset is of no account. It bears on the live books
+    /// and on nothing that is kept: see [`Worker::handle_unkept`].
+    ///
+    /// # Errors
+    /// Those of [`ShardSender::send`].
+    pub fn send_unkept(&mut self, message: Inbound) -> Result<(), NotSent> {
+        self.push(Message::Unkept(message))
+    }
+
+    fn push(&mut self, message: Message) -> Result<(), NotSent> {
         match self.ring.push(message) {
             Ok(()) => {
                 self.waker.wake();
                 Ok(())
             }
             Err(PushError::Full(_)) if self.ring.is_abandoned() => Err(NotSent::Ended),
-            Err(PushError::Full(message)) => Err(NotSent::Full(Box::new(message))),
+            Err(PushError::Full(message)) => Err(NotSent::Full(Box::new(message.into_inbound()))),
         }
     }
 }
@@ -165,7 +193,7 @@ fn pin(number: usize, core: Option<CoreId>) {
 
 /// A worker on a thread of its own, with the ring that feeds it.
 struct Shard {
-    messages: Consumer<Inbound>,
+    messages: Consumer<Message>,
     waiter: Waiter,
     worker: Worker,
 }
@@ -188,7 +216,10 @@ impl Shard {
     fn turn(&mut self) -> usize {
         for handled in 0..MESSAGES_PER_TURN {
             let Ok(message) = self.messages.pop() else { return handled };
-            self.worker.handle(&message);
+            match message {
+                Message::Kept(message) => self.worker.handle(&message),
+                Message::Unkept(message) => self.worker.handle_unkept(&message),
+            }
         }
         MESSAGES_PER_TURN
     }

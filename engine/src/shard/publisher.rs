@@ -28,6 +28,8 @@ pub(super) struct Publisher {
     spilled: VecDeque<Outbound>,
     /// How many records the ring had no room for at once.
     pub(super) spill_count: u64,
+    /// Whether records go to the log; those of a message that is not kept there do not.
+    pub(super) keeps_records: bool,
     needs: NeedSink,
 }
 
@@ -52,6 +54,7 @@ impl Publisher {
             outbound,
             spilled: VecDeque::new(),
             spill_count: 0,
+            keeps_records: true,
             needs,
         }
     }
@@ -100,7 +103,9 @@ impl Output for Publisher {
         {
             self.events.publish(&event);
         }
-        self.send(Outbound::Record(trigger, record));
+        if self.keeps_records {
+            self.send(Outbound::Record(trigger, record));
+        }
     }
 
     fn book(&mut self, changed: Changed<'_>) {

@@ -9,6 +9,7 @@ use depthlake_orderbook::book::Book;
 use depthlake_orderbook::frame::RawStream;
 use depthlake_orderbook::instrument::Instrument;
 use depthlake_orderbook::symbol::Symbol;
+use depthlake_orderbook::time::Timestamp;
 use rtrb::{Consumer, RingBuffer};
 
 use super::checkpointer::{Checkpointer, NextOffsets};
@@ -55,6 +56,9 @@ pub struct LatencyProbe(Arc<Mutex<Latencies>>);
 
 struct Partition {
     pipeline: Pipeline,
+    /// What the books have become by messages that the log could not take. It lives until the log takes one again, and what
+    /// is kept does not follow from it.
+    unkept: Option<Pipeline>,
     next: NextOffsets,
     checkpointer: Checkpointer,
 }
@@ -87,11 +91,33 @@ impl Worker {
         let Some(partition) = place.and_then(Option::as_mut) else { return };
         let Inbound { stream, offset, envelope, payload, .. } = message;
         let begun = clock::now();
+        partition.unkept = None;
         partition.pipeline.frame(*stream, *offset, envelope, payload, &mut self.publisher);
         match stream {
             RawStream::Orderbook => partition.next.orderbook = offset + 1,
             RawStream::Trade => partition.next.trade = offset + 1,
         }
+        self.measure(message, begun);
+    }
+
+    /// Runs a message that the log could not take through a copy of its partition's pipeline, so that the live books go on
+    /// while what is kept still follows from the messages kept alone. Nothing of it goes to the log.
+    ///
+    /// Before the next message that is kept must come one that begins a session, for the books that are kept have missed
+    /// what came in between.
+    pub fn handle_unkept(&mut self, message: &Inbound) {
+        let place = self.partitions.get_mut(usize::from(message.partition));
+        let Some(partition) = place.and_then(Option::as_mut) else { return };
+        let Inbound { stream, offset, envelope, payload, .. } = message;
+        let begun = clock::now();
+        let pipeline = partition.unkept.get_or_insert_with(|| partition.pipeline.fork());
+        self.publisher.keeps_records = false;
+        pipeline.frame(*stream, *offset, envelope, payload, &mut self.publisher);
+        self.publisher.keeps_records = true;
+        self.measure(message, begun);
+    }
+
+    fn measure(&mut self, Inbound { envelope, .. }: &Inbound, begun: Timestamp) {
         let ended = clock::now();
         self.count += 1;
         self.measured.record(Stage::Queue, envelope.received, begun);
@@ -106,7 +132,8 @@ impl Worker {
     /// The live book of a symbol of one of the partitions.
     #[must_use]
     pub fn book(&self, symbol: Symbol) -> Option<(&Instrument, &Book)> {
-        self.partitions.iter().flatten().find_map(|partition| partition.pipeline.book(symbol))
+        let mut partitions = self.partitions.iter().flatten();
+        partitions.find_map(|partition| partition.unkept.as_ref().unwrap_or(&partition.pipeline).book(symbol))
     }
 
     /// To be called now and then, also while no message comes: does what waits and what is due by time.
@@ -159,7 +186,7 @@ impl LatencyProbe {
 impl Partition {
     fn new(restored: Restored) -> Self {
         let next = NextOffsets { orderbook: restored.orderbook_end, trade: restored.trade_end };
-        Self { pipeline: restored.pipeline, next, checkpointer: Checkpointer::new() }
+        Self { pipeline: restored.pipeline, unkept: None, next, checkpointer: Checkpointer::new() }
     }
 }
 

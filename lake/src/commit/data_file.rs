@@ -41,6 +41,7 @@ pub(super) async fn write_data_files(
             file.sort_order_id(i32::try_from(metadata.default_sort_order_id())?);
             files.push(file.build().map_err(incomplete)?);
         }
+        fail::fail_point!("commit::data_file_written");
     }
     Ok(files)
 }
@@ -70,7 +71,7 @@ fn encode(builder: WriterPropertiesBuilder, column: &Column) -> WriterProperties
         Kind::Decimal { precision, .. } if precision <= DIGITS_OF_INT64 => {
             builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
         }
-        Kind::Double | Kind::Decimal { .. } => builder,
+        Kind::Boolean | Kind::Double | Kind::Decimal { .. } => builder,
     }
 }
 

@@ -160,7 +160,9 @@ impl Inner {
             }
             Ok::<_, LakeError>(created)
         });
-        self.catalog.register(&created.await??).await
+        let created = created.await??;
+        fail::fail_point!("open::tables_written");
+        self.catalog.register(&created).await
     }
 
     async fn write_new_table(&self, table: Table) -> Result<String, LakeError> {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, Decimal128Array, Float64Array, Int32Array, Int64Array, LargeBinaryArray, RecordBatch,
-    StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int32Array, Int64Array, LargeBinaryArray,
+    RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow_schema::{DataType, Field};
 
@@ -58,6 +58,7 @@ fn filled(field: &Field, count: usize, start: i64) -> ArrayRef {
             let text = |row| if row % 2 == 0 { "ETHUSDT" } else { "BTCUSDT" };
             Arc::new(number().map(|row| (!absent(row)).then(|| text(row))).collect::<StringArray>())
         }
+        DataType::Boolean => Arc::new(number().map(|row| Some(row % 2 == 0)).collect::<BooleanArray>()),
         DataType::Int32 => Arc::new(number().map(|_| Some(3)).collect::<Int32Array>()),
         DataType::Int64 => {
             Arc::new(number().map(|row| (!absent(row)).then_some(row)).collect::<Int64Array>())

@@ -9,6 +9,8 @@
 
 mod embedded;
 mod error;
+mod kafka;
+mod slots;
 mod topic;
 
 use std::num::NonZeroU16;
@@ -19,6 +21,7 @@ use depthlake_orderbook::time::Timestamp;
 
 pub use embedded::{EmbeddedLog, Options};
 pub use error::{Defect, LogError};
+pub use kafka::{Brokers, BrokersError, KafkaLog, KafkaOptions};
 pub use topic::{Offset, Partition, Topic, TopicPartition};
 
 /// The most a record may hold, in bytes, over key, header and value together.
@@ -71,7 +74,9 @@ pub trait Log: Send + Sync {
     /// towards the storage is full.
     ///
     /// # Errors
-    /// [`LogError::UnknownPartition`], [`LogError::Oversized`], and [`LogError::Failed`] when the storage has failed.
+    /// [`LogError::UnknownPartition`], [`LogError::Oversized`]; [`LogError::Stalled`] when the queue is full and the storage
+    /// cannot be written at present, so that it may be tried again later; [`LogError::Failed`] when it never will be. The
+    /// record is then not in the log.
     fn append(&self, at: TopicPartition, record: &Record) -> Result<Offset, LogError>;
 
     /// As [`Log::append`], but never waits: for threads that nothing may block.
@@ -83,7 +88,8 @@ pub trait Log: Send + Sync {
     /// Waits until every record appended before the call is acknowledged.
     ///
     /// # Errors
-    /// [`LogError::Failed`] when the storage failed before that.
+    /// [`LogError::Stalled`] where the storage cannot be written at present: the records wait, and may yet be acknowledged;
+    /// [`LogError::Failed`] when it never will be.
     fn sync(&self) -> Result<(), LogError>;
 
     /// The first offset still kept.
@@ -122,3 +128,6 @@ pub trait Log: Send + Sync {
     /// tries again.
     fn release(&self, committed: &[(TopicPartition, Offset)]) -> Result<(), LogError>;
 }
+
+#[cfg(test)]
+mod tests;

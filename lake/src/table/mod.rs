@@ -136,6 +136,7 @@ pub(crate) enum Kind {
     Label,
     /// Text that differs from row to row.
     Text,
+    Boolean,
     Int,
     Long,
     Double,

@@ -8,6 +8,7 @@ pub const DEPTH_BPS: [u32; BANDS] = [5, 10, 25];
 const BANDS: usize = 3;
 
 /// Σ key · quantity of one side's levels, exact where it fits into an `i128`, cut at the keys that lie at [`DEPTH_BPS`] of the mid.
+#[derive(Clone)]
 pub(super) struct DepthBands {
     /// The last key of each band, ascending.
     limits: [i64; BANDS],

@@ -9,6 +9,7 @@
 const CHUNK_LEVELS: usize = 32;
 const QUARTER: usize = CHUNK_LEVELS / 4;
 
+#[derive(Clone)]
 pub(super) struct Far {
     chunks: Vec<Chunk>,
     unused: Vec<u32>,

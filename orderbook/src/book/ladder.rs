@@ -18,6 +18,7 @@ const BEST_WITHIN: i64 = Window::KEYS / 2;
 /// How many levels a move of the window may have to touch for each event since the window's place was last good.
 const LEVELS_AN_EVENT: usize = 4;
 
+#[derive(Clone)]
 pub(super) struct Ladder {
     window: Window,
     far: Far,

@@ -47,6 +47,7 @@ pub enum Side {
 /// // Between 100 and 95 there may be levels that the snapshot did not show.
 /// assert_eq!(book.notional_to(Side::Bid, Price(95)), None);
 /// ```
+#[derive(Clone)]
 pub struct Book {
     bids: BookSide,
     asks: BookSide,
@@ -55,6 +56,7 @@ pub struct Book {
     measured_mid: Option<i64>,
 }
 
+#[derive(Clone)]
 struct BookSide {
     ladder: Ladder,
     depth: DepthBands,

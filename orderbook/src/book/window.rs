@@ -13,6 +13,7 @@ const GROUPS: usize = Window::SLOTS / WORD / WORD;
 /// How many keys one word of the summary stands for.
 pub(super) const GROUP: i64 = 1 << 12;
 
+#[derive(Clone)]
 pub(super) struct Window {
     quantities: Box<[i64; Self::SLOTS]>,
     occupied: Box<[u64; Self::SLOTS / WORD]>,

@@ -73,6 +73,7 @@ impl DatabaseCatalog {
     }
 
     pub(super) async fn state(&self) -> Result<(Pointers, Positions), LakeError> {
+        fail::fail_point!("catalog::before_read", |_| Err(self.failed("read")(late())));
         let read = async {
             let mut transaction = self.pool.begin_with(self.dialect.begin_read()).await?;
             let pointers = read_pointers(&mut transaction).await?;
@@ -98,6 +99,7 @@ impl DatabaseCatalog {
                 let entry = entry.bind(CATALOG_NAME).bind(table.namespace()).bind(table.name());
                 entry.bind(location.as_str()).execute(&mut *transaction).await?;
             }
+            fail::fail_point!("catalog::before_register");
             transaction.commit().await
         };
         in_time(register).await.map_err(self.failed("write"))
@@ -113,6 +115,7 @@ impl DatabaseCatalog {
             if let Some(statement) = self.dialect.insist_on_disk() {
                 transaction.execute(statement).await?;
             }
+            fail::fail_point!("catalog::begun");
             let moved = move_all(&mut transaction, pointers, positions).await?;
             Ok((moved == Advance::Moved).then_some(transaction))
         };
@@ -122,8 +125,14 @@ impl DatabaseCatalog {
             Err(error) if self.dialect.gave_way(&error) => return Ok(Advance::Conflict),
             Err(error) => return Err(AdvanceError::Refused(self.failed("write")(error))),
         };
+        fail::fail_point!("catalog::before_commit");
         match in_time(transaction.commit()).await {
-            Ok(()) => Ok(Advance::Moved),
+            Ok(()) => {
+                fail::fail_point!("catalog::after_commit", |_| Err(AdvanceError::Doubtful(
+                    self.failed("commit to")(late())
+                )));
+                Ok(Advance::Moved)
+            }
             Err(error) if self.dialect.gave_way(&error) => Ok(Advance::Conflict),
             Err(error) => Err(AdvanceError::Doubtful(self.failed("commit to")(error))),
         }
@@ -205,6 +214,7 @@ async fn move_all(
             return Ok(Advance::Conflict);
         }
     }
+    fail::fail_point!("catalog::pointers_moved");
     let mut positions: Vec<_> = positions.iter().collect();
     positions.sort_by_key(|position| &position.of);
     for position in positions {
@@ -258,6 +268,9 @@ fn column_value(offset: u64) -> Result<i64, sqlx::Error> {
 
 /// A database that is silent for too long counts as one whose connection broke.
 async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    let late = || sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the database does not answer"));
     timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(late()))
+}
+
+fn late() -> sqlx::Error {
+    sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the database does not answer"))
 }

@@ -89,8 +89,9 @@ impl OpenBatch {
         self.count += 1;
     }
 
-    /// The finished bytes. `durable` is the length of the part of the file that is known to be durable.
-    pub(super) fn seal(mut self, at: TopicPartition, durable: u32) -> Vec<u8> {
+    /// The finished bytes. `durable` is the length of the part of the file that is known to be durable. A batch may be
+    /// sealed again for another place.
+    pub(super) fn seal(&mut self, at: TopicPartition, durable: u32) -> &[u8] {
         let length = narrow(self.bytes.len());
         let (header, records) = self.bytes.split_at_mut(HEADER);
         header[0..4].copy_from_slice(&MAGIC);
@@ -102,7 +103,7 @@ impl OpenBatch {
         header[24..32].copy_from_slice(&self.base.0.to_le_bytes());
         let checksum = crc32c::crc32c_append(crc32c::crc32c(&header[CHECKED_FROM..]), records);
         header[8..12].copy_from_slice(&checksum.to_le_bytes());
-        self.bytes
+        &self.bytes
     }
 }
 
@@ -186,7 +187,7 @@ mod tests {
         for (second, record) in (0..).zip(records) {
             batch.push(Timestamp(second), record);
         }
-        batch.seal(TopicPartition::new(Topic::Trade, Partition(3)), 4_096)
+        batch.seal(TopicPartition::new(Topic::Trade, Partition(3)), 4_096).to_vec()
     }
 
     fn some_records() -> [Record; 2] {

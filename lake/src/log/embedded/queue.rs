@@ -35,7 +35,7 @@ pub(super) struct Queue {
     work: Condvar,
     /// There is room again.
     room: Condvar,
-    /// A group is durable, or the log has failed.
+    /// A group is durable, or the log has stalled or failed.
     settled: Condvar,
 }
 
@@ -52,6 +52,8 @@ struct State {
     /// Somebody waits for what is in the queue.
     urgent: bool,
     closing: bool,
+    /// Why the group being written is not yet durable, where an attempt has failed.
+    stall: Option<LogError>,
     failure: Option<LogError>,
 }
 
@@ -73,6 +75,7 @@ impl Queue {
             durable: 0,
             urgent: false,
             closing: false,
+            stall: None,
             failure: None,
         };
         Self {
@@ -99,6 +102,7 @@ impl Queue {
             if state.has_room(size, self.limit) {
                 break;
             }
+            state.check_stall()?;
             if when_full == WhenFull::Refuse {
                 return Err(LogError::Full { at, limit: self.limit });
             }
@@ -125,6 +129,7 @@ impl Queue {
         }
         while state.durable < target {
             state.check()?;
+            state.check_stall()?;
             state = self.settled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         Ok(())
@@ -160,9 +165,22 @@ impl Queue {
         let mut state = self.lock();
         state.durable += records;
         state.writing_bytes = 0;
+        state.stall = None;
         drop(state);
         self.room.notify_all();
         self.settled.notify_all();
+    }
+
+    /// Says that an attempt to write failed, and waits for `delay` before the next. `false`: the queue is being closed, so
+    /// there is no next.
+    pub(super) fn stall(&self, cause: LogError, delay: Duration) -> bool {
+        let mut state = self.lock();
+        state.stall = Some(LogError::Stalled(Arc::new(cause)));
+        self.room.notify_all();
+        self.settled.notify_all();
+        let waited = self.work.wait_timeout_while(state, delay, |state| !state.closing);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        !state.closing
     }
 
     /// Says that the writer can go on no more: from now on everything is refused, and what waited is dropped.
@@ -195,6 +213,10 @@ impl Queue {
 impl State {
     fn check(&self) -> Result<(), LogError> {
         self.failure.clone().map_or(Ok(()), Err)
+    }
+
+    fn check_stall(&self) -> Result<(), LogError> {
+        self.stall.clone().map_or(Ok(()), Err)
     }
 
     /// An empty queue takes any permitted record, however small the bound is.

@@ -94,42 +94,63 @@ fn last_acknowledged(report: &str) -> [u64; 2] {
     [raw.parse().unwrap(), trade.parse().unwrap()]
 }
 
-/// The body of the process whose files may not grow: appends until refused, and reports how the log then behaves.
+/// Sets the size beyond which files of this process may not grow.
+fn limit_files(bytes: &str) {
+    let mut command = Command::new("prlimit");
+    command.args([format!("--pid={}", process::id()), format!("--fsize={bytes}:")]);
+    assert!(command.status().unwrap().success());
+}
+
+/// The body of the process whose files may not grow for a while.
 #[test]
 #[ignore = "started by another test"]
-fn appends_until_refused() {
+fn appends_through_a_stall() {
     let Some(directory) = env::var_os(DIRECTORY) else { return };
-    let log = EmbeddedLog::open(Path::new(&directory), &crash_options()).unwrap();
-    append_numbered(&log, RAW, 0..10);
+    let options = Options { queue_bytes: 20_000, ..crash_options() };
+    let log = EmbeddedLog::open(Path::new(&directory), &options).unwrap();
+    append_numbered(&log, RAW, 0..5_000);
     log.sync().unwrap();
-    let refused = (10..1_000_000).find_map(|offset| log.append(RAW, &record(RAW, offset)).err()).unwrap();
-    let end = log.durable_end(RAW).unwrap();
+
+    limit_files("0");
+    let refused = (5_000..).find_map(|offset| Some((offset, log.append(RAW, &record(RAW, offset)).err()?)));
+    let (next, refused) = refused.unwrap();
+    println!("\nrefused {refused}\nsync {}", log.sync().unwrap_err());
+    assert!(matches!(log.try_append(RAW, &record(RAW, next)), Err(LogError::Stalled(_))));
+    assert_eq!(log.durable_end(RAW).unwrap(), Offset(5_000));
     assert_eq!(check_numbered(&log, RAW), []);
-    assert!(log.try_append(RAW, &record(RAW, 0)).is_err());
-    println!("\nend {end}\nrefused {refused}\nsync {}", log.sync().unwrap_err());
+
+    limit_files("unlimited");
+    let again = (0..1_000).find_map(|_| {
+        thread::sleep(Duration::from_millis(20));
+        log.append(RAW, &record(RAW, next)).ok()
+    });
+    assert_eq!(again, Some(Offset(next)));
+    append_numbered(&log, RAW, next + 1..next + 5_000);
+    log.sync().unwrap();
+    assert_eq!(check_numbered(&log, RAW), []);
+
+    limit_files("0");
+    log.append(RAW, &record(RAW, next + 5_000)).unwrap();
+    println!("end {}\nlast {}", log.durable_end(RAW).unwrap(), log.sync().unwrap_err());
 }
 
 #[test]
-fn a_file_that_cannot_grow_fails_the_log_and_keeps_what_was_durable() {
+fn a_log_that_cannot_be_written_goes_on_when_it_can() {
     let directory = tempfile::tempdir().unwrap();
-    // The shell lowers the limit on the size of files; ignoring its signal makes the write itself fail.
-    let shell = r#"ulimit -f 128; trap "" XFSZ; exec "$0" "$@""#;
-    let mut arguments = vec!["sh".to_owned(), "-c".to_owned(), shell.to_owned()];
-    arguments.extend(program("appends_until_refused"));
+    // Ignoring the signal makes the write itself fail.
+    let mut arguments = ["sh", "-c", r#"trap "" XFSZ; exec "$0" "$@""#].map(str::to_owned).to_vec();
+    arguments.extend(program("appends_through_a_stall"));
     let output = start(&arguments, directory.path()).wait_with_output().unwrap();
+    let success = output.status.success();
     let output = String::from_utf8(output.stdout).unwrap();
+    assert!(success, "{output}");
     let said: HashMap<&str, &str> = output.lines().filter_map(|line| line.split_once(' ')).collect();
-    let path = segment::path_of(directory.path(), 0);
-    for call in ["refused", "sync"] {
-        let expected = format!(
-            "the log takes no more records until it is opened again: cannot write to {}",
-            path.display()
-        );
-        assert!(said.get(call).is_some_and(|error| error.starts_with(&expected)), "{output}");
+    for call in ["refused", "sync", "last"] {
+        let expected = "the log cannot be written at present: cannot ";
+        assert!(said.get(call).is_some_and(|error| error.starts_with(expected)), "{output}");
     }
     let log = EmbeddedLog::open(directory.path(), &crash_options()).unwrap();
     let end = log.durable_end(RAW).unwrap();
-    assert!(end >= Offset(10));
     assert_eq!(end.to_string(), said["end"], "what was not acknowledged is gone");
     assert_eq!(check_numbered(&log, RAW), []);
     append_numbered(&log, RAW, end.0..end.0 + 10);
