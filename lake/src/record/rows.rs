@@ -13,8 +13,9 @@ use thiserror::Error;
 
 use super::avro::DatumReader;
 use super::columns::{Columns, Value};
-use super::error::{DecodeError, Defect, RowsError};
-use super::schema::{Field, FieldKind, Schema};
+use super::error::{DecodeError, RowsError};
+use super::resolution::{Field, FieldKind};
+use super::schema::Schema;
 use super::table_of;
 use crate::bitemporal;
 use crate::log::{Offset, StoredRecord, Topic, TopicPartition};
@@ -108,7 +109,7 @@ fn derived_rows(
     records: &[StoredRecord],
 ) -> Result<Rows, ArrowError> {
     let told = match table {
-        Table::Bars => bitemporal::facts_schema(),
+        Table::Bars => bitemporal::facts_schema(table),
         _ => table.arrow_schema(),
     };
     let sources = sources(schema.fields(), table, &told)?;
@@ -122,7 +123,7 @@ fn derived_rows(
         columns.push(sources.iter().map(|source| source.value(&values, stored.appended_at)));
     }
     let batch = columns.finish()?;
-    let batch = if table == Table::Bars { bitemporal::opened(&batch)? } else { batch };
+    let batch = if table == Table::Bars { bitemporal::opened(table, &batch)? } else { batch };
     Ok(Rows { batch, unusable })
 }
 
@@ -186,34 +187,10 @@ impl Source {
 }
 
 fn read_datum<'a>(schema: Schema, value: &'a [u8], values: &mut Vec<Value<'a>>) -> Result<(), DecodeError> {
-    let (found, mut datum) = DatumReader::open(value).ok_or(DecodeError::Framing)?;
-    let expected = schema.id();
-    if found != expected {
-        return Err(DecodeError::Schema { found, expected });
-    }
-    values.clear();
-    for field in schema.fields() {
-        let value = read_field(field, &mut datum);
-        values.push(value.map_err(|defect| DecodeError::Field { field: &field.name, defect })?);
-    }
-    match datum.left() {
-        0 => Ok(()),
-        count => Err(DecodeError::Trailing { count }),
-    }
-}
-
-fn read_field<'a>(field: &Field, datum: &mut DatumReader<'a>) -> Result<Value<'a>, Defect> {
-    if field.nullable && !datum.is_present()? {
-        return Ok(Value::Null);
-    }
-    Ok(match field.kind {
-        FieldKind::Text => Value::Text(datum.text()?),
-        FieldKind::Bytes => Value::Bytes(datum.bytes()?),
-        FieldKind::Int => Value::Int(datum.int()?),
-        FieldKind::Long => Value::Long(datum.long()?),
-        FieldKind::Double => Value::Double(datum.double()?),
-        FieldKind::Decimal(kind) => Value::Decimal(datum.decimal(kind.precision)?),
-    })
+    let (found, datum) = DatumReader::open(value).ok_or(DecodeError::Framing)?;
+    let resolution =
+        schema.own_resolution(found).ok_or(DecodeError::Schema { found, topic: schema.topic() })?;
+    resolution.read(datum, values, schema.fields().len())
 }
 
 /// The row of a raw message, in the order of `raw.orderbook_diffs` or `raw.trades`, which differ in their ids.
@@ -244,7 +221,7 @@ fn read_raw(
 }
 
 /// The row of a place that gave no other, in the order of `ops.dead_letters`.
-fn dead_letter<'a>(place: &'a Unusable, detail: &'a str) -> [Value<'a>; 10] {
+fn dead_letter<'a>(place: &'a Unusable, detail: &'a str) -> [Value<'a>; 11] {
     let time = Value::Long(place.time.0);
     [
         Value::Text(place.fault.name()),
@@ -257,6 +234,8 @@ fn dead_letter<'a>(place: &'a Unusable, detail: &'a str) -> [Value<'a>; 10] {
         Value::Text(place.at.topic.name()),
         Value::Int(place.at.partition.0.into()),
         long(place.offset.0),
+        // When the venue sent it is in the value that cannot be read.
+        Value::Null,
     ]
 }
 
