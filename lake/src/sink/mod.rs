@@ -100,8 +100,8 @@ impl Sink {
             return Ok(CommitReport::default());
         }
         let gathered = self.pending.insert(gathered);
-        let appended = self.lake.append(gathered.appends.clone()).await.map_err(SinkError::of_commit)?;
-        let report = CommitReport::new(gathered, &appended, begun.elapsed());
+        let changed = self.lake.change(gathered.changes.clone()).await.map_err(SinkError::of_commit)?;
+        let report = CommitReport::new(gathered, &changed, begun.elapsed());
         if let Some(next) = &mut self.next {
             next.extend(report.positions.iter().copied());
         }

@@ -1,6 +1,7 @@
 //! Commits on real files: restarts, races, crashes, damage, and what other engines read.
 
 mod appending;
+mod changing;
 mod opening;
 
 use std::collections::BTreeSet;
@@ -13,6 +14,7 @@ use tempfile::TempDir;
 
 use super::samples::{self, TOPIC};
 use super::*;
+use crate::storage::path_of;
 
 struct Place {
     folder: TempDir,
@@ -60,8 +62,9 @@ impl Place {
 async fn count_rows(lake: &Lake, table: Table) -> u64 {
     let contents = lake.data_files(table).await.unwrap();
     let rows = |file: &StoredFile| {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&file.path).unwrap()).unwrap();
-        assert_eq!(fs::metadata(&file.path).unwrap().len(), file.bytes);
+        let path = path_of(&file.location);
+        let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&path).unwrap()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), file.bytes);
         let rows = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap();
         assert_eq!(rows, file.rows);
         rows
@@ -74,8 +77,8 @@ async fn position(lake: &Lake, table: Table) -> Option<u64> {
     lake.positions().await.unwrap().get(&of).copied()
 }
 
-async fn append(lake: &Lake, start: u64, end: u64) -> Result<Appended, CommitError> {
-    lake.append(vec![samples::append(Table::RawTrades, start, end)]).await
+async fn append(lake: &Lake, start: u64, end: u64) -> Result<Changed, CommitError> {
+    lake.change(vec![samples::append(Table::RawTrades, start, end)]).await
 }
 
 /// Has `PyIceberg` and `DuckDB` read the lake, where they are installed.
