@@ -46,6 +46,7 @@
 pub mod bitemporal;
 pub mod commit;
 pub mod log;
+pub mod model;
 pub mod record;
 pub mod sink;
 pub mod storage;

@@ -41,7 +41,8 @@ pub async fn change(lake: &Lake, table: Table, facts: &RecordBatch) -> Result<Ta
 pub(crate) fn facts_of(table: Table, versions: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
     let facts = facts_schema(table);
     let project = |versions: &RecordBatch| {
-        let column = |field: &std::sync::Arc<arrow_schema::Field>| versions.column_by_name(field.name()).cloned();
+        let column =
+            |field: &std::sync::Arc<arrow_schema::Field>| versions.column_by_name(field.name()).cloned();
         let columns = facts.fields().iter().filter_map(column).collect();
         RecordBatch::try_new(facts.clone(), columns)
     };
@@ -49,7 +50,11 @@ pub(crate) fn facts_of(table: Table, versions: &[RecordBatch]) -> Result<RecordB
 }
 
 /// The files that may have versions of the bars that the facts are of.
-async fn touched_files(lake: &Lake, table: Table, facts: &RecordBatch) -> Result<Vec<StoredFile>, CommitError> {
+async fn touched_files(
+    lake: &Lake,
+    table: Table,
+    facts: &RecordBatch,
+) -> Result<Vec<StoredFile>, CommitError> {
     let malformed = |error: ArrowError| CommitError::Malformed { table, reason: error.to_string() };
     let opens = times(facts, "open_time").map_err(malformed)?.values();
     let symbols = symbols(facts).map_err(malformed)?;

@@ -18,7 +18,7 @@ mod version;
 #[cfg(test)]
 mod samples;
 
-pub(crate) use change::facts_of;
 pub use change::change;
+pub(crate) use change::facts_of;
 pub use revise::{Revision, revise};
 pub use version::{END_OF_TIME, facts_schema, opened};

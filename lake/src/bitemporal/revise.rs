@@ -73,7 +73,11 @@ enum Place {
 
 impl<'a> History<'a> {
     fn of(stored: &'a [RecordBatch]) -> Result<Self, ArrowError> {
-        let mut history = Self { current: HashMap::new(), ends: Vec::with_capacity(stored.len()), closed: vec![0; stored.len()] };
+        let mut history = Self {
+            current: HashMap::new(),
+            ends: Vec::with_capacity(stored.len()),
+            closed: vec![0; stored.len()],
+        };
         for (batch, rows) in stored.iter().enumerate() {
             let (symbols, opens) = (symbols(rows)?, times(rows, "open_time")?);
             let (since, is_current) = (times(rows, "sys_from")?, flags(rows)?);
@@ -221,7 +225,8 @@ mod tests {
         let fact = |published, open| Fact { symbol: "A".to_owned(), open_time: 0, published, open };
         let one = crate::bitemporal::opened(Table::Bars, &facts(&[fact(20, 1)])).unwrap();
         let other = crate::bitemporal::opened(Table::Bars, &facts(&[fact(10, 2)])).unwrap();
-        let Revision { kept, closed, opened } = revise(Table::Bars, &[one, other], &facts(&[fact(30, 3)])).unwrap();
+        let Revision { kept, closed, opened } =
+            revise(Table::Bars, &[one, other], &facts(&[fact(30, 3)])).unwrap();
         assert_eq!(closed, [1, 1]);
         let ends: Vec<_> =
             kept.iter().chain([&opened]).flat_map(versions_of).map(|v| (v.since, v.until)).collect();

@@ -35,6 +35,8 @@ pub enum LakeError {
     Catalog { path: PathBuf, action: &'static str, source: sqlx::Error },
     #[error("cannot {action} of table {table}")]
     Table { table: Table, action: &'static str, source: Box<iceberg::Error> },
+    #[error("table {table} keeps no {moment}")]
+    NoSnapshot { table: Table, moment: super::Moment },
     #[error("the program is shutting down")]
     ShuttingDown,
 }

@@ -7,6 +7,7 @@
 
 mod definitions;
 mod layout;
+mod marts;
 
 use std::fmt;
 use std::str::FromStr;
@@ -33,6 +34,12 @@ pub enum Table {
     DeadLetters,
     /// `ops.feed_events`: one row a gap, resynchronisation, reconnect or silence of a feed.
     FeedEvents,
+    /// `marts.mart_ohlcv`: one row a bar as it is believed now.
+    MartOhlcv,
+    /// `marts.mart_liquidity`: one row a symbol and minute of its book.
+    MartLiquidity,
+    /// `marts.mart_exchange_health`: one row a symbol and minute of its feed.
+    MartExchangeHealth,
 }
 
 /// A text that names no table.
@@ -44,7 +51,7 @@ pub struct UnknownTable {
 
 impl Table {
     /// Every table of the lake.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::RawOrderbookDiffs,
         Self::RawTrades,
         Self::BookTicker,
@@ -52,9 +59,12 @@ impl Table {
         Self::Bars,
         Self::DeadLetters,
         Self::FeedEvents,
+        Self::MartOhlcv,
+        Self::MartLiquidity,
+        Self::MartExchangeHealth,
     ];
 
-    /// The Iceberg namespace: `raw`, `normalized` or `ops`.
+    /// The Iceberg namespace: `raw`, `normalized`, `ops` or `marts`.
     #[must_use]
     pub const fn namespace(self) -> &'static str {
         self.definition().namespace
@@ -87,6 +97,9 @@ impl Table {
             Self::Bars => &definitions::BARS,
             Self::DeadLetters => &definitions::DEAD_LETTERS,
             Self::FeedEvents => &definitions::FEED_EVENTS,
+            Self::MartOhlcv => &marts::MART_OHLCV,
+            Self::MartLiquidity => &marts::MART_LIQUIDITY,
+            Self::MartExchangeHealth => &marts::MART_EXCHANGE_HEALTH,
         }
     }
 }
