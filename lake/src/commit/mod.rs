@@ -51,6 +51,7 @@ use tokio::task::spawn_blocking;
 pub use catalog::CATALOG_NAME;
 pub use change::{ChangeKind, Changed, TableChange};
 pub use error::{CommitError, LakeError};
+pub use evolution::ColumnDrift;
 pub use history::{KeptSnapshot, Moment};
 pub use position::{OffsetRange, PartitionOfTable, Positions};
 pub use read::{TableContents, TableStatus};
@@ -133,7 +134,22 @@ impl Lake {
         Self::open_with(address, Upkeep::DEFAULT).await
     }
 
+    /// Opens a lake to find out what is wrong with its tables: they are taken as they are. What is read of, or written to, a
+    /// table with [`Lake::column_drifts`] may fail.
+    ///
+    /// # Errors
+    /// As [`Lake::open_at`], but for tables that are laid out otherwise.
+    pub async fn open_unchecked(address: &LakeAddress) -> Result<Self, LakeError> {
+        Self::connect(address, Upkeep::DEFAULT).await
+    }
+
     async fn open_with(address: &LakeAddress, upkeep: Upkeep) -> Result<Self, LakeError> {
+        let lake = Self::connect(address, upkeep).await?;
+        lake.inner.evolve().await?;
+        Ok(lake)
+    }
+
+    async fn connect(address: &LakeAddress, upkeep: Upkeep) -> Result<Self, LakeError> {
         let catalog = Catalog::open(&address.catalog).await?;
         let pointers = catalog.pointers().await?;
         let warehouse = open_warehouse(Warehouse::at(&address.warehouse)?, &catalog, &pointers).await?;
@@ -148,7 +164,6 @@ impl Lake {
         };
         let lake = Self { inner: Arc::new(inner) };
         lake.inner.create_missing_tables(&pointers).await?;
-        lake.inner.evolve().await?;
         Ok(lake)
     }
 
