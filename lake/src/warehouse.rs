@@ -19,10 +19,10 @@ use iceberg::io::{
     S3_SECRET_ACCESS_KEY,
 };
 use iceberg_storage_opendal::OpenDalStorageFactory;
-use opendal::{ErrorKind, Operator};
 use opendal::layers::{RetryLayer, TimeoutLayer};
 use opendal::options::{ListOptions, ReadOptions};
 use opendal::services::S3;
+use opendal::{ErrorKind, Operator};
 use thiserror::Error;
 
 use crate::address::{S3Address, WarehouseAddress};

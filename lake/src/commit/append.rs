@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use iceberg::spec::DataFile;
 use tracing::{debug, warn};
 
-use super::catalog::{Advance, AdvanceError, PointerMove, PositionMove};
+use super::catalog::{Advance, AdvanceError, MetadataKeeper, PositionMove, TableMove};
 use super::data_file::write_data_files;
 use super::error::{CommitError, LakeError};
 use super::ledger::{Ledger, remove_files};
@@ -128,19 +128,24 @@ impl Inner {
         ledger: &Ledger,
     ) -> Result<Option<Vec<CommittedSnapshot>>, CommitError> {
         let next = Arc::new(next);
-        let with_rows = bases.iter().zip(files).filter(|(_, files)| !files.is_empty());
-        let works = with_rows.map(|(base, files)| {
+        let keeper = self.catalog.metadata_keeper();
+        let moving: HashSet<_> = positions.iter().map(|position| position.of.table).collect();
+        let needs_a_snapshot = |(base, files): &(&Arc<TableVersion>, &Vec<DataFile>)| {
+            !files.is_empty() || keeper == MetadataKeeper::Server && moving.contains(&base.table)
+        };
+        let works = bases.iter().zip(files).filter(needs_a_snapshot).map(|(base, files)| {
             let (inner, next, ledger) = (Arc::clone(self), Arc::clone(&next), ledger.clone());
             let (base, files) = (Arc::clone(base), files.clone());
             async move {
-                let staged = stage_append(&inner.file_io, &base, files, &next, inner.upkeep, &ledger).await;
+                let staged =
+                    stage_append(&inner.file_io, &base, files, &next, (inner.upkeep, keeper), &ledger).await;
                 Ok(staged.map_err(LakeError::table(base.table, "write the next version"))?)
             }
         });
         let staged = side_by_side(works).await?;
-        let pointers: Vec<_> = staged.iter().map(pointer_move).collect();
+        let tables = staged.iter().map(table_move).collect();
         fail::fail_point!("commit::before_catalog");
-        match self.catalog.advance(&pointers, positions).await {
+        match self.catalog.advance(tables, positions).await {
             Ok(Advance::Moved) => {}
             Ok(Advance::Conflict) => return Ok(None),
             Err(AdvanceError::Refused(error)) => return Err(error.into()),
@@ -188,7 +193,9 @@ impl Inner {
         let inner = Arc::clone(self);
         let settled = blocking(async move {
             for staged in staged {
-                inner.remember(Arc::clone(&staged.version));
+                if inner.catalog.metadata_keeper() == MetadataKeeper::Committer {
+                    inner.remember(Arc::clone(&staged.version));
+                }
                 match files_of_expired(&inner.file_io, &staged).await {
                     Ok(unused) => remove_files(&inner.file_io, unused).await,
                     Err(error) => {
@@ -236,11 +243,11 @@ fn after(committed: &Positions, moves: &[PositionMove]) -> Positions {
     next
 }
 
-fn pointer_move(staged: &Staged) -> PointerMove {
-    PointerMove {
-        table: staged.version.table,
-        from: staged.replaces.clone(),
+fn table_move(staged: &Staged) -> TableMove {
+    TableMove {
+        base: Arc::clone(&staged.base),
         to: staged.version.location.clone(),
+        updates: staged.updates.clone(),
     }
 }
 

@@ -10,20 +10,21 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use depthlake_orderbook::time::Timestamp;
-use iceberg::MetadataLocation;
 use iceberg::io::FileIO;
 use iceberg::spec::{
     DataFile, MAIN_BRANCH, Operation, Snapshot, SnapshotRef, SnapshotSummaryCollector, Summary, TableMetadata,
 };
+use iceberg::{MetadataLocation, TableUpdate};
 use uuid::Uuid;
 
+use super::catalog::MetadataKeeper;
 use super::ledger::Ledger;
 use super::manifest::{ManifestContext, manifests_of};
 use super::position::Positions;
 use super::{CommittedSnapshot, Upkeep};
 use crate::table::Table;
 
-const OFFSET_KEY: &str = "depthlake.offset.";
+pub(super) const OFFSET_KEY: &str = "depthlake.offset.";
 const TOTALS: [(&str, &str); 6] = [
     ("total-records", "added-records"),
     ("total-data-files", "added-data-files"),
@@ -37,7 +38,7 @@ const TOTALS: [(&str, &str); 6] = [
 #[derive(Debug)]
 pub(super) struct TableVersion {
     pub(super) table: Table,
-    /// Where the metadata file is.
+    /// Where the metadata file is; empty while its server has not written it.
     pub(super) location: String,
     pub(super) metadata: TableMetadata,
 }
@@ -45,7 +46,9 @@ pub(super) struct TableVersion {
 /// A version of a table that is written but not yet current.
 #[derive(Debug)]
 pub(super) struct Staged {
-    pub(super) replaces: String,
+    pub(super) base: Arc<TableVersion>,
+    /// What makes this version of the base.
+    pub(super) updates: Vec<TableUpdate>,
     pub(super) version: Arc<TableVersion>,
     pub(super) snapshot: CommittedSnapshot,
     /// Metadata files that nothing refers to once this version is current.
@@ -58,10 +61,10 @@ pub(super) struct Staged {
 /// of the table.
 pub(super) async fn stage_append(
     file_io: &FileIO,
-    base: &TableVersion,
+    base: &Arc<TableVersion>,
     files: Vec<DataFile>,
     positions: &Positions,
-    upkeep: Upkeep,
+    (upkeep, keeper): (Upkeep, MetadataKeeper),
     ledger: &Ledger,
 ) -> iceberg::Result<Staged> {
     let context =
@@ -84,7 +87,7 @@ pub(super) async fn stage_append(
         .with_schema_id(base.metadata.current_schema_id())
         .build();
     fail::fail_point!("commit::manifests_written");
-    write_version(file_io, base, snapshot, committed, upkeep, ledger).await
+    write_version(file_io, base, snapshot, committed, (upkeep, keeper), ledger).await
 }
 
 /// The manifests and manifest lists of expired snapshots that no later snapshot uses.
@@ -104,10 +107,10 @@ pub(super) async fn files_of_expired(file_io: &FileIO, staged: &Staged) -> icebe
 
 async fn write_version(
     file_io: &FileIO,
-    base: &TableVersion,
+    base: &Arc<TableVersion>,
     snapshot: Snapshot,
     committed: CommittedSnapshot,
-    upkeep: Upkeep,
+    (upkeep, keeper): (Upkeep, MetadataKeeper),
     ledger: &Ledger,
 ) -> iceberg::Result<Staged> {
     let expired_then_kept = expire(&base.metadata, upkeep.snapshots_kept);
@@ -119,20 +122,29 @@ async fn write_version(
         .set_branch_snapshot(snapshot, MAIN_BRANCH)?
         .remove_snapshots(&expired.iter().map(|snapshot| snapshot.snapshot_id()).collect::<Vec<_>>())
         .build()?;
-    let location =
-        MetadataLocation::from_str(&base.location)?.with_next_version().with_new_metadata(&built.metadata);
-    ledger.note(location.to_string());
-    built.metadata.write_to(file_io, &location).await?;
-    fail::fail_point!("commit::metadata_written");
+    let location = match keeper {
+        MetadataKeeper::Committer => {
+            let current = MetadataLocation::from_str(&base.location)?;
+            let location = current.with_next_version().with_new_metadata(&built.metadata);
+            ledger.note(location.to_string());
+            built.metadata.write_to(file_io, &location).await?;
+            fail::fail_point!("commit::metadata_written");
+            location.to_string()
+        }
+        MetadataKeeper::Server => String::new(),
+    };
+    let obsolete_metadata = match keeper {
+        MetadataKeeper::Committer => {
+            built.expired_metadata_logs.into_iter().map(|log| log.metadata_file).collect()
+        }
+        MetadataKeeper::Server => Vec::new(),
+    };
     Ok(Staged {
-        replaces: base.location.clone(),
-        version: Arc::new(TableVersion {
-            table: base.table,
-            location: location.to_string(),
-            metadata: built.metadata,
-        }),
+        base: Arc::clone(base),
+        updates: built.changes,
+        version: Arc::new(TableVersion { table: base.table, location, metadata: built.metadata }),
         snapshot: committed,
-        obsolete_metadata: built.expired_metadata_logs.into_iter().map(|log| log.metadata_file).collect(),
+        obsolete_metadata,
         expired_then_kept,
     })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use super::super::catalog::MetadataKeeper;
 use super::super::ledger::Ledger;
 use super::super::samples::{self, AUGUST_8, DAY};
 use super::super::snapshot::stage_append;
@@ -100,7 +101,9 @@ async fn a_crash_before_the_commit_leaves_nothing_behind_but_orphans() {
         let (file_io, ledger) = (&lake.inner.file_io, Ledger::default());
         let files =
             data_file::write_data_files(file_io, base.table, &base.metadata, days, &ledger).await.unwrap();
-        stage_append(file_io, &base, files, &positions, Upkeep::DEFAULT, &ledger).await.unwrap()
+        stage_append(file_io, &base, files, &positions, (Upkeep::DEFAULT, MetadataKeeper::Committer), &ledger)
+            .await
+            .unwrap()
     };
     assert!(!lake.inner.took(&[staged], &[]).await.unwrap());
     drop(lake);
