@@ -48,7 +48,7 @@ pub(super) enum MetadataKeeper {
 }
 
 /// A table, from the version it was seen to have to the one it shall have.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct TableMove {
     pub(super) base: Arc<TableVersion>,
     /// The file of the next version's metadata, where the committer writes it.

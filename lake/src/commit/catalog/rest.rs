@@ -220,6 +220,7 @@ fn commit_table(table_move: TableMove) -> CommitTable {
             r#ref: iceberg::spec::MAIN_BRANCH.to_owned(),
             snapshot_id: base.metadata.current_snapshot_id(),
         },
+        TableRequirement::CurrentSchemaIdMatch { current_schema_id: base.metadata.current_schema_id() },
     ];
     CommitTable {
         identifier: TableIdent::new(namespace, base.table.name().to_owned()),

@@ -25,11 +25,11 @@ async fn tables_move_together_and_survive_reopening() {
     on_each(async |place: SharedPlace| {
         let lake = place.open().await;
         let both = || vec![samples::append(Table::RawTrades, 0, 20), samples::append(Table::Trades, 0, 20)];
-        assert!(matches!(lake.append(both()).await.unwrap(), Appended::Committed(made) if made.len() == 2));
+        assert!(matches!(lake.change(both()).await.unwrap(), Changed::Committed(made) if made.len() == 2));
         drop(lake);
 
         let lake = place.open().await;
-        assert_eq!(lake.append(both()).await.unwrap(), Appended::AlreadyCommitted);
+        assert_eq!(lake.change(both()).await.unwrap(), Changed::AlreadyCommitted);
         append(&lake, 20, 25).await.unwrap();
         assert_eq!(
             (count_rows(&lake, Table::RawTrades).await, count_rows(&lake, Table::Trades).await),
@@ -49,13 +49,12 @@ async fn a_range_without_rows_moves_only_the_position() {
     on_each(async |place: SharedPlace| {
         let lake = place.open().await;
         append(&lake, 0, 5).await.unwrap();
-        let nothing =
-            TableAppend { table: Table::RawTrades, batches: vec![], positions: vec![samples::range(5, 9)] };
-        assert!(matches!(lake.append(vec![nothing.clone()]).await.unwrap(), Appended::Committed(_)));
-        assert_eq!(lake.append(vec![nothing.clone()]).await.unwrap(), Appended::AlreadyCommitted);
+        let nothing = TableChange::append(Table::RawTrades, vec![], vec![samples::range(5, 9)]);
+        assert!(matches!(lake.change(vec![nothing.clone()]).await.unwrap(), Changed::Committed(_)));
+        assert_eq!(lake.change(vec![nothing.clone()]).await.unwrap(), Changed::AlreadyCommitted);
         assert_eq!(position(&lake, Table::RawTrades).await, Some(9));
         append(&lake, 9, 12).await.unwrap();
-        let error = lake.append(vec![nothing]).await.unwrap_err();
+        let error = lake.change(vec![nothing]).await.unwrap_err();
         assert!(matches!(error, CommitError::Superseded { committed: 12, .. }), "{error}");
         assert_eq!(count_rows(&lake, Table::RawTrades).await, 8);
     })
@@ -71,7 +70,7 @@ async fn of_two_racing_writers_of_one_partition_one_wins() {
             // The ends differ, so that the loser cannot take the winner's rows for its own.
             let (one, other) = tokio::join!(append(&first, end, end + 10), append(&second, end, end + 11));
             let (won, lost, length) = if one.is_ok() { (one, other, 10) } else { (other, one, 11) };
-            assert!(matches!(won, Ok(Appended::Committed(_))), "{won:?}");
+            assert!(matches!(won, Ok(Changed::Committed(_))), "{won:?}");
             let error = lost.unwrap_err();
             assert!(
                 matches!(error, CommitError::Superseded { .. } | CommitError::PartialOverlap { .. }),
@@ -97,7 +96,7 @@ async fn writers_of_other_partitions_share_the_tables() {
                         append.positions[0].partition = partition;
                         append
                     });
-                    while let Err(error) = lake.append(both.to_vec()).await {
+                    while let Err(error) = lake.change(both.to_vec()).await {
                         assert!(matches!(error, CommitError::Contended { .. }), "{error}");
                     }
                 }
@@ -124,11 +123,11 @@ async fn a_lost_acknowledgement_costs_no_row_and_doubles_none() {
         append(&lake, 0, 5).await.unwrap();
         connection.cut_after_the_next_commit();
         match append(&lake, 5, 9).await {
-            Ok(Appended::Committed(_)) | Err(CommitError::Doubtful(_)) => {}
+            Ok(Changed::Committed(_)) | Err(CommitError::Doubtful(_)) => {}
             other => panic!("{other:?}"),
         }
         assert!(connection.was_cut(), "the commit went another way");
-        assert_eq!(append(&lake, 5, 9).await.unwrap(), Appended::AlreadyCommitted);
+        assert_eq!(append(&lake, 5, 9).await.unwrap(), Changed::AlreadyCommitted);
         assert_eq!(count_rows(&lake, Table::RawTrades).await, 9);
     })
     .await;
