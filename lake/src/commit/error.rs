@@ -44,6 +44,8 @@ pub enum LakeError {
     Warehouse(#[from] WarehouseError),
     #[error("cannot {action} of table {table}")]
     Table { table: Table, action: &'static str, source: Box<iceberg::Error> },
+    #[error("table {table} keeps no {moment}")]
+    NoSnapshot { table: Table, moment: super::Moment },
     #[error("the program is shutting down")]
     ShuttingDown,
 }

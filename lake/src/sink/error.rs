@@ -31,7 +31,9 @@ impl SinkError {
     pub const fn is_transient(&self) -> bool {
         match self {
             Self::Log(LogError::Io { .. })
-            | Self::Commit(CommitError::Contended { .. } | CommitError::Doubtful(_)) => true,
+            | Self::Commit(
+                CommitError::Contended { .. } | CommitError::Doubtful(_) | CommitError::FilesGone { .. },
+            ) => true,
             Self::Commit(CommitError::Lake(error)) | Self::Positions(error) => passes(error),
             _ => false,
         }

@@ -14,6 +14,7 @@ mod backoff;
 mod error;
 mod gather;
 mod report;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use report::{CommitReport, SinkSummary};
 
 use backoff::Backoff;
 use gather::{Gathered, gather};
+use versions::closing_versions;
 
 use crate::commit::{Lake, PartitionOfTable, Positions as LakePositions};
 use crate::log::{Log, Offset, Partition, Topic, TopicPartition};
@@ -101,7 +103,12 @@ impl Sink {
         }
         let gathered = self.pending.insert(gathered);
         fail::fail_point!("sink::gathered");
-        let changed = self.lake.change(gathered.changes.clone()).await.map_err(SinkError::of_commit)?;
+        let changes = closing_versions(&self.lake, gathered.changes.clone()).await;
+        let changed = match changes {
+            Ok(changes) => self.lake.change(changes).await,
+            Err(error) => Err(error),
+        };
+        let changed = changed.map_err(SinkError::of_commit)?;
         fail::fail_point!("sink::committed");
         let report = CommitReport::new(gathered, &changed, begun.elapsed());
         if let Some(next) = &mut self.next {

@@ -3,20 +3,20 @@
 use super::Kind::{Boolean, Bytes, Double, Int, Label, Long, Text, Time};
 use super::{Column, Definition, Kind, Presence};
 
-const PRICE: Kind = Kind::Decimal { precision: 18, scale: 8 };
-const QUANTITY: Kind = Kind::Decimal { precision: 28, scale: 8 };
+pub(super) const PRICE: Kind = Kind::Decimal { precision: 18, scale: 8 };
+pub(super) const QUANTITY: Kind = Kind::Decimal { precision: 28, scale: 8 };
 /// A price times a quantity, exact.
-const AMOUNT: Kind = Kind::Decimal { precision: 38, scale: 16 };
+pub(super) const AMOUNT: Kind = Kind::Decimal { precision: 38, scale: 16 };
 
-const fn required(name: &'static str, kind: Kind, doc: &'static str) -> Column {
+pub(super) const fn required(name: &'static str, kind: Kind, doc: &'static str) -> Column {
     Column { name, kind, presence: Presence::Required, doc }
 }
 
-const fn optional(name: &'static str, kind: Kind, doc: &'static str) -> Column {
+pub(super) const fn optional(name: &'static str, kind: Kind, doc: &'static str) -> Column {
     Column { name, kind, presence: Presence::Optional, doc }
 }
 
-const SYMBOL: Column = required("symbol", Label, "The venue's name of the instrument, upper case");
+pub(super) const SYMBOL: Column = required("symbol", Label, "The venue's name of the instrument, upper case");
 const SYMBOL_IF_KNOWN: Column = optional(
     "symbol",
     Label,

@@ -7,6 +7,7 @@
 
 mod definitions;
 mod layout;
+mod marts;
 
 use std::fmt;
 use std::str::FromStr;
@@ -35,6 +36,12 @@ pub enum Table {
     FeedEvents,
     /// `ops.recon_breaks`: one row a difference that a reconciliation found.
     ReconBreaks,
+    /// `marts.mart_ohlcv`: one row a bar as it is believed now.
+    MartOhlcv,
+    /// `marts.mart_liquidity`: one row a symbol and minute of its book.
+    MartLiquidity,
+    /// `marts.mart_exchange_health`: one row a symbol and minute of its feed.
+    MartExchangeHealth,
 }
 
 /// A text that names no table.
@@ -46,7 +53,7 @@ pub struct UnknownTable {
 
 impl Table {
     /// Every table of the lake.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::RawOrderbookDiffs,
         Self::RawTrades,
         Self::BookTicker,
@@ -55,9 +62,12 @@ impl Table {
         Self::DeadLetters,
         Self::FeedEvents,
         Self::ReconBreaks,
+        Self::MartOhlcv,
+        Self::MartLiquidity,
+        Self::MartExchangeHealth,
     ];
 
-    /// The Iceberg namespace: `raw`, `normalized` or `ops`.
+    /// The Iceberg namespace: `raw`, `normalized`, `ops` or `marts`.
     #[must_use]
     pub const fn namespace(self) -> &'static str {
         self.definition().namespace
@@ -97,6 +107,9 @@ impl Table {
             Self::DeadLetters => &definitions::DEAD_LETTERS,
             Self::FeedEvents => &definitions::FEED_EVENTS,
             Self::ReconBreaks => &definitions::RECON_BREAKS,
+            Self::MartOhlcv => &marts::MART_OHLCV,
+            Self::MartLiquidity => &marts::MART_LIQUIDITY,
+            Self::MartExchangeHealth => &marts::MART_EXCHANGE_HEALTH,
         }
     }
 }
