@@ -11,12 +11,13 @@ use std::sync::Arc;
 use arrow_array::{Array, RecordBatch, new_null_array};
 use arrow_schema::{ArrowError, Schema as ArrowSchema};
 use iceberg::spec::{NestedField, NestedFieldRef, Schema, TableMetadataBuildResult};
-use iceberg::{Error, ErrorKind, MetadataLocation};
+use iceberg::{Error, ErrorKind};
 use tracing::{info, warn};
 
-use super::catalog::{Advance, AdvanceError, PointerMove};
+use super::catalog::{Advance, AdvanceError};
 use super::error::LakeError;
 use super::ledger::{Ledger, remove_files};
+use super::next_version::NextVersion;
 use super::snapshot::TableVersion;
 use super::{Inner, blocking};
 use crate::table::{Table, iceberg_schema};
@@ -70,8 +71,8 @@ impl Inner {
                 return Err(AdvanceError::Refused(error));
             }
         };
-        let moves: Vec<_> = staged.iter().map(StagedColumns::pointer_move).collect();
-        let advanced = self.catalog.advance(&moves, &[]).await;
+        let moves = staged.iter().map(|staged| staged.table_move.clone()).collect();
+        let advanced = self.catalog.advance(moves, &[]).await;
         match &advanced {
             Ok(Advance::Moved) => {
                 for staged in staged {
@@ -89,47 +90,15 @@ impl Inner {
 
     async fn stage_columns(
         &self,
-        base: &TableVersion,
+        base: &Arc<TableVersion>,
         columns: &[NestedFieldRef],
         ledger: &Ledger,
-    ) -> Result<StagedColumns, LakeError> {
-        let stage = async {
-            let built = with_columns(base, columns)?;
-            let location = base.location.parse::<MetadataLocation>()?;
-            let location = location.with_next_version().with_new_metadata(&built.metadata);
-            ledger.note(location.to_string());
-            built.metadata.write_to(&self.file_io, &location).await?;
-            Ok((built, location))
-        };
-        let (built, location) = stage.await.map_err(LakeError::table(base.table, "add the columns"))?;
+    ) -> Result<NextVersion, LakeError> {
+        let stage = async { NextVersion::write(self, base, with_columns(base, columns)?, ledger).await };
+        let staged = stage.await.map_err(LakeError::table(base.table, "add the columns"))?;
         let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
         info!(table = %base.table, columns = names.join(", "), "a table made by an earlier version gets columns");
-        Ok(StagedColumns {
-            replaces: base.location.clone(),
-            version: Arc::new(TableVersion {
-                table: base.table,
-                location: location.to_string(),
-                metadata: built.metadata,
-            }),
-            obsolete_metadata: built.expired_metadata_logs.into_iter().map(|log| log.metadata_file).collect(),
-        })
-    }
-}
-
-/// A version with more columns that is written but not yet current.
-struct StagedColumns {
-    replaces: String,
-    version: Arc<TableVersion>,
-    obsolete_metadata: Vec<String>,
-}
-
-impl StagedColumns {
-    fn pointer_move(&self) -> PointerMove {
-        PointerMove {
-            table: self.version.table,
-            from: self.replaces.clone(),
-            to: self.version.location.clone(),
-        }
+        Ok(staged)
     }
 }
 

@@ -25,6 +25,7 @@ mod evolution;
 mod history;
 mod ledger;
 mod manifest;
+mod next_version;
 mod position;
 mod read;
 mod row_reader;
@@ -42,13 +43,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use depthlake_orderbook::time::Timestamp;
+use iceberg::TableCreation;
 use iceberg::io::FileIO;
 use iceberg::spec::{FormatVersion, Schema, TableMetadata, TableMetadataBuilder};
-use iceberg::{MetadataLocation, TableCreation};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
-pub use catalog::CATALOG_NAME;
+pub use catalog::{CATALOG_NAME, RestError};
 pub use change::{ChangeKind, Changed, TableChange};
 pub use error::{CommitError, LakeError};
 pub use history::{KeptSnapshot, Moment};
@@ -173,28 +174,13 @@ impl Inner {
         if missing.is_empty() {
             return Ok(());
         }
-        let inner = Arc::clone(self);
-        let created = blocking(async move {
-            let mut created = Pointers::new();
-            for table in missing {
-                created.insert(table, inner.write_new_table(table).await?);
-            }
-            Ok::<_, LakeError>(created)
-        });
-        let created = created.await??;
-        fail::fail_point!("open::tables_written");
-        self.catalog.register(&created).await
-    }
-
-    async fn write_new_table(&self, table: Table) -> Result<String, LakeError> {
-        let location = format!("{}/{}", self.warehouse.location(), folder_of(table));
-        let write = async {
-            let metadata = new_metadata(table, location.clone())?;
-            let file = MetadataLocation::new_with_metadata(location, &metadata);
-            metadata.write_to(&self.file_io, &file).await?;
-            Ok(file.to_string())
-        };
-        write.await.map_err(LakeError::table(table, "write the metadata"))
+        let mut tables = Vec::with_capacity(missing.len());
+        for table in missing {
+            let location = format!("{}/{}", self.warehouse.location(), folder_of(table));
+            let metadata = new_metadata(table, location);
+            tables.push((table, metadata.map_err(LakeError::table(table, "lay out the metadata"))?));
+        }
+        self.catalog.create(tables, &self.file_io).await
     }
 
     /// The version of a table that the catalog points to.
@@ -207,6 +193,9 @@ impl Inner {
         let location = pointers.get(&table).ok_or_else(missing)?;
         if let Some(known) = self.known_version(table).filter(|version| version.location == *location) {
             return Ok(known);
+        }
+        if let Some(loaded) = self.catalog.loaded(table, location) {
+            return Ok(loaded);
         }
         let (file_io, file) = (self.file_io.clone(), location.clone());
         let metadata = blocking(async move { TableMetadata::read_from(&file_io, &file).await }).await?;
@@ -221,6 +210,9 @@ impl Inner {
     }
 
     fn remember(&self, version: Arc<TableVersion>) {
+        if version.location.is_empty() {
+            return;
+        }
         self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(version.table, version);
     }
 
