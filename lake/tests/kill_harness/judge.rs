@@ -11,6 +11,7 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Int32Type, Int64Type};
 use depthlake_lake::commit::Lake;
+use depthlake_lake::storage::path_of;
 use depthlake_lake::table::Table;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -39,7 +40,9 @@ async fn rows_of(lake: &Lake) -> Vec<Row> {
     let mut rows = Vec::new();
     for table in [Table::RawOrderbookDiffs, Table::RawTrades, Table::Trades, Table::DeadLetters] {
         for file in lake.data_files(table).await.unwrap().files {
-            let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file.path).unwrap()).unwrap();
+            let reader =
+                ParquetRecordBatchReaderBuilder::try_new(File::open(path_of(&file.location)).unwrap())
+                    .unwrap();
             for batch in reader.build().unwrap() {
                 read(table, &batch.unwrap(), &mut rows);
             }
