@@ -48,6 +48,7 @@ pub mod bitemporal;
 pub mod commit;
 pub mod fail_points;
 pub mod log;
+pub mod reconcile;
 pub mod record;
 pub mod sink;
 pub mod storage;

@@ -11,6 +11,7 @@ use arrow_array::{
 use arrow_schema::{DataType, Field};
 
 use super::facts_schema;
+use crate::table::Table;
 
 /// Microseconds in a minute.
 pub(super) const MINUTE: i64 = 60_000_000;
@@ -37,7 +38,7 @@ pub(super) struct Version {
 }
 
 pub(super) fn facts(facts: &[Fact]) -> RecordBatch {
-    let schema = facts_schema();
+    let schema = facts_schema(Table::Bars);
     let columns = schema.fields().iter().map(|field| column(field, facts)).collect();
     RecordBatch::try_new(schema, columns).unwrap()
 }

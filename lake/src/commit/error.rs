@@ -28,6 +28,10 @@ pub enum LakeError {
     OutsideWarehouse { table: Table, location: String, warehouse: String },
     #[error("table {table} has the {what} {found}, expected {expected}; it was made by another version")]
     LayoutDiffers { table: Table, what: &'static str, found: String, expected: String },
+    #[error(
+        "column {column} of table {table} is {found}, expected {expected}; it was made by another version"
+    )]
+    ColumnDiffers { table: Table, column: String, found: String, expected: String },
     #[error("the catalog {catalog} knows no table {table}")]
     TableMissing { catalog: String, table: Table },
     #[error("table {table} has row deletes, which another engine wrote and this one does not apply")]
@@ -44,7 +48,7 @@ pub enum LakeError {
     ShuttingDown,
 }
 
-/// Why rows were not committed. Unless it says otherwise, no table has changed.
+/// Why a change was not committed. Unless it says otherwise, no table has changed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CommitError {
@@ -58,7 +62,9 @@ pub enum CommitError {
     PartialOverlap { table: Table, topic: String, partition: u32, start: u64, end: u64, committed: u64 },
     #[error("{done} is already committed but {open} is not, so they were not committed together")]
     PartlyDone { done: String, open: String },
-    #[error("the append to {table} is malformed: {reason}")]
+    #[error("{location} is no longer part of {table}, so it cannot be removed: another writer has")]
+    FilesGone { table: Table, location: String },
+    #[error("the change of {table} is malformed: {reason}")]
     Malformed { table: Table, reason: String },
     #[error("other writers moved the tables {attempts} times while this commit was prepared")]
     Contended { attempts: usize },

@@ -1,29 +1,35 @@
-//! The lake: opening it, and the commits that are the only way rows get into it.
+//! The lake: opening it, and the commits that are the only way rows get into it, and out.
 //!
-//! This module alone touches manifests, metadata files and the catalog's pointers. An append goes so:
+//! This module alone touches manifests, metadata files and the catalog's pointers. A change ([`TableChange`]: rows added,
+//! files removed, or both) goes so:
 //!
-//! 1. Read from the catalog, in one transaction, every table's pointer and every position. Ranges that end where the
+//! 1. Write data files (`data_file`).
+//! 2. Read from the catalog, in one transaction, every table's pointer and every position. Ranges that end where the
 //!    tables end have been appended already: done. Ranges that do not begin there are refused (`position`).
-//! 2. Write data files (`data_file`), then manifests, snapshots and metadata on top of the versions read in step 1
-//!    (`snapshot`). Each file is on disk, with its directory entry, before the next step. No reader sees any of it.
-//! 3. In one database transaction move all pointers and all positions, each only from what step 1 saw (`catalog`). This
-//!    is the commit. If anything has moved meanwhile, begin again at step 1 with the same data files.
-//! 4. Remove what a lost race left, and metadata that has become too old.
+//! 3. Write manifests, snapshots and metadata on top of the versions read in step 2 (`snapshot`). Files to be removed that
+//!    these versions no longer have are refused. Each file is on disk, with its directory entry, before the next step. No
+//!    reader sees any of it.
+//! 4. In one database transaction move all pointers and all positions, each only from what step 2 saw (`catalog`). This
+//!    is the commit. If anything has moved meanwhile, begin again at step 2 with the same data files.
+//! 5. Remove what a lost race left, and metadata that has become too old.
 //!
-//! A crash before 3 leaves files that nothing refers to; the rows come again from the log. A crash after 3 leaves a
-//! commit whose answer was lost; the retry finds in step 1 that it is done. Hence, while all rows come with the range of
+//! A crash before 4 leaves files that nothing refers to; the rows come again from the log. A crash after 4 leaves a
+//! commit whose answer was lost; the retry finds in step 2 that it is done. Hence, while all rows come with the range of
 //! the log they were derived from, each is in its table once.
 
-mod append;
 mod catalog;
+mod change;
 mod data_file;
 mod error;
+mod evolution;
 mod ledger;
 mod manifest;
 mod position;
 mod read;
+mod row_reader;
 mod rows;
 mod snapshot;
+mod stored_file;
 
 #[cfg(test)]
 mod samples;
@@ -36,19 +42,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use depthlake_orderbook::time::Timestamp;
 use iceberg::io::FileIO;
-use iceberg::spec::{FormatVersion, TableMetadata, TableMetadataBuilder};
+use iceberg::spec::{FormatVersion, Schema, TableMetadata, TableMetadataBuilder};
 use iceberg::{MetadataLocation, TableCreation};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
-pub use append::{Appended, TableAppend};
 pub use catalog::CATALOG_NAME;
+pub use change::{ChangeKind, Changed, TableChange};
 pub use error::{CommitError, LakeError};
 pub use position::{OffsetRange, PartitionOfTable, Positions};
-pub use read::{StoredFile, TableContents, TableStatus};
+pub use read::{TableContents, TableStatus};
+pub use stored_file::{Bounds, StoredFile};
 
 use catalog::{Catalog, Pointers};
 use snapshot::TableVersion;
+use stored_file::StoredFiles;
 
 use crate::address::LakeAddress;
 use crate::table::{Table, iceberg_schema, partition_spec, properties, sort_order};
@@ -60,17 +68,19 @@ pub struct Lake {
     inner: Arc<Inner>,
 }
 
-/// A snapshot that an append has committed.
+/// A snapshot that a change has committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommittedSnapshot {
     pub table: Table,
     pub snapshot_id: i64,
-    /// Rows appended.
+    /// Rows added.
     pub rows: u64,
     /// Data files added.
     pub files: usize,
     /// Bytes of the data files added.
     pub bytes: u64,
+    /// Data files that are no longer part of the table.
+    pub removed_files: usize,
     pub committed_at: Timestamp,
 }
 
@@ -82,6 +92,10 @@ struct Inner {
     upkeep: Upkeep,
     /// The versions last seen, which spares reading metadata that this process has written itself.
     versions: Mutex<HashMap<Table, Arc<TableVersion>>>,
+    stored_files: StoredFiles,
+    /// Held while a commit reads the catalog, stages and moves pointers, so that commits of one process wait for each other
+    /// instead of being prepared in vain.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// How much history a table drags along.
@@ -107,11 +121,12 @@ impl Lake {
         Self::open_at(&LakeAddress::local(catalog, warehouse)).await
     }
 
-    /// Opens the lake of an address; creates what does not exist yet.
+    /// Opens the lake of an address; creates what does not exist yet. Tables made by an earlier version get the optional
+    /// columns they lack.
     ///
     /// # Errors
     /// [`LakeError`] where the catalog or the warehouse cannot be reached or created, the catalog is damaged or lost, its
-    /// warehouse is missing or another one, or a table has been made by another version.
+    /// warehouse is missing or another one, or a table has been laid out otherwise.
     pub async fn open_at(address: &LakeAddress) -> Result<Self, LakeError> {
         Self::open_with(address, Upkeep::DEFAULT).await
     }
@@ -120,14 +135,18 @@ impl Lake {
         let catalog = Catalog::open(&address.catalog).await?;
         let pointers = catalog.pointers().await?;
         let warehouse = open_warehouse(Warehouse::at(&address.warehouse)?, &catalog, &pointers).await?;
-        let (file_io, versions) = (warehouse.file_io().clone(), Mutex::default());
-        let lake = Self { inner: Arc::new(Inner { catalog, warehouse, file_io, upkeep, versions }) };
+        let inner = Inner {
+            catalog,
+            file_io: warehouse.file_io().clone(),
+            warehouse,
+            upkeep,
+            versions: Mutex::default(),
+            stored_files: StoredFiles::default(),
+            turn: tokio::sync::Mutex::default(),
+        };
+        let lake = Self { inner: Arc::new(inner) };
         lake.inner.create_missing_tables(&pointers).await?;
-        let pointers = lake.inner.catalog.pointers().await?;
-        for table in Table::ALL {
-            let version = lake.inner.version(table, &pointers).await?;
-            lake.inner.check_layout(&version)?;
-        }
+        lake.inner.evolve().await?;
         Ok(lake)
     }
 
@@ -203,7 +222,7 @@ impl Inner {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(version.table, version);
     }
 
-    /// Refuses a table that is elsewhere, or laid out otherwise than this version would.
+    /// Refuses a table that is elsewhere, or laid out otherwise than this version would; of its columns `evolution` judges.
     fn check_layout(&self, version: &TableVersion) -> Result<(), LakeError> {
         let table = version.table;
         let found = &version.metadata;
@@ -214,8 +233,7 @@ impl Inner {
         }
         let expected = new_metadata(table, found.location().to_owned())
             .map_err(LakeError::table(table, "lay out the metadata"))?;
-        let parts: [(_, PartOfLayout); 3] = [
-            ("columns", |metadata| columns(metadata)),
+        let parts: [(_, PartOfLayout); 2] = [
             ("partitions", |metadata| format!("{:?}", metadata.default_partition_spec().fields())),
             ("sort order", |metadata| format!("{:?}", metadata.default_sort_order().fields)),
         ];
@@ -258,7 +276,10 @@ fn folder_of(table: Table) -> String {
 }
 
 fn new_metadata(table: Table, location: String) -> iceberg::Result<TableMetadata> {
-    let schema = iceberg_schema(table)?;
+    metadata_with(table, iceberg_schema(table)?, location)
+}
+
+fn metadata_with(table: Table, schema: Schema, location: String) -> iceberg::Result<TableMetadata> {
     let creation = TableCreation::builder()
         .name(table.name().to_owned())
         .location(location)
@@ -273,16 +294,6 @@ fn new_metadata(table: Table, location: String) -> iceberg::Result<TableMetadata
 
 /// Shows one part of a table's layout, to be compared.
 type PartOfLayout = fn(&TableMetadata) -> String;
-
-/// Ids, names, types and presence of the columns; their docs may differ.
-fn columns(metadata: &TableMetadata) -> String {
-    let fields = metadata.current_schema().as_struct().fields().iter();
-    let column = |field: &Arc<iceberg::spec::NestedField>| {
-        let presence = if field.required { "" } else { "?" };
-        format!("{} {}{presence} {}", field.id, field.name, field.field_type)
-    };
-    fields.map(column).collect::<Vec<_>>().join(", ")
-}
 
 /// Runs work that blocks its thread where that hurts nobody. The work has begun when this returns.
 fn blocking<T: Send + 'static>(

@@ -109,7 +109,7 @@ fn derived_rows(
     records: &[StoredRecord],
 ) -> Result<Rows, ArrowError> {
     let told = match table {
-        Table::Bars => bitemporal::facts_schema(),
+        Table::Bars => bitemporal::facts_schema(table),
         _ => table.arrow_schema(),
     };
     let sources = sources(schema.fields(), table, &told)?;
@@ -123,7 +123,7 @@ fn derived_rows(
         columns.push(sources.iter().map(|source| source.value(&values, stored.appended_at)));
     }
     let batch = columns.finish()?;
-    let batch = if table == Table::Bars { bitemporal::opened(&batch)? } else { batch };
+    let batch = if table == Table::Bars { bitemporal::opened(table, &batch)? } else { batch };
     Ok(Rows { batch, unusable })
 }
 
