@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use depthlake_ingest::product::Product;
 use depthlake_ingest::sim::Fault;
 
 use crate::configuration::Configuration;
+use crate::reconcile::ReconcileOptions;
 use crate::sql::Format;
 use crate::venue::Venue;
 
@@ -68,6 +70,13 @@ pub enum Command {
     Sql(SqlOptions),
     /// Lists the tables: rows, files, sizes, last commits, and what a row means.
     Tables(TablesOptions),
+    /// Compares each layer with the one before it, tells what differs, and puts it right.
+    #[command(after_help = "Examples:\n  \
+        depthlake reconcile                             the log, raw, normalized and marts, all of them\n  \
+        depthlake reconcile --layer normalized --from 2026-11-21\n  \
+        depthlake reconcile --repair\n\
+        What is found is kept in ops.recon_breaks. Exit status 1: something differs and is not repaired.")]
+    Reconcile(ReconcileOptions),
     /// Shows the live books of a running `depthlake run`, from another terminal.
     Top(TopOptions),
 }
@@ -179,6 +188,9 @@ pub struct ReplayOptions {
     /// Lands the recording in the lake of this folder.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Plays it so many times, ids and times going on from one to the next.
+    #[arg(long, default_value = "1", value_name = "TIMES")]
+    pub repeat: NonZeroU32,
     /// How fast: a factor of the recorded pace, or max.
     #[arg(long, default_value = "max", value_name = "SPEED", value_parser = speed)]
     pub speed: Speed,

@@ -10,6 +10,7 @@ mod session;
 mod snapshot_table;
 mod state_of_table;
 pub mod statement;
+mod warehouse_store;
 
 #[cfg(test)]
 mod samples;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     ArrayRef, Decimal128Array, Int32Array, Int64Array, LargeBinaryArray, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    TimestampMicrosecondArray, new_null_array,
 };
 use datafusion::arrow::datatypes::{DataType, Field};
 use depthlake_lake::commit::{Lake, OffsetRange, TableChange};
@@ -104,6 +104,7 @@ fn column(field: &Field, trades: &[Trade]) -> ArrayRef {
             let times = TimestampMicrosecondArray::from_iter_values(trades.iter().map(|trade| trade.time));
             Arc::new(times.with_timezone("+00:00"))
         }
+        (_, other) if field.is_nullable() => new_null_array(other, trades.len()),
         (name, other) => panic!("no sample of {name}, {other}"),
     }
 }

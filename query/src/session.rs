@@ -23,6 +23,7 @@ use crate::catalog::{ANY_SCHEMA, CATALOG, LakeCatalog, why_unknown};
 use crate::error::{QueryError, position_of};
 use crate::state_of_table::with_states_in_names;
 use crate::statement::{name_of, parse};
+use crate::warehouse_store::WarehouseStore;
 
 /// Bytes that the queries of a session may hold in memory together; sorts, joins and groups beyond that go to disk.
 const MEMORY_LIMIT: usize = 1 << 30;
@@ -45,7 +46,7 @@ impl Session {
     /// A session over a lake. Rows committed later are seen by the queries that follow.
     ///
     /// # Errors
-    /// [`QueryError::Failed`] where the folder for temporary files cannot be found.
+    /// [`QueryError::Failed`] where the folder for temporary files cannot be found, or the warehouse has no proper name.
     pub fn new(lake: Lake) -> Result<Self, QueryError> {
         Self::with_memory_limit(lake, MEMORY_LIMIT)
     }
@@ -55,6 +56,10 @@ impl Session {
             .with_memory_pool(Arc::new(FairSpillPool::new(bytes)))
             .build_arc()
             .map_err(QueryError::of_execution)?;
+        if let Some(store) = WarehouseStore::of(lake.warehouse()) {
+            let (url, store) = store.map_err(QueryError::of_execution)?;
+            runtime.register_object_store(url.as_ref(), Arc::new(store));
+        }
         Ok(Self::over(lake.clone(), LakeCatalog::new(lake), runtime))
     }
 

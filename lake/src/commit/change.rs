@@ -141,6 +141,7 @@ impl Inner {
             return Ok(Changed::AlreadyCommitted);
         }
         let written = self.write_data(changes, &pointers, ledger).await?;
+        fail::fail_point!("commit::data_written");
         self.commit_written(written).await
     }
 
@@ -168,7 +169,9 @@ impl Inner {
             match advanced {
                 Ok(Some(staged)) => {
                     let snapshots = staged.iter().map(|staged| staged.snapshot.clone()).collect();
+                    fail::fail_point!("commit::before_cleanup");
                     self.settle(staged).await;
+                    fail::fail_point!("commit::after_cleanup");
                     return Ok(Changed::Committed(snapshots));
                 }
                 Ok(None) => ledger.remove_files(&self.file_io).await,
@@ -250,6 +253,7 @@ impl Inner {
         positions: &[PositionMove],
     ) -> Result<Option<Vec<Staged>>, CommitError> {
         let pointers: Vec<_> = staged.iter().map(pointer_move).collect();
+        fail::fail_point!("commit::before_catalog");
         match self.catalog.advance(&pointers, positions).await {
             Ok(Advance::Moved) => {}
             Ok(Advance::Conflict) => return Ok(None),

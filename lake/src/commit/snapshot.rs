@@ -99,6 +99,7 @@ pub(super) async fn stage(
             .with_summary(summary(base, change, &removed, positions))
             .with_schema_id(base.metadata.current_schema_id())
             .build();
+        fail::fail_point!("commit::manifests_written");
         write_version(&inner.file_io, base, snapshot, committed, inner.upkeep, ledger).await
     };
     Ok(write.await.map_err(&failed)?)
@@ -156,6 +157,7 @@ async fn write_version(
         MetadataLocation::from_str(&base.location)?.with_next_version().with_new_metadata(&built.metadata);
     ledger.note(location.to_string());
     built.metadata.write_to(file_io, &location).await?;
+    fail::fail_point!("commit::metadata_written");
     Ok(Staged {
         replaces: base.location.clone(),
         version: Arc::new(TableVersion {

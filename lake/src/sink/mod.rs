@@ -102,12 +102,14 @@ impl Sink {
             return Ok(CommitReport::default());
         }
         let gathered = self.pending.insert(gathered);
+        fail::fail_point!("sink::gathered");
         let changes = closing_versions(&self.lake, gathered.changes.clone()).await;
         let changed = match changes {
             Ok(changes) => self.lake.change(changes).await,
             Err(error) => Err(error),
         };
         let changed = changed.map_err(SinkError::of_commit)?;
+        fail::fail_point!("sink::committed");
         let report = CommitReport::new(gathered, &changed, begun.elapsed());
         if let Some(next) = &mut self.next {
             next.extend(report.positions.iter().copied());
@@ -117,6 +119,7 @@ impl Sink {
         if let Some(hook) = &mut self.on_commit {
             hook(&report);
         }
+        fail::fail_point!("sink::reported");
         Ok(report)
     }
 

@@ -199,16 +199,6 @@ pub(super) const BARS: Definition = Definition {
         PUBLISHED_AT,
         required("source_partition", Int, "The partition of the raw topic whose record closed the bar"),
         required("source_offset", Long, "The offset of the raw record that closed the bar"),
-        optional(
-            "first_trade_id",
-            Long,
-            "The venue's number of the first trade; of an aggregate, that of its first part",
-        ),
-        optional(
-            "last_trade_id",
-            Long,
-            "The venue's number of the last trade; of an aggregate, that of its last part",
-        ),
         required("valid_from", Time, "Since when the bar is true in the world: its open time"),
         required("valid_to", Time, "Until when the bar is true in the world, exclusive: its close time"),
         required("sys_from", Time, "Since when we believe this version: when it was published"),
@@ -222,6 +212,16 @@ pub(super) const BARS: Definition = Definition {
             "bar_key",
             Text,
             "The version's key: symbol, open time in seconds and sys_from in microseconds since 1970-01-01 UTC",
+        ),
+        optional(
+            "first_trade_id",
+            Long,
+            "The venue's number of the first trade; of an aggregate, that of its first part",
+        ),
+        optional(
+            "last_trade_id",
+            Long,
+            "The venue's number of the last trade; of an aggregate, that of its last part",
         ),
     ],
     partition_by_day_of: "open_time",
@@ -274,4 +274,29 @@ pub(super) const FEED_EVENTS: Definition = Definition {
     ],
     partition_by_day_of: "received_at",
     sorted_by: &["symbol", "received_at"],
+};
+
+pub(super) const RECON_BREAKS: Definition = Definition {
+    namespace: "ops",
+    name: "recon_breaks",
+    comment: "One row for each difference that a reconciliation found between a layer and the one before it",
+    columns: &[
+        required("found_at", Time, "When the reconciliation that found it began"),
+        required("layer", Label, "The layer that was looked at: raw, normalized or marts"),
+        required("class", Label, "MISSING, DUPLICATE, VALUE_DRIFT or SCHEMA_DRIFT"),
+        required("table_name", Label, "The table, with its namespace"),
+        required("key", Text, "The columns of the row's key with their values; of a schema, the column"),
+        optional(
+            "column_name",
+            Label,
+            "The column whose value or type differs; null where the whole row does",
+        ),
+        optional("expected", Text, "The value or type that the layer before gives"),
+        optional("found", Text, "The value or type that is there"),
+        optional("relative_difference", Double, "|found - expected| / |expected| of a measure"),
+        required("detail", Text, "What is wrong, in a sentence"),
+        optional("repaired_at", Time, "When the same run put it right; null where it did not"),
+    ],
+    partition_by_day_of: "found_at",
+    sorted_by: &["table_name", "found_at"],
 };

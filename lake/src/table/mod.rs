@@ -34,6 +34,8 @@ pub enum Table {
     DeadLetters,
     /// `ops.feed_events`: one row a gap, resynchronisation, reconnect or silence of a feed.
     FeedEvents,
+    /// `ops.recon_breaks`: one row a difference that a reconciliation found.
+    ReconBreaks,
     /// `marts.mart_ohlcv`: one row a bar as it is believed now.
     MartOhlcv,
     /// `marts.mart_liquidity`: one row a symbol and minute of its book.
@@ -51,7 +53,7 @@ pub struct UnknownTable {
 
 impl Table {
     /// Every table of the lake.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::RawOrderbookDiffs,
         Self::RawTrades,
         Self::BookTicker,
@@ -59,6 +61,7 @@ impl Table {
         Self::Bars,
         Self::DeadLetters,
         Self::FeedEvents,
+        Self::ReconBreaks,
         Self::MartOhlcv,
         Self::MartLiquidity,
         Self::MartExchangeHealth,
@@ -88,6 +91,12 @@ impl Table {
         layout::arrow_schema(self)
     }
 
+    /// The time column by whose UTC day the rows are partitioned.
+    #[must_use]
+    pub const fn partition_column(self) -> &'static str {
+        self.definition().partition_by_day_of
+    }
+
     pub(crate) const fn definition(self) -> &'static Definition {
         match self {
             Self::RawOrderbookDiffs => &definitions::RAW_ORDERBOOK_DIFFS,
@@ -97,6 +106,7 @@ impl Table {
             Self::Bars => &definitions::BARS,
             Self::DeadLetters => &definitions::DEAD_LETTERS,
             Self::FeedEvents => &definitions::FEED_EVENTS,
+            Self::ReconBreaks => &definitions::RECON_BREAKS,
             Self::MartOhlcv => &marts::MART_OHLCV,
             Self::MartLiquidity => &marts::MART_LIQUIDITY,
             Self::MartExchangeHealth => &marts::MART_EXCHANGE_HEALTH,

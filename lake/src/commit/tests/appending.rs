@@ -181,7 +181,8 @@ async fn a_warehouse_that_refuses_files_changes_nothing() {
 async fn metadata_stays_bounded() {
     let place = Place::new();
     let upkeep = Upkeep { manifests_before_merge: 5, snapshots_kept: 8 };
-    let lake = Lake::open_with(&place.catalog(), &place.warehouse(), upkeep).await.unwrap();
+    let lake =
+        Lake::open_with(&LakeAddress::local(&place.catalog(), &place.warehouse()), upkeep).await.unwrap();
     for start in 0..40 {
         append(&lake, start, start + 1).await.unwrap();
     }

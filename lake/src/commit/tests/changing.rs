@@ -284,7 +284,8 @@ proptest! {
         Runtime::new().unwrap().block_on(async {
             let place = Place::new();
             let upkeep = Upkeep { manifests_before_merge: 3, snapshots_kept: 6 };
-            let open = || async { Lake::open_with(&place.catalog(), &place.warehouse(), upkeep).await.unwrap() };
+            let address = LakeAddress::local(&place.catalog(), &place.warehouse());
+            let open = || async { Lake::open_with(&address, upkeep).await.unwrap() };
             let mut lake = open().await;
             let (mut model, mut next): (Vec<i64>, i64) = (Vec::new(), 0);
             for step in steps {
