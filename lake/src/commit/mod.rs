@@ -40,6 +40,7 @@ use iceberg::spec::{FormatVersion, TableMetadata, TableMetadataBuilder};
 use iceberg::{MetadataLocation, TableCreation};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 pub use append::{Appended, TableAppend};
 pub use catalog::CATALOG_NAME;
@@ -119,6 +120,15 @@ impl Lake {
             lake.inner.check_layout(&version)?;
         }
         Ok(lake)
+    }
+
+    /// What tells this lake from every other, on whatever machine it is opened.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the catalog or the table that has it cannot be read.
+    pub async fn id(&self) -> Result<Uuid, LakeError> {
+        let pointers = self.inner.catalog.pointers().await?;
+        Ok(self.inner.version(Table::RawOrderbookDiffs, &pointers).await?.metadata.uuid())
     }
 
     /// The offset of the next record each table needs of each partition it has read.

@@ -30,7 +30,7 @@ impl SinkError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Log(LogError::Io { .. })
+            Self::Log(LogError::Io { .. } | LogError::Broker { .. })
             | Self::Commit(CommitError::Contended { .. } | CommitError::Doubtful(_)) => true,
             Self::Commit(CommitError::Lake(error)) | Self::Positions(error) => passes(error),
             _ => false,
