@@ -27,6 +27,7 @@
 //! # Ok::<(), depthlake_ingest::wire::DecodeError>(())
 //! ```
 
+pub mod history;
 pub mod live;
 pub mod product;
 pub mod recording;

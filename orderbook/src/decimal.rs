@@ -157,6 +157,63 @@ impl Scale {
     }
 }
 
+/// The numbers of a decimal column: `precision` digits, `scale` of them behind the point. For what has no instrument to
+/// tell its scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecimalFormat {
+    precision: u8,
+    scale: u8,
+}
+
+impl DecimalFormat {
+    /// The lake's prices: `decimal(18,8)`.
+    pub const PRICE: Self = Self { precision: 18, scale: 8 };
+    /// The lake's quantities: `decimal(28,8)`.
+    pub const QUANTITY: Self = Self { precision: 28, scale: 8 };
+    /// A price times a quantity: `decimal(38,16)`.
+    pub const AMOUNT: Self = Self { precision: 38, scale: 16 };
+    /// Prices of stocks, adjusted ones too, which are quotients with many places: `decimal(38,18)`.
+    pub const STOCK_PRICE: Self = Self { precision: 38, scale: 18 };
+
+    /// Parses decimal text into units of 10^-scale, exactly. Zeros beyond the scale are accepted, other digits are not.
+    ///
+    /// # Errors
+    /// [`DecimalError`], never a rounded value.
+    pub fn parse(self, text: &[u8]) -> Result<i128, DecimalError> {
+        let (negative, digits) = match text {
+            [b'-', rest @ ..] => (true, rest),
+            _ => (false, text),
+        };
+        let too_large = DecimalError::TooLarge { decimals: self.scale };
+        let (mut units, mut places, mut seen) = (0_i128, None, false);
+        for &byte in digits {
+            match (byte, &mut places) {
+                (b'0', Some(count)) if *count == self.scale => {}
+                (b'1'..=b'9', Some(count)) if *count == self.scale => {
+                    return Err(DecimalError::Inexact { decimals: self.scale });
+                }
+                (b'0'..=b'9', places) => {
+                    seen = true;
+                    if let Some(count) = places {
+                        *count += 1;
+                    }
+                    let shifted = units.checked_mul(10).ok_or(too_large)?;
+                    units = shifted.checked_add(i128::from(byte - b'0')).ok_or(too_large)?;
+                }
+                (b'.', places @ None) if seen => *places = Some(0_u8),
+                _ => return Err(DecimalError::NotDecimal),
+            }
+        }
+        if !seen {
+            return Err(DecimalError::NotDecimal);
+        }
+        let missing = u32::from(self.scale.saturating_sub(places.unwrap_or(0)));
+        let units = 10_i128.checked_pow(missing).and_then(|factor| units.checked_mul(factor));
+        let units = units.filter(|units| *units < 10_i128.pow(u32::from(self.precision))).ok_or(too_large)?;
+        Ok(if negative { -units } else { units })
+    }
+}
+
 /// A decimal number `units · 10^-decimals`, shown without trailing zeros.
 ///
 /// ```
@@ -230,6 +287,28 @@ mod tests {
     }
 
     #[test]
+    fn formats_take_what_fits_their_digits() {
+        assert_eq!(DecimalFormat::PRICE.parse(b"61837.63000000"), Ok(6_183_763_000_000));
+        assert_eq!(DecimalFormat::PRICE.parse(b"-7.000000000"), Ok(-700_000_000));
+        assert_eq!(DecimalFormat::PRICE.parse(b"1.000000001"), Err(DecimalError::Inexact { decimals: 8 }));
+        assert_eq!(DecimalFormat::PRICE.parse(b"10000000000"), Err(DecimalError::TooLarge { decimals: 8 }));
+        assert_eq!(
+            DecimalFormat::QUANTITY.parse(b"92233720368547758080"),
+            Ok(9_223_372_036_854_775_808_000_000_000)
+        );
+        assert_eq!(DecimalFormat::STOCK_PRICE.parse(b"171.52000427246094"), Ok(171_520_004_272_460_940_000));
+        let many = b"1".repeat(60);
+        assert_eq!(DecimalFormat::AMOUNT.parse(&many), Err(DecimalError::TooLarge { decimals: 16 }));
+        for text in ["", "-", ".5", "1e5", "1.2.3", "+1", " 1", "null"] {
+            assert_eq!(
+                DecimalFormat::PRICE.parse(text.as_bytes()),
+                Err(DecimalError::NotDecimal),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
     fn finds_the_scale_of_a_text() {
         assert_eq!(Scale::of("0.01000000"), Ok(Scale(2)));
         assert_eq!(Scale::of("1.00000000"), Ok(Scale(0)));
@@ -238,6 +317,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn formats_agree_with_scales(text in "-?[0-9]{1,10}(\\.[0-9]{0,10})?") {
+            let scaled = Scale::MAX.parse(text.as_bytes()).map(i128::from);
+            prop_assert_eq!(DecimalFormat::QUANTITY.parse(text.as_bytes()), scaled);
+        }
+
         #[test]
         fn text_and_parse_are_inverse(units in any::<i64>(), decimals in 0..=8_u8) {
             prop_assume!(units != i64::MIN);

@@ -45,6 +45,7 @@ pub mod decimal;
 pub mod event;
 pub mod features;
 pub mod frame;
+pub mod history;
 pub mod instrument;
 pub mod partition;
 pub mod record;

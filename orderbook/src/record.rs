@@ -4,6 +4,7 @@
 //! and continued exactly where it broke off.
 
 use crate::bars::Bar;
+use crate::book::DEPTH_BPS;
 use crate::event::{Provenance, Touch, Trade, UpdateId};
 use crate::frame::RawStream;
 use crate::instrument::Instrument;
@@ -66,6 +67,10 @@ pub struct BookRecord {
     pub spread_bps: f64,
     pub microprice: f64,
     pub imbalance_5: Option<f64>,
+    /// As in [`Features::bid_depth`](crate::features::Features).
+    pub bid_depth: [Option<f64>; DEPTH_BPS.len()],
+    /// As in [`Features::ask_depth`](crate::features::Features).
+    pub ask_depth: [Option<f64>; DEPTH_BPS.len()],
     pub event_time: Timestamp,
     pub provenance: Provenance,
 }
@@ -95,6 +100,8 @@ pub struct DeadLetter {
     pub symbol: Option<Symbol>,
     pub stream: RawStream,
     pub payload: Vec<u8>,
+    /// When the venue sent the message, where it tells.
+    pub event_time: Option<Timestamp>,
     pub provenance: Provenance,
 }
 
@@ -124,6 +131,9 @@ pub struct FeedEvent {
     pub expected: Option<UpdateId>,
     pub received: Option<UpdateId>,
     pub event_time: Option<Timestamp>,
+    /// Of a resync: how long the book had not been live, from receipt to receipt, in nanoseconds. `None` where the loss was
+    /// before what is remembered.
+    pub not_live: Option<i64>,
     pub provenance: Provenance,
 }
 

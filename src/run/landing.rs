@@ -12,7 +12,7 @@ use depthlake_engine::shard::{Outbound, ShardHandle, ShardReport};
 use depthlake_lake::log::{Log, LogError, Offset, Partition, Record, Topic, TopicPartition};
 use depthlake_lake::record::{EncodeError, TRIGGER_LENGTH, decode_trigger, encode, encode_trigger};
 use depthlake_orderbook::frame::RawStream;
-use depthlake_orderbook::record::{DeadLetter, DeadLetterReason, Derived, RecordKind, Trigger};
+use depthlake_orderbook::record::{DeadLetter, DeadLetterReason, Derived, RecordKind, TradeRecord, Trigger};
 use tokio::sync::watch;
 
 use super::retention::Retention;
@@ -166,21 +166,27 @@ pub fn append_derived(
     trigger: &Trigger,
     record: &Derived,
 ) -> Result<()> {
-    let (topic, encoded) = match encode(trigger, record) {
-        Ok(encoded) => encoded,
-        Err(error) => encode(trigger, &refused(trigger, record, &error))?,
-    };
+    let (topic, encoded) = encode_or_refuse(trigger, record)?;
     append(TopicPartition::new(topic, Partition(trigger.partition)), &encoded)?;
     Ok(())
 }
 
+/// A record derived from a raw message as the log takes it, and its topic; one that its topic cannot hold, as a dead letter.
+pub fn encode_or_refuse(trigger: &Trigger, record: &Derived) -> Result<(Topic, Record), EncodeError> {
+    encode(trigger, record).or_else(|error| encode(trigger, &refused(trigger, record, &error)))
+}
+
 fn refused(trigger: &Trigger, record: &Derived, error: &EncodeError) -> Derived {
-    let (symbol, provenance) = match record {
-        Derived::Book(book) => (Some(book.instrument.symbol), book.provenance),
-        Derived::Trade(traded) => (Some(traded.instrument.symbol), traded.trade.provenance),
-        Derived::Bar(closed) => (Some(closed.instrument.symbol), closed.provenance),
-        Derived::DeadLetter(letter) => (letter.symbol, letter.provenance),
-        Derived::Feed(event) => (event.symbol, event.provenance),
+    let (symbol, event_time, provenance) = match record {
+        Derived::Book(book) => (Some(book.instrument.symbol), Some(book.event_time), book.provenance),
+        Derived::Trade(TradeRecord { instrument, trade }) => {
+            (Some(instrument.symbol), Some(trade.event_time), trade.provenance)
+        }
+        Derived::Bar(closed) => {
+            (Some(closed.instrument.symbol), Some(closed.bar.event_time), closed.provenance)
+        }
+        Derived::DeadLetter(letter) => (letter.symbol, letter.event_time, letter.provenance),
+        Derived::Feed(event) => (event.symbol, event.event_time, event.provenance),
     };
     Derived::DeadLetter(DeadLetter {
         reason: DeadLetterReason::Inexact,
@@ -188,6 +194,7 @@ fn refused(trigger: &Trigger, record: &Derived, error: &EncodeError) -> Derived 
         symbol,
         stream: trigger.stream,
         payload: format!("{record:?}").into_bytes(),
+        event_time,
         provenance,
     })
 }

@@ -46,13 +46,14 @@ impl BookLane {
 
     pub(super) fn checkpoint(&self, symbol: Symbol, next_offset: u64) -> Option<BookCheckpoint> {
         let book = self.books.get(symbol)?;
-        Some(BookCheckpoint::of(&book.instrument, &book.synced, next_offset.max(book.from_offset)))
+        Some(BookCheckpoint::of(book, next_offset.max(book.from_offset)))
     }
 
     pub(super) fn restore(&mut self, checkpoint: &BookCheckpoint) {
         let Some(instrument) = checkpoint.instrument() else { return };
         let mut book = SymbolBook::new(instrument);
         book.synced = checkpoint.synced_book();
+        book.not_live_since = checkpoint.not_live_since();
         book.from_offset = checkpoint.next_offset();
         self.books.insert(instrument.symbol, book);
     }

@@ -3,6 +3,8 @@
 //! Books are large, so they need not all be taken at once: each carries its own place in the raw stream, and messages
 //! before that place are passed over for it.
 
+mod format;
+
 use depthlake_orderbook::bars::{Bar, Bars, Watermark};
 use depthlake_orderbook::decimal::{Price, Quantity, Scale};
 use depthlake_orderbook::event::{Level, Snapshot, TradeId, UpdateId};
@@ -13,11 +15,15 @@ use depthlake_orderbook::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::symbol_book::SymbolBook;
+
 /// Why bytes are no checkpoint.
 #[derive(Debug, Error)]
 pub enum CheckpointError {
     #[error("a checkpoint does not decode: {0}")]
     Encoding(#[from] postcard::Error),
+    #[error("a checkpoint has version {} of its format; up to {latest} is understood", .found.unwrap_or_default())]
+    Version { found: Option<u8>, latest: u8 },
     #[error("a checkpoint holds the instrument {0:?}, which is none")]
     Instrument(String),
 }
@@ -39,6 +45,8 @@ pub struct BookCheckpoint {
     epoch: u32,
     /// `None` where the book was not live: the messages kept for it, from `next_offset` on, are read again.
     live: Option<LiveState>,
+    /// When the message was received by which the book ceased to be live.
+    not_live_since: Option<i64>,
 }
 
 /// The open bars of a partition and their place in the raw stream.
@@ -92,15 +100,15 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError`] where memory does not suffice.
     pub fn encode(&self) -> Result<Vec<u8>, CheckpointError> {
-        Ok(postcard::to_allocvec(self)?)
+        Ok(postcard::to_extend(self, format::header())?)
     }
 
-    /// The inverse of [`Checkpoint::encode`].
+    /// The inverse of [`Checkpoint::encode`], of this version of the format and those before.
     ///
     /// # Errors
     /// [`CheckpointError`] where the bytes are none of its results.
     pub fn decode(bytes: &[u8]) -> Result<Self, CheckpointError> {
-        let checkpoint: Self = postcard::from_bytes(bytes)?;
+        let checkpoint = format::decode(bytes)?;
         let books = checkpoint.books.iter().map(|book| &book.instrument);
         let trades = checkpoint.trades.symbols.iter().map(|bars| &bars.instrument);
         match books.chain(trades).find(|state| state.instrument().is_none()) {
@@ -124,17 +132,28 @@ impl Checkpoint {
 }
 
 impl BookCheckpoint {
-    pub(super) fn of(instrument: &Instrument, synced: &SyncedBook, next_offset: u64) -> Self {
+    pub(super) fn of(book: &SymbolBook, next_offset: u64) -> Self {
+        let synced = &book.synced;
         let live = (synced.state() == SyncState::Live).then(|| LiveState::of(synced));
         let next_offset = match synced.first_kept() {
             Some(first) if live.is_none() => first.provenance.offset,
             _ => next_offset,
         };
-        Self { instrument: InstrumentState::of(instrument), next_offset, epoch: synced.epoch(), live }
+        Self {
+            instrument: InstrumentState::of(&book.instrument),
+            next_offset,
+            epoch: synced.epoch(),
+            live,
+            not_live_since: book.not_live_since.map(|time| time.0),
+        }
     }
 
     pub(super) const fn next_offset(&self) -> u64 {
         self.next_offset
+    }
+
+    pub(super) fn not_live_since(&self) -> Option<Timestamp> {
+        self.not_live_since.map(Timestamp)
     }
 
     pub(super) fn instrument(&self) -> Option<Instrument> {

@@ -30,6 +30,7 @@ impl<O: Output> Context<'_, O> {
             symbol: self.envelope.symbol,
             stream: self.trigger.stream,
             payload: self.payload.get(..MAX_MESSAGE).unwrap_or(self.payload).to_vec(),
+            event_time: self.envelope.event_time,
             provenance: self.provenance,
         };
         self.emit(Derived::DeadLetter(letter));
@@ -75,6 +76,7 @@ impl<O: Output> Context<'_, O> {
             expected: None,
             received: None,
             event_time: self.envelope.event_time,
+            not_live: None,
             provenance: self.provenance,
         }
     }

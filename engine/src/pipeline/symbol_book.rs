@@ -60,6 +60,8 @@ pub(super) struct SymbolBook {
     awaited: Awaited,
     /// When the venue may be asked again, after an answer that was of no use.
     ask_from: Timestamp,
+    /// When the message was received by which the book ceased to be live; `None` while it is, or never was.
+    pub not_live_since: Option<Timestamp>,
     /// Messages before this offset are in a checkpoint already.
     pub from_offset: u64,
 }
@@ -87,6 +89,7 @@ impl SymbolBook {
             },
             awaited: Awaited::Nothing,
             ask_from: Timestamp::default(),
+            not_live_since: None,
             from_offset: 0,
         }
     }
@@ -96,6 +99,7 @@ impl SymbolBook {
         self.flow.restart();
         self.check.restart();
         self.awaited = Awaited::Nothing;
+        self.not_live_since = None;
     }
 
     pub(super) fn frame<O: Output>(&mut self, decoder: &mut Decoder, context: &mut Context<'_, O>) {
@@ -165,10 +169,12 @@ impl SymbolBook {
             SnapshotOutcome::Loaded => {
                 self.status.snapshots += 1;
                 self.show(context);
+                let not_live = self.not_live_since.take().map(|since| elapsed(since, context));
                 if is_resync {
                     let symbol = Some(self.instrument.symbol);
                     let resync = FeedEvent {
                         received: Some(self.synced.book().update_id()),
+                        not_live,
                         ..context.feed_event(FeedEventKind::Resync, symbol)
                     };
                     context.emit(Derived::Feed(resync));
@@ -272,13 +278,17 @@ impl SymbolBook {
             ..context.feed_event(FeedEventKind::Gap, Some(self.instrument.symbol))
         };
         context.emit(Derived::Feed(event));
-        self.flow.restart();
-        self.check.restart();
-        self.ask(context, Need::NewSnapshot);
+        self.stop(context, Need::NewSnapshot);
     }
 
     pub(super) fn lose<O: Output>(&mut self, context: &mut Context<'_, O>, need: Need) {
         self.synced.lose();
+        self.stop(context, need);
+    }
+
+    /// What follows when the book is not to be relied on any more.
+    fn stop<O: Output>(&mut self, context: &mut Context<'_, O>, need: Need) {
+        self.not_live_since.get_or_insert(context.provenance.received);
         self.flow.restart();
         self.check.restart();
         self.ask(context, need);
@@ -357,6 +367,8 @@ impl<O: Output> Applier<'_, '_, O> {
             spread_bps: features.spread_bps,
             microprice: features.microprice,
             imbalance_5: features.imbalance[IMBALANCE_5],
+            bid_depth: features.bid_depth,
+            ask_depth: features.ask_depth,
             event_time: update.event_time,
             provenance: update.provenance,
         }));
@@ -368,6 +380,11 @@ impl<O: Output> Applier<'_, '_, O> {
 
 fn features_of(instrument: &Instrument, book: &Book, top: &Top) -> Option<Features> {
     Features::of(book, top, instrument.price_scale, instrument.quantity_scale)
+}
+
+/// From one receipt to that of the message in hand; a clock that was put back counts as no time.
+fn elapsed<O>(since: Timestamp, context: &Context<'_, O>) -> i64 {
+    context.provenance.received.0.saturating_sub(since.0).max(0)
 }
 
 fn need_after(error: &DecodeError) -> Need {

@@ -1,29 +1,35 @@
-//! The lake: opening it, and the commits that are the only way rows get into it.
+//! The lake: opening it, and the commits that are the only way rows get into it, and out.
 //!
-//! This module alone touches manifests, metadata files and the catalog's pointers. An append goes so:
+//! This module alone touches manifests, metadata files and the catalog's pointers. A change ([`TableChange`]: rows added,
+//! files removed, or both) goes so:
 //!
-//! 1. Read from the catalog, in one transaction, every table's pointer and every position. Ranges that end where the
+//! 1. Write data files (`data_file`).
+//! 2. Read from the catalog, in one transaction, every table's pointer and every position. Ranges that end where the
 //!    tables end have been appended already: done. Ranges that do not begin there are refused (`position`).
-//! 2. Write data files (`data_file`), then manifests, snapshots and metadata on top of the versions read in step 1
-//!    (`snapshot`). Each file is on disk, with its directory entry, before the next step. No reader sees any of it.
-//! 3. In one database transaction move all pointers and all positions, each only from what step 1 saw (`catalog`). This
-//!    is the commit. If anything has moved meanwhile, begin again at step 1 with the same data files.
-//! 4. Remove what a lost race left, and metadata that has become too old.
+//! 3. Write manifests, snapshots and metadata on top of the versions read in step 2 (`snapshot`). Files to be removed that
+//!    these versions no longer have are refused. Each file is on disk, with its directory entry, before the next step. No
+//!    reader sees any of it.
+//! 4. In one database transaction move all pointers and all positions, each only from what step 2 saw (`catalog`). This
+//!    is the commit. If anything has moved meanwhile, begin again at step 2 with the same data files.
+//! 5. Remove what a lost race left, and metadata that has become too old.
 //!
-//! A crash before 3 leaves files that nothing refers to; the rows come again from the log. A crash after 3 leaves a
-//! commit whose answer was lost; the retry finds in step 1 that it is done. Hence, while all rows come with the range of
+//! A crash before 4 leaves files that nothing refers to; the rows come again from the log. A crash after 4 leaves a
+//! commit whose answer was lost; the retry finds in step 2 that it is done. Hence, while all rows come with the range of
 //! the log they were derived from, each is in its table once.
 
-mod append;
 mod catalog;
+mod change;
 mod data_file;
 mod error;
+mod evolution;
 mod ledger;
 mod manifest;
 mod position;
 mod read;
+mod row_reader;
 mod rows;
 mod snapshot;
+mod stored_file;
 
 #[cfg(test)]
 mod samples;
@@ -31,28 +37,31 @@ mod samples;
 pub(crate) mod tests;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use depthlake_orderbook::time::Timestamp;
 use iceberg::io::FileIO;
-use iceberg::spec::{FormatVersion, TableMetadata, TableMetadataBuilder};
+use iceberg::spec::{FormatVersion, Schema, TableMetadata, TableMetadataBuilder};
 use iceberg::{MetadataLocation, TableCreation};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-pub use append::{Appended, TableAppend};
 pub use catalog::CATALOG_NAME;
+pub use change::{ChangeKind, Changed, TableChange};
 pub use error::{CommitError, LakeError};
 pub use position::{OffsetRange, PartitionOfTable, Positions};
-pub use read::{StoredFile, TableContents, TableStatus};
+pub use read::{TableContents, TableStatus};
+pub use stored_file::{Bounds, StoredFile};
 
 use catalog::{Catalog, Pointers};
 use snapshot::TableVersion;
+use stored_file::StoredFiles;
 
-use crate::storage::{create_folder, durable_file_io, location_of};
+use crate::address::LakeAddress;
 use crate::table::{Table, iceberg_schema, partition_spec, properties, sort_order};
+use crate::warehouse::Warehouse;
 
 /// A catalog and the warehouse of its tables. Clones share both.
 #[derive(Debug, Clone)]
@@ -60,28 +69,34 @@ pub struct Lake {
     inner: Arc<Inner>,
 }
 
-/// A snapshot that an append has committed.
+/// A snapshot that a change has committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommittedSnapshot {
     pub table: Table,
     pub snapshot_id: i64,
-    /// Rows appended.
+    /// Rows added.
     pub rows: u64,
     /// Data files added.
     pub files: usize,
     /// Bytes of the data files added.
     pub bytes: u64,
+    /// Data files that are no longer part of the table.
+    pub removed_files: usize,
     pub committed_at: Timestamp,
 }
 
 #[derive(Debug)]
 struct Inner {
     catalog: Catalog,
-    warehouse: PathBuf,
+    warehouse: Warehouse,
     file_io: FileIO,
     upkeep: Upkeep,
     /// The versions last seen, which spares reading metadata that this process has written itself.
     versions: Mutex<HashMap<Table, Arc<TableVersion>>>,
+    stored_files: StoredFiles,
+    /// Held while a commit reads the catalog, stages and moves pointers, so that commits of one process wait for each other
+    /// instead of being prepared in vain.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// How much history a table drags along.
@@ -98,27 +113,41 @@ impl Upkeep {
 }
 
 impl Lake {
-    /// Opens the lake whose catalog is the database file `catalog`; creates what does not exist yet.
+    /// Opens a lake in files of this machine: a catalog in the database file `catalog`, and tables in a folder. Creates what
+    /// does not exist yet.
     ///
     /// # Errors
-    /// [`LakeError`] where a folder cannot be created, the catalog is damaged or lost, its warehouse is missing or another
-    /// one, or a table has been made by another version.
+    /// As [`Lake::open_at`].
     pub async fn open(catalog: &Path, warehouse: &Path) -> Result<Self, LakeError> {
-        Self::open_with(catalog, warehouse, Upkeep::DEFAULT).await
+        Self::open_at(&LakeAddress::local(catalog, warehouse)).await
     }
 
-    async fn open_with(catalog: &Path, warehouse: &Path, upkeep: Upkeep) -> Result<Self, LakeError> {
-        let catalog = Catalog::open(catalog).await?;
+    /// Opens the lake of an address; creates what does not exist yet. Tables made by an earlier version get the optional
+    /// columns they lack.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the catalog or the warehouse cannot be reached or created, the catalog is damaged or lost, its
+    /// warehouse is missing or another one, or a table has been laid out otherwise.
+    pub async fn open_at(address: &LakeAddress) -> Result<Self, LakeError> {
+        Self::open_with(address, Upkeep::DEFAULT).await
+    }
+
+    async fn open_with(address: &LakeAddress, upkeep: Upkeep) -> Result<Self, LakeError> {
+        let catalog = Catalog::open(&address.catalog).await?;
         let pointers = catalog.pointers().await?;
-        let warehouse = open_warehouse(warehouse, &catalog, &pointers)?;
-        let (file_io, versions) = (durable_file_io(), Mutex::default());
-        let lake = Self { inner: Arc::new(Inner { catalog, warehouse, file_io, upkeep, versions }) };
+        let warehouse = open_warehouse(Warehouse::at(&address.warehouse)?, &catalog, &pointers).await?;
+        let inner = Inner {
+            catalog,
+            file_io: warehouse.file_io().clone(),
+            warehouse,
+            upkeep,
+            versions: Mutex::default(),
+            stored_files: StoredFiles::default(),
+            turn: tokio::sync::Mutex::default(),
+        };
+        let lake = Self { inner: Arc::new(inner) };
         lake.inner.create_missing_tables(&pointers).await?;
-        let pointers = lake.inner.catalog.pointers().await?;
-        for table in Table::ALL {
-            let version = lake.inner.version(table, &pointers).await?;
-            lake.inner.check_layout(&version)?;
-        }
+        lake.inner.evolve().await?;
         Ok(lake)
     }
 
@@ -129,6 +158,12 @@ impl Lake {
     pub async fn id(&self) -> Result<Uuid, LakeError> {
         let pointers = self.inner.catalog.pointers().await?;
         Ok(self.inner.version(Table::RawOrderbookDiffs, &pointers).await?.metadata.uuid())
+    }
+
+    /// Where the tables' files lie.
+    #[must_use]
+    pub fn warehouse(&self) -> &Warehouse {
+        &self.inner.warehouse
     }
 
     /// The offset of the next record each table needs of each partition it has read.
@@ -152,14 +187,15 @@ impl Inner {
             for table in missing {
                 created.insert(table, inner.write_new_table(table).await?);
             }
-            Ok(created)
+            Ok::<_, LakeError>(created)
         });
-        self.catalog.register(&created.await??).await
+        let created = created.await??;
+        fail::fail_point!("open::tables_written");
+        self.catalog.register(&created).await
     }
 
     async fn write_new_table(&self, table: Table) -> Result<String, LakeError> {
-        let folder = self.warehouse.join(table.namespace()).join(table.name());
-        let location = location_of(&folder).ok_or(LakeError::PathNotUtf8 { path: folder })?;
+        let location = format!("{}/{}", self.warehouse.location(), folder_of(table));
         let write = async {
             let metadata = new_metadata(table, location.clone())?;
             let file = MetadataLocation::new_with_metadata(location, &metadata);
@@ -175,7 +211,7 @@ impl Inner {
         table: Table,
         pointers: &Pointers,
     ) -> Result<Arc<TableVersion>, LakeError> {
-        let missing = || LakeError::TableMissing { catalog: self.catalog.path().to_owned(), table };
+        let missing = || LakeError::TableMissing { catalog: self.catalog.name().to_owned(), table };
         let location = pointers.get(&table).ok_or_else(missing)?;
         if let Some(known) = self.known_version(table).filter(|version| version.location == *location) {
             return Ok(known);
@@ -196,19 +232,18 @@ impl Inner {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(version.table, version);
     }
 
-    /// Refuses a table that is elsewhere, or laid out otherwise than this version would.
+    /// Refuses a table that is elsewhere, or laid out otherwise than this version would; of its columns `evolution` judges.
     fn check_layout(&self, version: &TableVersion) -> Result<(), LakeError> {
         let table = version.table;
         let found = &version.metadata;
-        let root = location_of(&self.warehouse).unwrap_or_default();
-        if found.location().strip_prefix(&root).is_none_or(|rest| !rest.starts_with('/')) {
-            let (location, warehouse) = (found.location().to_owned(), self.warehouse.clone());
+        let root = self.warehouse.location();
+        if found.location().strip_prefix(root).is_none_or(|rest| !rest.starts_with('/')) {
+            let (location, warehouse) = (found.location().to_owned(), root.to_owned());
             return Err(LakeError::OutsideWarehouse { table, location, warehouse });
         }
         let expected = new_metadata(table, found.location().to_owned())
             .map_err(LakeError::table(table, "lay out the metadata"))?;
-        let parts: [(_, PartOfLayout); 3] = [
-            ("columns", |metadata| columns(metadata)),
+        let parts: [(_, PartOfLayout); 2] = [
             ("partitions", |metadata| format!("{:?}", metadata.default_partition_spec().fields())),
             ("sort order", |metadata| format!("{:?}", metadata.default_sort_order().fields)),
         ];
@@ -222,25 +257,39 @@ impl Inner {
     }
 }
 
-/// The folder of the warehouse, absolute. Created for a new lake only: a lake whose folder is gone is an error.
-fn open_warehouse(path: &Path, catalog: &Catalog, pointers: &Pointers) -> Result<PathBuf, LakeError> {
-    let known = catalog.path().to_owned();
-    if !pointers.is_empty() && !path.is_dir() {
-        return Err(LakeError::WarehouseMissing { catalog: known, warehouse: path.to_owned() });
+/// The warehouse, there. A folder is created for a new lake only: a lake whose folder is gone is an error.
+async fn open_warehouse(
+    mut warehouse: Warehouse,
+    catalog: &Catalog,
+    pointers: &Pointers,
+) -> Result<Warehouse, LakeError> {
+    let names = || (catalog.name().to_owned(), warehouse.location().to_owned());
+    if !pointers.is_empty() && !warehouse.exists().await? {
+        let (catalog, warehouse) = names();
+        return Err(LakeError::WarehouseMissing { catalog, warehouse });
     }
-    if pointers.is_empty() && Table::ALL.iter().any(|table| has_data(path, *table)) {
-        return Err(LakeError::CatalogLost { catalog: known, warehouse: path.to_owned() });
+    if pointers.is_empty() {
+        for table in Table::ALL {
+            if warehouse.has_files(&format!("{}/data", folder_of(table))).await? {
+                let (catalog, warehouse) = names();
+                return Err(LakeError::CatalogLost { catalog, warehouse });
+            }
+        }
+        warehouse.create().await?;
     }
-    let opened = create_folder(path).and_then(|()| path.canonicalize());
-    opened.map_err(|source| LakeError::Create { path: path.to_owned(), source })
+    Ok(warehouse)
 }
 
-fn has_data(warehouse: &Path, table: Table) -> bool {
-    warehouse.join(table.namespace()).join(table.name()).join("data").is_dir()
+/// The folder of a table inside the warehouse.
+fn folder_of(table: Table) -> String {
+    format!("{}/{}", table.namespace(), table.name())
 }
 
 fn new_metadata(table: Table, location: String) -> iceberg::Result<TableMetadata> {
-    let schema = iceberg_schema(table)?;
+    metadata_with(table, iceberg_schema(table)?, location)
+}
+
+fn metadata_with(table: Table, schema: Schema, location: String) -> iceberg::Result<TableMetadata> {
     let creation = TableCreation::builder()
         .name(table.name().to_owned())
         .location(location)
@@ -255,16 +304,6 @@ fn new_metadata(table: Table, location: String) -> iceberg::Result<TableMetadata
 
 /// Shows one part of a table's layout, to be compared.
 type PartOfLayout = fn(&TableMetadata) -> String;
-
-/// Ids, names, types and presence of the columns; their docs may differ.
-fn columns(metadata: &TableMetadata) -> String {
-    let fields = metadata.current_schema().as_struct().fields().iter();
-    let column = |field: &Arc<iceberg::spec::NestedField>| {
-        let presence = if field.required { "" } else { "?" };
-        format!("{} {}{presence} {}", field.id, field.name, field.field_type)
-    };
-    fields.map(column).collect::<Vec<_>>().join(", ")
-}
 
 /// Runs work that blocks its thread where that hurts nobody. The work has begun when this returns.
 fn blocking<T: Send + 'static>(

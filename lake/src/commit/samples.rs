@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, Decimal128Array, Float64Array, Int32Array, Int64Array, LargeBinaryArray, RecordBatch,
-    StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int32Array, Int64Array, LargeBinaryArray,
+    RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow_schema::{DataType, Field};
 
-use super::{OffsetRange, TableAppend};
+use super::{OffsetRange, TableChange};
 use crate::table::Table;
 
 /// Microseconds in a day.
@@ -40,10 +40,10 @@ pub(super) fn rows(table: Table, count: usize, start: i64) -> RecordBatch {
 }
 
 /// The records `start..end` of one partition, a row each.
-pub(super) fn append(table: Table, start: u64, end: u64) -> TableAppend {
+pub(super) fn append(table: Table, start: u64, end: u64) -> TableChange {
     let count = usize::try_from(end - start).unwrap();
     let time = AUGUST_8 + i64::try_from(start).unwrap() * 1_000_000;
-    TableAppend { table, batches: vec![rows(table, count, time)], positions: vec![range(start, end)] }
+    TableChange::append(table, vec![rows(table, count, time)], vec![range(start, end)])
 }
 
 pub(super) fn range(start: u64, end: u64) -> OffsetRange {
@@ -58,6 +58,7 @@ fn filled(field: &Field, count: usize, start: i64) -> ArrayRef {
             let text = |row| if row % 2 == 0 { "ETHUSDT" } else { "BTCUSDT" };
             Arc::new(number().map(|row| (!absent(row)).then(|| text(row))).collect::<StringArray>())
         }
+        DataType::Boolean => Arc::new(number().map(|row| Some(row % 2 == 0)).collect::<BooleanArray>()),
         DataType::Int32 => Arc::new(number().map(|_| Some(3)).collect::<Int32Array>()),
         DataType::Int64 => {
             Arc::new(number().map(|row| (!absent(row)).then_some(row)).collect::<Int64Array>())

@@ -115,6 +115,18 @@ impl<'a> DatumReader<'a> {
         Ok(f64::from_le_bytes(*bytes))
     }
 
+    pub(super) fn float(&mut self) -> Result<f32, Defect> {
+        let (bytes, rest) = self.rest.split_first_chunk().ok_or(Defect::Short)?;
+        self.rest = rest;
+        Ok(f32::from_le_bytes(*bytes))
+    }
+
+    /// Passes over so many bytes.
+    pub(super) fn skip(&mut self, length: usize) -> Result<(), Defect> {
+        self.rest = self.rest.get(length..).ok_or(Defect::Short)?;
+        Ok(())
+    }
+
     pub(super) fn bytes(&mut self) -> Result<&'a [u8], Defect> {
         let length = usize::try_from(self.long()?).map_err(|_| Defect::Length)?;
         let (bytes, rest) = self.rest.split_at_checked(length).ok_or(Defect::Short)?;
@@ -138,13 +150,11 @@ impl<'a> DatumReader<'a> {
         if units.unsigned_abs() < 10_u128.pow(precision) { Ok(units) } else { Err(refuse) }
     }
 
-    /// Whether a union of null and one type has a value.
-    pub(super) fn is_present(&mut self) -> Result<bool, Defect> {
-        match self.long()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            branch => Err(Defect::Branch(branch)),
-        }
+    /// Which of so many branches a value of a union has.
+    pub(super) fn branch(&mut self, branches: usize) -> Result<usize, Defect> {
+        let found = self.long()?;
+        let branch = usize::try_from(found).ok().filter(|&branch| branch < branches);
+        branch.ok_or(Defect::Branch { found, branches })
     }
 }
 
@@ -194,7 +204,7 @@ mod tests {
         assert_eq!(reader(&[1, 0]).bytes(), Err(Defect::Length));
         assert_eq!(reader(&[4, 0]).bytes(), Err(Defect::Short));
         assert_eq!(reader(&[2, 0xff]).text(), Err(Defect::Text));
-        assert_eq!(reader(&[4]).is_present(), Err(Defect::Branch(2)));
+        assert_eq!(reader(&[4]).branch(2), Err(Defect::Branch { found: 2, branches: 2 }));
     }
 
     proptest! {

@@ -8,8 +8,6 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, SchemaRef};
 use depthlake_orderbook::time::Timestamp;
 
-use crate::table::Table;
-
 /// A value on its way into a column. Times are nanoseconds, cut to microseconds where the column has no more.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Value<'a> {
@@ -43,8 +41,7 @@ enum Column {
 
 impl Columns {
     /// Columns with room for so many rows.
-    pub(super) fn new(table: Table, rows: usize) -> Result<Self, ArrowError> {
-        let schema = table.arrow_schema();
+    pub(super) fn new(schema: SchemaRef, rows: usize) -> Result<Self, ArrowError> {
         let columns = schema.fields().iter().map(|field| Column::new(field.data_type(), rows));
         Ok(Self { columns: columns.collect::<Result<_, _>>()?, schema })
     }

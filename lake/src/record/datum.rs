@@ -9,9 +9,14 @@ use depthlake_orderbook::record::{
 };
 
 use super::avro::DatumWriter;
+use super::avro_schema::DecimalKind;
 use super::error::EncodeError;
-use super::schema::{AMOUNT, DecimalKind, PRICE, QUANTITY};
 use super::topic_of_stream;
+
+const PRICE: DecimalKind = DecimalKind { precision: 18, scale: 8 };
+const QUANTITY: DecimalKind = DecimalKind { precision: 28, scale: 8 };
+/// A price times a quantity, exact.
+const AMOUNT: DecimalKind = DecimalKind { precision: 38, scale: 16 };
 
 /// Writes the datum of a record.
 pub(super) fn write(trigger: &Trigger, record: &Derived, to: &mut DatumWriter) -> Result<(), EncodeError> {
@@ -40,7 +45,11 @@ fn book_ticker(record: &BookRecord, trigger: &Trigger, to: &mut DatumWriter) -> 
     to.double(record.spread_bps);
     to.double(record.microprice);
     to.optional(record.imbalance_5, DatumWriter::double);
-    source(trigger, provenance.offset, to)
+    source(trigger, provenance.offset, to)?;
+    for depth in record.bid_depth.into_iter().chain(record.ask_depth) {
+        to.optional(depth, DatumWriter::double);
+    }
+    Ok(())
 }
 
 fn trade(record: &TradeRecord, trigger: &Trigger, to: &mut DatumWriter) -> Result<(), EncodeError> {
@@ -65,7 +74,10 @@ fn trade(record: &TradeRecord, trigger: &Trigger, to: &mut DatumWriter) -> Resul
         Taker::Buyer => "buy",
         Taker::Seller => "sell",
     });
-    source(trigger, provenance.offset, to)
+    source(trigger, provenance.offset, to)?;
+    let quote_quantity = i128::from(trade.price.0) * i128::from(trade.quantity.0);
+    to.optional(units.amount("quote_quantity", quote_quantity).ok(), DatumWriter::decimal);
+    Ok(())
 }
 
 fn bar(record: &BarRecord, trigger: &Trigger, to: &mut DatumWriter) -> Result<(), EncodeError> {
@@ -85,7 +97,10 @@ fn bar(record: &BarRecord, trigger: &Trigger, to: &mut DatumWriter) -> Result<()
     to.decimal(units.amount("taker_buy_quote_volume", bar.taker_buy_quote_volume)?);
     to.long(bar.event_time.0);
     to.long(bar.received.0);
-    source(trigger, provenance.offset, to)
+    source(trigger, provenance.offset, to)?;
+    to.optional(Some(long("first_trade_id", bar.first_trade.0)?), DatumWriter::long);
+    to.optional(Some(long("last_trade_id", bar.last_trade.0)?), DatumWriter::long);
+    Ok(())
 }
 
 fn dead_letter(record: &DeadLetter, trigger: &Trigger, to: &mut DatumWriter) -> Result<(), EncodeError> {
@@ -95,7 +110,9 @@ fn dead_letter(record: &DeadLetter, trigger: &Trigger, to: &mut DatumWriter) -> 
     to.bytes(&record.payload);
     to.long(record.provenance.received.0);
     to.text(topic_of_stream(record.stream).name());
-    source(trigger, record.provenance.offset, to)
+    source(trigger, record.provenance.offset, to)?;
+    to.optional(record.event_time.map(|time| time.0), DatumWriter::long);
+    Ok(())
 }
 
 fn feed_event(record: &FeedEvent, trigger: &Trigger, to: &mut DatumWriter) -> Result<(), EncodeError> {
@@ -110,10 +127,12 @@ fn feed_event(record: &FeedEvent, trigger: &Trigger, to: &mut DatumWriter) -> Re
     }
     to.optional(record.event_time.map(|time| time.0), DatumWriter::long);
     to.long(record.provenance.received.0);
-    source(trigger, record.provenance.offset, to)
+    source(trigger, record.provenance.offset, to)?;
+    to.optional(record.not_live, DatumWriter::long);
+    Ok(())
 }
 
-/// The last two fields of every schema: the raw record it comes from.
+/// The last two fields of every first version: the raw record it comes from.
 fn source(trigger: &Trigger, offset: u64, to: &mut DatumWriter) -> Result<(), EncodeError> {
     to.long(trigger.partition.into());
     to.long(long("source_offset", offset)?);

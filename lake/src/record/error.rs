@@ -23,10 +23,10 @@ pub enum EncodeError {
 pub enum DecodeError {
     #[error("the value does not begin with a 0 byte and the 4 bytes of a schema id")]
     Framing,
-    #[error("the value has schema {found}, expected {expected}")]
-    Schema { found: u32, expected: u32 },
+    #[error("the value has the schema id {found}, which is none of {topic}")]
+    Schema { found: u32, topic: Topic },
     #[error("field {field} {defect}")]
-    Field { field: &'static str, defect: Defect },
+    Field { field: String, defect: Defect },
     #[error("{count} bytes follow the last field")]
     Trailing { count: usize },
     #[error("the header of {length} bytes is no envelope of a raw message")]
@@ -57,8 +57,8 @@ pub enum Defect {
     Length,
     #[error("is not UTF-8")]
     Text,
-    #[error("has branch {0} of a union of null and one type")]
-    Branch(i64),
+    #[error("has branch {found} of a union of {branches}")]
+    Branch { found: i64, branches: usize },
     #[error("is no number of {precision} digits")]
     Decimal { precision: u32 },
 }

@@ -8,9 +8,11 @@
 //! refused. Nothing is rounded.
 
 mod avro;
+mod avro_schema;
 mod columns;
 mod datum;
 mod error;
+mod resolution;
 mod rows;
 mod schema;
 mod trigger;
@@ -26,7 +28,7 @@ use depthlake_orderbook::record::{Derived, RecordKind, Trigger};
 
 pub use error::{DecodeError, Defect, EncodeError, RowsError};
 pub use rows::{Fault, Rows, Unusable, rows, unusable_rows};
-pub use schema::Schema;
+pub use schema::{Schema, Version};
 pub use trigger::{TRIGGER_LENGTH, decode_trigger, encode_trigger};
 
 use crate::log::{Record, Topic};
@@ -76,7 +78,7 @@ pub const fn table_of(topic: Topic) -> Option<Table> {
 /// [`EncodeError`] for a number that does not fit the decimal or the long of its field, to be made a dead letter of.
 pub fn encode(trigger: &Trigger, record: &Derived) -> Result<(Topic, Record), EncodeError> {
     let kind = record.kind();
-    let mut value = DatumWriter::new(Schema::of(kind).id());
+    let mut value = DatumWriter::new(Schema::of(kind).id(Version::LATEST));
     datum::write(trigger, record, &mut value)?;
     let key = match record {
         Derived::Book(book) => Some(book.instrument.symbol),

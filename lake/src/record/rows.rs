@@ -4,7 +4,7 @@
 //! no other: it is handed back as [`Unusable`] and kept as a row of `ops.dead_letters`.
 
 use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, DataType, Field as ArrowField};
+use arrow_schema::{ArrowError, DataType, Field as ArrowField, Schema as ArrowSchema};
 use bytes::Bytes;
 use depthlake_orderbook::frame::Envelope;
 use depthlake_orderbook::symbol::Symbol;
@@ -13,9 +13,11 @@ use thiserror::Error;
 
 use super::avro::DatumReader;
 use super::columns::{Columns, Value};
-use super::error::{DecodeError, Defect, RowsError};
-use super::schema::{Field, FieldKind, Schema};
+use super::error::{DecodeError, RowsError};
+use super::resolution::{Field, FieldKind};
+use super::schema::Schema;
 use super::table_of;
+use crate::bitemporal;
 use crate::log::{Offset, StoredRecord, Topic, TopicPartition};
 use crate::table::Table;
 
@@ -71,7 +73,7 @@ pub fn rows(at: TopicPartition, records: &[StoredRecord]) -> Result<Rows, RowsEr
 /// [`RowsError::Columns`] where the table does not take them, which the tests rule out.
 pub fn unusable_rows(unusable: &[Unusable]) -> Result<RecordBatch, RowsError> {
     let made = || {
-        let mut columns = Columns::new(Table::DeadLetters, unusable.len())?;
+        let mut columns = Columns::new(Table::DeadLetters.arrow_schema(), unusable.len())?;
         for place in unusable {
             columns.push(dead_letter(place, &place.fault.to_string()));
         }
@@ -106,8 +108,12 @@ fn derived_rows(
     table: Table,
     records: &[StoredRecord],
 ) -> Result<Rows, ArrowError> {
-    let sources = sources(schema.fields(), table)?;
-    let mut columns = Columns::new(table, records.len())?;
+    let told = match table {
+        Table::Bars => bitemporal::facts_schema(table),
+        _ => table.arrow_schema(),
+    };
+    let sources = sources(schema.fields(), table, &told)?;
+    let mut columns = Columns::new(told, records.len())?;
     let (mut values, mut unusable) = (Vec::with_capacity(schema.fields().len()), Vec::new());
     for stored in records {
         if let Err(error) = read_datum(schema, &stored.record.value, &mut values) {
@@ -116,11 +122,13 @@ fn derived_rows(
         }
         columns.push(sources.iter().map(|source| source.value(&values, stored.appended_at)));
     }
-    Ok(Rows { batch: columns.finish()?, unusable })
+    let batch = columns.finish()?;
+    let batch = if table == Table::Bars { bitemporal::opened(table, &batch)? } else { batch };
+    Ok(Rows { batch, unusable })
 }
 
 fn raw_rows(at: TopicPartition, table: Table, records: &[StoredRecord]) -> Result<Rows, ArrowError> {
-    let mut columns = Columns::new(table, records.len())?;
+    let mut columns = Columns::new(table.arrow_schema(), records.len())?;
     let mut unusable = Vec::new();
     for stored in records {
         match read_raw(at, stored) {
@@ -131,8 +139,8 @@ fn raw_rows(at: TopicPartition, table: Table, records: &[StoredRecord]) -> Resul
     Ok(Rows { batch: columns.finish()?, unusable })
 }
 
-/// The source of each column of the table.
-fn sources(fields: &[Field], table: Table) -> Result<Vec<Source>, ArrowError> {
+/// The source of each of the table's columns that a record tells.
+fn sources(fields: &[Field], table: Table, told: &ArrowSchema) -> Result<Vec<Source>, ArrowError> {
     let source = |column: &ArrowField| {
         let field = |name: &str| {
             let found = fields.iter().position(|field| field.name == name && fits(field, column));
@@ -147,7 +155,7 @@ fn sources(fields: &[Field], table: Table) -> Result<Vec<Source>, ArrowError> {
             name => Source::Field(field(name)?),
         })
     };
-    table.arrow_schema().fields().iter().map(|column| source(column)).collect()
+    told.fields().iter().map(|column| source(column)).collect()
 }
 
 fn fits(field: &Field, column: &ArrowField) -> bool {
@@ -179,34 +187,10 @@ impl Source {
 }
 
 fn read_datum<'a>(schema: Schema, value: &'a [u8], values: &mut Vec<Value<'a>>) -> Result<(), DecodeError> {
-    let (found, mut datum) = DatumReader::open(value).ok_or(DecodeError::Framing)?;
-    let expected = schema.id();
-    if found != expected {
-        return Err(DecodeError::Schema { found, expected });
-    }
-    values.clear();
-    for field in schema.fields() {
-        let value = read_field(field, &mut datum);
-        values.push(value.map_err(|defect| DecodeError::Field { field: &field.name, defect })?);
-    }
-    match datum.left() {
-        0 => Ok(()),
-        count => Err(DecodeError::Trailing { count }),
-    }
-}
-
-fn read_field<'a>(field: &Field, datum: &mut DatumReader<'a>) -> Result<Value<'a>, Defect> {
-    if field.nullable && !datum.is_present()? {
-        return Ok(Value::Null);
-    }
-    Ok(match field.kind {
-        FieldKind::Text => Value::Text(datum.text()?),
-        FieldKind::Bytes => Value::Bytes(datum.bytes()?),
-        FieldKind::Int => Value::Int(datum.int()?),
-        FieldKind::Long => Value::Long(datum.long()?),
-        FieldKind::Double => Value::Double(datum.double()?),
-        FieldKind::Decimal(kind) => Value::Decimal(datum.decimal(kind.precision)?),
-    })
+    let (found, datum) = DatumReader::open(value).ok_or(DecodeError::Framing)?;
+    let resolution =
+        schema.own_resolution(found).ok_or(DecodeError::Schema { found, topic: schema.topic() })?;
+    resolution.read(datum, values, schema.fields().len())
 }
 
 /// The row of a raw message, in the order of `raw.orderbook_diffs` or `raw.trades`, which differ in their ids.
@@ -237,7 +221,7 @@ fn read_raw(
 }
 
 /// The row of a place that gave no other, in the order of `ops.dead_letters`.
-fn dead_letter<'a>(place: &'a Unusable, detail: &'a str) -> [Value<'a>; 10] {
+fn dead_letter<'a>(place: &'a Unusable, detail: &'a str) -> [Value<'a>; 11] {
     let time = Value::Long(place.time.0);
     [
         Value::Text(place.fault.name()),
@@ -250,6 +234,8 @@ fn dead_letter<'a>(place: &'a Unusable, detail: &'a str) -> [Value<'a>; 10] {
         Value::Text(place.at.topic.name()),
         Value::Int(place.at.partition.0.into()),
         long(place.offset.0),
+        // When the venue sent it is in the value that cannot be read.
+        Value::Null,
     ]
 }
 

@@ -89,7 +89,9 @@ fn quantity() -> impl Strategy<Value = Quantity> {
 }
 
 fn book() -> impl Strategy<Value = BookRecord> {
-    let figures = (any::<f64>(), any::<f64>(), any::<f64>(), prop::option::of(any::<f64>()));
+    let depth = || [(); 3].map(|()| prop::option::of(any::<f64>()));
+    let figures =
+        (any::<f64>(), any::<f64>(), any::<f64>(), prop::option::of(any::<f64>()), depth(), depth());
     let level = |instrument: &Instrument| {
         (price(instrument), quantity()).prop_map(|(price, quantity)| Level { price, quantity })
     };
@@ -100,7 +102,7 @@ fn book() -> impl Strategy<Value = BookRecord> {
     (instrument().prop_flat_map(touch), figures, id(), time(), provenance()).prop_map(
         |(
             (instrument, touch),
-            (mid, spread_bps, microprice, imbalance_5),
+            (mid, spread_bps, microprice, imbalance_5, bid_depth, ask_depth),
             update_id,
             event_time,
             provenance,
@@ -113,6 +115,8 @@ fn book() -> impl Strategy<Value = BookRecord> {
                 spread_bps,
                 microprice,
                 imbalance_5,
+                bid_depth,
+                ask_depth,
                 event_time,
                 provenance,
             }
@@ -156,8 +160,8 @@ fn bar() -> impl Strategy<Value = BarRecord> {
         let amount = || 0..10_i128.pow(22 + prices + quantities);
         (Just(instrument), [price(), price(), price(), price()], [volume(), volume()], [amount(), amount()])
     };
-    (instrument().prop_flat_map(numbers), id(), time(), time(), provenance()).prop_map(
-        |((instrument, [open, high, low, close], volumes, amounts), trades, open_time, time, provenance)| {
+    (instrument().prop_flat_map(numbers), [id(), id(), id()], time(), time(), provenance()).prop_map(
+        |((instrument, [open, high, low, close], volumes, amounts), ids, open_time, time, provenance)| {
             let bar = Bar {
                 open_time: open_time.minute(),
                 open,
@@ -166,11 +170,11 @@ fn bar() -> impl Strategy<Value = BarRecord> {
                 close,
                 volume: volumes[0],
                 quote_volume: amounts[0],
-                trades,
+                trades: ids[0],
                 taker_buy_volume: volumes[1],
                 taker_buy_quote_volume: amounts[1],
-                first_trade: TradeId(1),
-                last_trade: TradeId(2),
+                first_trade: TradeId(ids[1]),
+                last_trade: TradeId(ids[2]),
                 event_time: time,
                 received: provenance.received,
             };
@@ -186,13 +190,15 @@ fn dead_letter() -> impl Strategy<Value = DeadLetter> {
     let reason = prop::sample::select(
         [Malformed, WrongType, Oversized, Inexact, UnknownSymbol, UnknownMessage, LateTrade].as_slice(),
     );
-    (reason, any::<String>(), prop::option::of(symbol()), stream(), any::<Vec<u8>>(), provenance()).prop_map(
-        |(reason, detail, symbol, stream, payload, provenance)| DeadLetter {
+    let text = (any::<String>(), any::<Vec<u8>>());
+    (reason, text, prop::option::of(symbol()), stream(), prop::option::of(time()), provenance()).prop_map(
+        |(reason, (detail, payload), symbol, stream, event_time, provenance)| DeadLetter {
             reason,
             detail,
             symbol,
             stream,
             payload,
+            event_time,
             provenance,
         },
     )
@@ -207,14 +213,16 @@ fn feed_event() -> impl Strategy<Value = FeedEvent> {
             .as_slice(),
     );
     let ids = (prop::option::of(id()), prop::option::of(id()));
-    (kind, prop::option::of(symbol()), any::<String>(), ids, prop::option::of(time()), provenance()).prop_map(
-        |(kind, symbol, detail, (expected, received), event_time, provenance)| FeedEvent {
+    let times = (prop::option::of(time()), prop::option::of(0..i64::MAX));
+    (kind, prop::option::of(symbol()), any::<String>(), ids, times, provenance()).prop_map(
+        |(kind, symbol, detail, (expected, received), (event_time, not_live), provenance)| FeedEvent {
             kind,
             symbol,
             detail,
             expected: expected.map(UpdateId),
             received: received.map(UpdateId),
             event_time,
+            not_live,
             provenance,
         },
     )

@@ -1,13 +1,15 @@
-//! The Avro schemas of derived records.
+//! The Avro schemas of derived records, in their versions.
 //!
 //! The files in `lake/schemas/` are the contract with other readers of the log. What is read is read by them; what is
-//! written is written by hand, in their order, and compared with them in the tests.
+//! written is written by hand, in the order of the latest, and compared with it in the tests. A version differs from the
+//! one before by optional fields at its end and by nothing else, so that each can be read by all others.
 
 use std::sync::LazyLock;
 
 use depthlake_orderbook::record::RecordKind;
-use serde_json::Value as Json;
 
+use super::avro_schema::RecordSchema;
+use super::resolution::{Field, Resolution, fields_of};
 use crate::log::Topic;
 
 /// The schema of a topic's values.
@@ -20,37 +22,20 @@ pub enum Schema {
     FeedEvent,
 }
 
-/// A field of a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Field {
-    pub(super) name: String,
-    pub(super) kind: FieldKind,
-    /// Whether it is a union with null.
-    pub(super) nullable: bool,
+/// A version of the schemas, all of which change together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    First,
+    Second,
 }
 
-/// The types the schemas use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FieldKind {
-    Text,
-    Bytes,
-    Int,
-    Long,
-    Double,
-    Decimal(DecimalKind),
-}
+impl Version {
+    /// Every version, oldest first.
+    pub const ALL: [Self; 2] = [Self::First, Self::Second];
 
-/// A decimal number of so many digits, `scale` of them behind the point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct DecimalKind {
-    pub(super) precision: u32,
-    pub(super) scale: u32,
+    /// What is written.
+    pub const LATEST: Self = Self::Second;
 }
-
-pub(super) const PRICE: DecimalKind = DecimalKind { precision: 18, scale: 8 };
-pub(super) const QUANTITY: DecimalKind = DecimalKind { precision: 28, scale: 8 };
-/// A price times a quantity, exact.
-pub(super) const AMOUNT: DecimalKind = DecimalKind { precision: 38, scale: 16 };
 
 impl Schema {
     /// Every schema.
@@ -59,25 +44,34 @@ impl Schema {
 
     /// The schema's id where no registry gives one. These numbers are in logs: never renumber.
     #[must_use]
-    pub const fn id(self) -> u32 {
-        match self {
+    pub const fn id(self, version: Version) -> u32 {
+        let number = match self {
             Self::BookTicker => 1,
             Self::Trade => 2,
             Self::Ohlcv1m => 3,
             Self::DeadLetter => 4,
             Self::FeedEvent => 5,
+        };
+        match version {
+            Version::First => number,
+            Version::Second => 5 + number,
         }
     }
 
     /// The schema as JSON, as a registry takes it.
     #[must_use]
-    pub const fn json(self) -> &'static str {
-        match self {
-            Self::BookTicker => include_str!("../../schemas/book_ticker.v1.avsc"),
-            Self::Trade => include_str!("../../schemas/trade.v1.avsc"),
-            Self::Ohlcv1m => include_str!("../../schemas/ohlcv_1m.v1.avsc"),
-            Self::DeadLetter => include_str!("../../schemas/dead_letter.v1.avsc"),
-            Self::FeedEvent => include_str!("../../schemas/feed_event.v1.avsc"),
+    pub const fn json(self, version: Version) -> &'static str {
+        match (self, version) {
+            (Self::BookTicker, Version::First) => include_str!("../../schemas/book_ticker.v1.avsc"),
+            (Self::BookTicker, Version::Second) => include_str!("../../schemas/book_ticker.v2.avsc"),
+            (Self::Trade, Version::First) => include_str!("../../schemas/trade.v1.avsc"),
+            (Self::Trade, Version::Second) => include_str!("../../schemas/trade.v2.avsc"),
+            (Self::Ohlcv1m, Version::First) => include_str!("../../schemas/ohlcv_1m.v1.avsc"),
+            (Self::Ohlcv1m, Version::Second) => include_str!("../../schemas/ohlcv_1m.v2.avsc"),
+            (Self::DeadLetter, Version::First) => include_str!("../../schemas/dead_letter.v1.avsc"),
+            (Self::DeadLetter, Version::Second) => include_str!("../../schemas/dead_letter.v2.avsc"),
+            (Self::FeedEvent, Version::First) => include_str!("../../schemas/feed_event.v1.avsc"),
+            (Self::FeedEvent, Version::Second) => include_str!("../../schemas/feed_event.v2.avsc"),
         }
     }
 
@@ -106,88 +100,120 @@ impl Schema {
         }
     }
 
-    /// The fields in the order of the file.
+    /// The topic whose values have the schema.
+    #[must_use]
+    pub const fn topic(self) -> Topic {
+        match self {
+            Self::BookTicker => Topic::BookTicker,
+            Self::Trade => Topic::Trade,
+            Self::Ohlcv1m => Topic::Ohlcv1m,
+            Self::DeadLetter => Topic::DeadLetter,
+            Self::FeedEvent => Topic::FeedEvent,
+        }
+    }
+
+    /// What the latest version says.
+    pub(super) fn latest(self) -> &'static RecordSchema {
+        &self.own().latest
+    }
+
+    /// The fields of the latest version, in the order of the file: what any version is read as.
     pub(super) fn fields(self) -> &'static [Field] {
-        static FIELDS: LazyLock<[Vec<Field>; 5]> = LazyLock::new(|| Schema::ALL.map(parse));
-        &FIELDS[self as usize]
+        &self.own().fields
+    }
+
+    /// How a version of ours is read, by its own id.
+    pub(super) fn own_resolution(self, id: u32) -> Option<&'static Resolution> {
+        let place = Version::ALL.into_iter().position(|version| self.id(version) == id)?;
+        self.own().resolutions.get(place)
+    }
+
+    fn own(self) -> &'static Own {
+        static OWN: LazyLock<[Own; 5]> = LazyLock::new(|| {
+            Schema::ALL.map(|schema| {
+                Own::of(schema)
+                    .expect("our own schemas are in the part of Avro that we read; a test reads them all")
+            })
+        });
+        &OWN[self as usize]
     }
 }
 
-fn parse(schema: Schema) -> Vec<Field> {
-    let parsed = serde_json::from_str::<Json>(schema.json()).ok();
-    let fields = parsed.as_ref().and_then(|json| json["fields"].as_array()?.iter().map(field).collect());
-    fields.expect("our own schemas are in the part of Avro that we read; a test reads them all")
+/// What is made of the files once.
+struct Own {
+    latest: RecordSchema,
+    fields: Vec<Field>,
+    /// In the order of [`Version::ALL`].
+    resolutions: Vec<Resolution>,
 }
 
-fn field(json: &Json) -> Option<Field> {
-    let name = json["name"].as_str()?.to_owned();
-    match json["type"].as_array().map(Vec::as_slice) {
-        None => Some(Field { name, kind: kind(&json["type"])?, nullable: false }),
-        Some([null, value]) if null == "null" => Some(Field { name, kind: kind(value)?, nullable: true }),
-        Some(_) => None,
+impl Own {
+    fn of(schema: Schema) -> Option<Self> {
+        let parsed = |version| RecordSchema::parse(schema.json(version)).ok();
+        let latest = parsed(Version::LATEST)?;
+        let fields = fields_of(&latest).ok()?;
+        let resolution = |version| Resolution::new(&parsed(version)?, &latest, &fields).ok();
+        let resolutions = Version::ALL.into_iter().map(resolution).collect::<Option<_>>()?;
+        Some(Self { latest, fields, resolutions })
     }
-}
-
-fn kind(json: &Json) -> Option<FieldKind> {
-    match json.as_str() {
-        Some("string") => Some(FieldKind::Text),
-        Some("bytes") => Some(FieldKind::Bytes),
-        Some("int") => Some(FieldKind::Int),
-        Some("long") => Some(FieldKind::Long),
-        Some("double") => Some(FieldKind::Double),
-        Some(_) => None,
-        None => decimal(json).map(FieldKind::Decimal),
-    }
-}
-
-fn decimal(json: &Json) -> Option<DecimalKind> {
-    if json["type"] != "bytes" || json["logicalType"] != "decimal" {
-        return None;
-    }
-    let number = |key: &str| u32::try_from(json[key].as_u64()?).ok();
-    let (precision, scale) = (number("precision")?, number("scale")?);
-    (scale <= precision && precision <= AMOUNT.precision).then_some(DecimalKind { precision, scale })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn schemas_are_found_by_their_ids_and_topics() {
         for (index, schema) in Schema::ALL.into_iter().enumerate() {
             assert_eq!(schema as usize, index);
-            assert_eq!(schema.id() as usize, index + 1);
+            assert_eq!(Schema::of_topic(schema.topic()), Some(schema));
         }
         let of_topics: Vec<_> = Topic::ALL.into_iter().filter_map(Schema::of_topic).collect();
         assert_eq!(of_topics, Schema::ALL);
     }
 
     #[test]
+    fn no_two_versions_share_an_id() {
+        let ids = Schema::ALL.into_iter().flat_map(|schema| Version::ALL.map(|version| schema.id(version)));
+        assert_eq!(ids.collect::<BTreeSet<_>>(), (1..=10).collect());
+        assert_eq!(Schema::ALL.map(|schema| schema.id(Version::First)), [1, 2, 3, 4, 5]);
+    }
+
+    #[test]
     fn every_file_is_read_as_avro_reads_it() {
         for schema in Schema::ALL {
-            let apache_avro::Schema::Record(record) = apache_avro::Schema::parse_str(schema.json()).unwrap()
-            else {
-                panic!("{schema:?} is no record")
-            };
-            let names: Vec<_> = record.fields.iter().map(|field| &field.name).collect();
-            assert_eq!(schema.fields().iter().map(|field| &field.name).collect::<Vec<_>>(), names);
-            for field in &record.fields {
-                assert!(field.doc.as_ref().is_some_and(|doc| doc.len() > 10), "{schema:?}.{}", field.name);
+            for version in Version::ALL {
+                let avro = apache_avro::Schema::parse_str(schema.json(version)).unwrap();
+                let apache_avro::Schema::Record(record) = avro else { panic!("{schema:?} is no record") };
+                let names: Vec<_> = record.fields.iter().map(|field| &field.name).collect();
+                let ours = RecordSchema::parse(schema.json(version)).unwrap();
+                assert_eq!(ours.fields.iter().map(|field| &field.name).collect::<Vec<_>>(), names);
+                for field in &record.fields {
+                    assert!(
+                        field.doc.as_ref().is_some_and(|doc| doc.len() > 10),
+                        "{schema:?}.{}",
+                        field.name
+                    );
+                }
             }
         }
     }
 
     #[test]
-    fn what_is_not_understood_is_no_field() {
-        for text in [
-            r#"{"name": "a", "type": "float"}"#,
-            r#"{"name": "a", "type": ["long", "null"]}"#,
-            r#"{"name": "a", "type": ["null", "long", "string"]}"#,
-            r#"{"name": "a", "type": {"type": "bytes", "logicalType": "decimal", "precision": 39, "scale": 0}}"#,
-            r#"{"type": "long"}"#,
-        ] {
-            assert_eq!(field(&serde_json::from_str(text).unwrap()), None, "{text}");
+    fn a_version_only_adds_optional_fields_at_the_end() {
+        for schema in Schema::ALL {
+            let parsed = Version::ALL.map(|version| RecordSchema::parse(schema.json(version)).unwrap());
+            for pair in parsed.windows(2) {
+                let (before, after) = (&pair[0], &pair[1]);
+                let (kept, added) = after.fields.split_at(before.fields.len());
+                assert_eq!((&before.name, &before.fields[..]), (&after.name, kept), "{schema:?}");
+                assert!(
+                    added.iter().all(|field| field.has_default && field.kind.is_nullable()),
+                    "{schema:?}"
+                );
+            }
         }
     }
 }

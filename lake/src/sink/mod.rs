@@ -117,8 +117,10 @@ impl Sink {
             return Ok(CommitReport::default());
         }
         let gathered = self.pending.insert(gathered);
-        let appended = self.lake.append(gathered.appends.clone()).await.map_err(SinkError::of_commit)?;
-        let report = CommitReport::new(gathered, &appended, begun.elapsed());
+        fail::fail_point!("sink::gathered");
+        let changed = self.lake.change(gathered.changes.clone()).await.map_err(SinkError::of_commit)?;
+        fail::fail_point!("sink::committed");
+        let report = CommitReport::new(gathered, &changed, begun.elapsed());
         if let Some(next) = &mut self.next {
             next.extend(report.positions.iter().copied());
         }
@@ -127,6 +129,7 @@ impl Sink {
         if let Some(hook) = &mut self.on_commit {
             hook(&report);
         }
+        fail::fail_point!("sink::reported");
         Ok(report)
     }
 

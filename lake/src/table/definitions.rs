@@ -1,6 +1,6 @@
 //! The declarations of all tables, to be read as tables.
 
-use super::Kind::{Bytes, Double, Int, Label, Long, Text, Time};
+use super::Kind::{Boolean, Bytes, Double, Int, Label, Long, Text, Time};
 use super::{Column, Definition, Kind, Presence};
 
 const PRICE: Kind = Kind::Decimal { precision: 18, scale: 8 };
@@ -123,6 +123,20 @@ pub(super) const BOOK_TICKER: Definition = Definition {
         ),
         SOURCE_PARTITION,
         SOURCE_OFFSET,
+        optional(
+            "bid_depth_5bps",
+            Double,
+            "Quote currency resting on the bid side within 5 basis points of the mid; null where the book is not known that far",
+        ),
+        optional("bid_depth_10bps", Double, "The same within 10 basis points"),
+        optional("bid_depth_25bps", Double, "The same within 25 basis points"),
+        optional(
+            "ask_depth_5bps",
+            Double,
+            "Quote currency resting on the ask side within 5 basis points of the mid; null where the book is not known that far",
+        ),
+        optional("ask_depth_10bps", Double, "The same within 10 basis points"),
+        optional("ask_depth_25bps", Double, "The same within 25 basis points"),
     ],
     partition_by_day_of: "event_time",
     sorted_by: &["symbol", "event_time"],
@@ -148,6 +162,11 @@ pub(super) const TRADES: Definition = Definition {
         required("taker_side", Label, "The side that crossed the spread: buy or sell"),
         SOURCE_PARTITION,
         SOURCE_OFFSET,
+        optional(
+            "quote_quantity",
+            AMOUNT,
+            "price * quantity, in quote currency; null where it has more digits than the column",
+        ),
     ],
     partition_by_day_of: "event_time",
     sorted_by: &["symbol", "event_time"],
@@ -156,7 +175,7 @@ pub(super) const TRADES: Definition = Definition {
 pub(super) const BARS: Definition = Definition {
     namespace: "normalized",
     name: "ohlcv_1m",
-    comment: "One row for each symbol and minute of trade time in which there were trades",
+    comment: "One row for each version of a bar: of a symbol and minute of trade time in which there were trades, what we believed from sys_from until sys_to",
     columns: &[
         SYMBOL,
         required("open_time", Time, "Start of the minute, inclusive"),
@@ -180,6 +199,30 @@ pub(super) const BARS: Definition = Definition {
         PUBLISHED_AT,
         required("source_partition", Int, "The partition of the raw topic whose record closed the bar"),
         required("source_offset", Long, "The offset of the raw record that closed the bar"),
+        required("valid_from", Time, "Since when the bar is true in the world: its open time"),
+        required("valid_to", Time, "Until when the bar is true in the world, exclusive: its close time"),
+        required("sys_from", Time, "Since when we believe this version: when it was published"),
+        required(
+            "sys_to",
+            Time,
+            "Until when we believed this version, exclusive; 9999-12-31 where we still do",
+        ),
+        required("is_current", Boolean, "Whether we still believe this version; true of one version a bar"),
+        required(
+            "bar_key",
+            Text,
+            "The version's key: symbol, open time in seconds and sys_from in microseconds since 1970-01-01 UTC",
+        ),
+        optional(
+            "first_trade_id",
+            Long,
+            "The venue's number of the first trade; of an aggregate, that of its first part",
+        ),
+        optional(
+            "last_trade_id",
+            Long,
+            "The venue's number of the last trade; of an aggregate, that of its last part",
+        ),
     ],
     partition_by_day_of: "open_time",
     sorted_by: &["symbol", "open_time"],
@@ -200,6 +243,7 @@ pub(super) const DEAD_LETTERS: Definition = Definition {
         required("source_topic", Label, "The topic from which the message came"),
         required("source_partition", Int, "The partition of that topic"),
         required("source_offset", Long, "The offset of the message in that partition"),
+        EVENT_TIME_IF_KNOWN,
     ],
     partition_by_day_of: "received_at",
     sorted_by: &["symbol", "received_at"],
@@ -222,7 +266,37 @@ pub(super) const FEED_EVENTS: Definition = Definition {
         RECEIVED_NS,
         SOURCE_PARTITION,
         SOURCE_OFFSET,
+        optional(
+            "not_live_ns",
+            Long,
+            "Of a resync: how long the book had not been live, from receipt to receipt, in nanoseconds",
+        ),
     ],
     partition_by_day_of: "received_at",
     sorted_by: &["symbol", "received_at"],
+};
+
+pub(super) const RECON_BREAKS: Definition = Definition {
+    namespace: "ops",
+    name: "recon_breaks",
+    comment: "One row for each difference that a reconciliation found between a layer and the one before it",
+    columns: &[
+        required("found_at", Time, "When the reconciliation that found it began"),
+        required("layer", Label, "The layer that was looked at: raw, normalized or marts"),
+        required("class", Label, "MISSING, DUPLICATE, VALUE_DRIFT or SCHEMA_DRIFT"),
+        required("table_name", Label, "The table, with its namespace"),
+        required("key", Text, "The columns of the row's key with their values; of a schema, the column"),
+        optional(
+            "column_name",
+            Label,
+            "The column whose value or type differs; null where the whole row does",
+        ),
+        optional("expected", Text, "The value or type that the layer before gives"),
+        optional("found", Text, "The value or type that is there"),
+        optional("relative_difference", Double, "|found - expected| / |expected| of a measure"),
+        required("detail", Text, "What is wrong, in a sentence"),
+        optional("repaired_at", Time, "When the same run put it right; null where it did not"),
+    ],
+    partition_by_day_of: "found_at",
+    sorted_by: &["table_name", "found_at"],
 };

@@ -75,6 +75,7 @@ impl Kind {
     fn iceberg_type(self) -> Type {
         Type::Primitive(match self {
             Self::Label | Self::Text => PrimitiveType::String,
+            Self::Boolean => PrimitiveType::Boolean,
             Self::Int => PrimitiveType::Int,
             Self::Long => PrimitiveType::Long,
             Self::Double => PrimitiveType::Double,

@@ -33,6 +33,8 @@ pub enum Table {
     DeadLetters,
     /// `ops.feed_events`: one row a gap, resynchronisation, reconnect or silence of a feed.
     FeedEvents,
+    /// `ops.recon_breaks`: one row a difference that a reconciliation found.
+    ReconBreaks,
 }
 
 /// A text that names no table.
@@ -44,7 +46,7 @@ pub struct UnknownTable {
 
 impl Table {
     /// Every table of the lake.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::RawOrderbookDiffs,
         Self::RawTrades,
         Self::BookTicker,
@@ -52,6 +54,7 @@ impl Table {
         Self::Bars,
         Self::DeadLetters,
         Self::FeedEvents,
+        Self::ReconBreaks,
     ];
 
     /// The Iceberg namespace: `raw`, `normalized` or `ops`.
@@ -78,6 +81,12 @@ impl Table {
         layout::arrow_schema(self)
     }
 
+    /// The time column by whose UTC day the rows are partitioned.
+    #[must_use]
+    pub const fn partition_column(self) -> &'static str {
+        self.definition().partition_by_day_of
+    }
+
     pub(crate) const fn definition(self) -> &'static Definition {
         match self {
             Self::RawOrderbookDiffs => &definitions::RAW_ORDERBOOK_DIFFS,
@@ -87,6 +96,7 @@ impl Table {
             Self::Bars => &definitions::BARS,
             Self::DeadLetters => &definitions::DEAD_LETTERS,
             Self::FeedEvents => &definitions::FEED_EVENTS,
+            Self::ReconBreaks => &definitions::RECON_BREAKS,
         }
     }
 }
@@ -136,6 +146,7 @@ pub(crate) enum Kind {
     Label,
     /// Text that differs from row to row.
     Text,
+    Boolean,
     Int,
     Long,
     Double,

@@ -1,6 +1,8 @@
 //! Commits on real files: restarts, races, crashes, damage, and what other engines read.
 
 mod appending;
+mod changing;
+mod evolving;
 mod opening;
 
 use std::collections::BTreeSet;
@@ -13,6 +15,7 @@ use tempfile::TempDir;
 
 use super::samples::{self, TOPIC};
 use super::*;
+use crate::storage::path_of;
 
 struct Place {
     folder: TempDir,
@@ -60,8 +63,9 @@ impl Place {
 async fn count_rows(lake: &Lake, table: Table) -> u64 {
     let contents = lake.data_files(table).await.unwrap();
     let rows = |file: &StoredFile| {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&file.path).unwrap()).unwrap();
-        assert_eq!(fs::metadata(&file.path).unwrap().len(), file.bytes);
+        let path = path_of(&file.location);
+        let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&path).unwrap()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), file.bytes);
         let rows = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap();
         assert_eq!(rows, file.rows);
         rows
@@ -74,8 +78,8 @@ async fn position(lake: &Lake, table: Table) -> Option<u64> {
     lake.positions().await.unwrap().get(&of).copied()
 }
 
-async fn append(lake: &Lake, start: u64, end: u64) -> Result<Appended, CommitError> {
-    lake.append(vec![samples::append(Table::RawTrades, start, end)]).await
+async fn append(lake: &Lake, start: u64, end: u64) -> Result<Changed, CommitError> {
+    lake.change(vec![samples::append(Table::RawTrades, start, end)]).await
 }
 
 /// Has `PyIceberg` and `DuckDB` read the lake, where they are installed.
@@ -88,19 +92,7 @@ fn assert_engines_agree(place: &Place, expected: &[(Table, u64)]) {
 /// Has `PyIceberg` and `DuckDB` read the lake of a catalog, where they are installed, and checks how many rows they find.
 /// Returns what the script tells of each expected table; nothing where they are not installed.
 pub(crate) fn read_by_other_engines(catalog: &Path, expected: &[(Table, u64)]) -> Vec<serde_json::Value> {
-    let shared = std::env::var_os("DEPTHLAKE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
-    let script = shared.join("tools/read_lake.py");
-    let Some(python) = std::env::var_os("DEPTHLAKE_PYTHON").filter(|_| script.is_file()) else {
-        eprintln!(
-            "SKIPPED: other engines, for DEPTHLAKE_PYTHON is not set or {} is absent",
-            script.display()
-        );
-        return Vec::new();
-    };
-    let output = Command::new(python).arg(script).arg(catalog).output().unwrap();
-    let report = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{report}{}", String::from_utf8_lossy(&output.stderr));
+    let Some(report) = read_lake(catalog, &[]) else { return Vec::new() };
     let entry = |(table, rows): &(Table, u64)| {
         let entry = report
             .lines()
@@ -115,4 +107,27 @@ pub(crate) fn read_by_other_engines(catalog: &Path, expected: &[(Table, u64)]) -
         entry
     };
     expected.iter().map(entry).collect()
+}
+
+/// The one row by which `DuckDB` answers a query; `None` where it is not installed.
+fn ask_duckdb(catalog: &Path, query: &str) -> Option<serde_json::Value> {
+    read_lake(catalog, &["--sql", query]).map(|report| serde_json::from_str(&report).unwrap())
+}
+
+/// What the script says that reads a lake by other engines; `None` where they are not installed.
+fn read_lake(catalog: &Path, arguments: &[&str]) -> Option<String> {
+    let shared = std::env::var_os("DEPTHLAKE_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
+    let script = shared.join("tools/read_lake.py");
+    let Some(python) = std::env::var_os("DEPTHLAKE_PYTHON").filter(|_| script.is_file()) else {
+        eprintln!(
+            "SKIPPED: other engines, for DEPTHLAKE_PYTHON is not set or {} is absent",
+            script.display()
+        );
+        return None;
+    };
+    let output = Command::new(python).arg(script).arg(catalog).args(arguments).output().unwrap();
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{report}{}", String::from_utf8_lossy(&output.stderr));
+    Some(report)
 }

@@ -11,7 +11,7 @@ use super::{Place, append, count_rows, position};
 async fn appends_survive_reopening() {
     let place = Place::new();
     let lake = place.open().await;
-    let Appended::Committed(snapshots) = append(&lake, 0, 10).await.unwrap() else {
+    let Changed::Committed(snapshots) = append(&lake, 0, 10).await.unwrap() else {
         panic!("nothing was there before")
     };
     assert_eq!((snapshots[0].rows, snapshots[0].files), (10, 1));
@@ -35,7 +35,7 @@ async fn the_catalog_is_one_that_iceberg_knows() {
     let uri = format!("sqlite:{}", place.catalog().display());
     let builder = iceberg_catalog_sql::SqlCatalogBuilder::default()
         .uri(uri)
-        .warehouse_location(location_of(&place.warehouse()).unwrap())
+        .warehouse_location(crate::storage::location_of(&place.warehouse()).unwrap())
         .sql_bind_style(iceberg_catalog_sql::SqlBindStyle::QMark);
     let storage = Arc::new(crate::storage::DurableFilesFactory);
     let catalog = builder.with_storage_factory(storage).load(CATALOG_NAME, HashMap::new()).await.unwrap();
@@ -110,7 +110,7 @@ async fn a_table_of_another_layout_is_refused() {
         metadata: trades.metadata.clone(),
     };
     let error = lake.inner.check_layout(&mistaken).unwrap_err();
-    assert!(matches!(error, LakeError::LayoutDiffers { what: "columns", .. }), "{error}");
+    assert!(matches!(error, LakeError::LayoutDiffers { what: "partitions", .. }), "{error}");
 }
 
 fn make_read_only(folder: &Path) {

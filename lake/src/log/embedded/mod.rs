@@ -198,9 +198,12 @@ impl Log for EmbeddedLog {
         }
         loop {
             let Some(oldest) = self.index().releasable(&released) else { return Ok(()) };
+            fail::fail_point!("log::before_release");
             remove(&oldest.path)?;
+            fail::fail_point!("log::segment_removed");
             // One by one and oldest first: after a crash the segments that are left have no gap between them.
             segment::sync_directory(&self.directory)?;
+            fail::fail_point!("log::after_release");
             self.shared.index.write().unwrap_or_else(PoisonError::into_inner).remove_oldest();
         }
     }

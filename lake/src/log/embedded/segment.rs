@@ -57,6 +57,7 @@ impl SegmentFile {
         file.write_all_at(&encode_header(sequence, slots, bases), 0)
             .map_err(LogError::io("write to", &path))?;
         file.sync_all().map_err(LogError::io("sync", &path))?;
+        fail::fail_point!("log::segment_written");
         sync_directory(directory)?;
         Ok(Self { path, sequence, file })
     }

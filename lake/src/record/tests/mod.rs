@@ -42,6 +42,7 @@ fn cell(column: &dyn Array, row: usize) -> String {
     match column.data_type() {
         DataType::Utf8 => column.as_string::<i32>().value(row).to_owned(),
         DataType::LargeBinary => format!("{:?}", column.as_binary::<i64>().value(row)),
+        DataType::Boolean => column.as_boolean().value(row).to_string(),
         DataType::Int32 => column.as_primitive::<Int32Type>().value(row).to_string(),
         DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
         DataType::Float64 => column.as_primitive::<Float64Type>().value(row).to_string(),
@@ -147,7 +148,41 @@ fn expected(trigger: &Trigger, record: &Derived) -> Vec<(String, Avro)> {
     };
     fields.push(("source_partition", Avro::Int(trigger.partition.into())));
     fields.push(("source_offset", long(provenance.offset)));
+    fields.extend(second_version(record));
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The fields that the second version added.
+fn second_version(record: &Derived) -> Vec<(&'static str, Avro)> {
+    match record {
+        Derived::Book(book) => {
+            let [b5, b10, b25] = book.bid_depth.map(|depth| optional(depth.map(Avro::Double)));
+            let [a5, a10, a25] = book.ask_depth.map(|depth| optional(depth.map(Avro::Double)));
+            vec![
+                ("bid_depth_5bps", b5),
+                ("bid_depth_10bps", b10),
+                ("bid_depth_25bps", b25),
+                ("ask_depth_5bps", a5),
+                ("ask_depth_10bps", a10),
+                ("ask_depth_25bps", a25),
+            ]
+        }
+        Derived::Trade(TradeRecord { instrument, trade }) => {
+            let amounts = instrument.price_scale.decimals() + instrument.quantity_scale.decimals();
+            let product = i128::from(trade.price.0) * i128::from(trade.quantity.0);
+            let text = ExactDecimal::new(product, amounts).to_string();
+            let digits = text.split('.').next().unwrap().len();
+            vec![("quote_quantity", optional((digits <= 22).then(|| decimal(places(&text, 16)))))]
+        }
+        Derived::Bar(BarRecord { bar, .. }) => vec![
+            ("first_trade_id", optional(Some(long(bar.first_trade.0)))),
+            ("last_trade_id", optional(Some(long(bar.last_trade.0)))),
+        ],
+        Derived::DeadLetter(letter) => {
+            vec![("event_time", optional(letter.event_time.map(|time| Avro::Long(time.0))))]
+        }
+        Derived::Feed(event) => vec![("not_live_ns", optional(event.not_live.map(Avro::Long)))],
+    }
 }
 
 fn text(value: &(impl ToString + ?Sized)) -> Avro {

@@ -81,7 +81,7 @@ fn a_value_of_another_schema_or_none_is_refused() {
     assert_eq!(
         text,
         [
-            "market.agg.ohlcv_1m[1] offset 4: the value has schema 2, expected 3",
+            "market.agg.ohlcv_1m[1] offset 4: the value has the schema id 7, which is none of market.agg.ohlcv_1m",
             "market.agg.ohlcv_1m[1] offset 5: the value does not begin with a 0 byte and the 4 bytes of a schema id",
         ]
     );
@@ -120,6 +120,7 @@ fn a_field_that_is_wrong_is_named() {
         ("source_topic", "market.normalized.trade".to_owned()),
         ("source_partition", "0".to_owned()),
         ("source_offset", "3".to_owned()),
+        ("event_time", "null".to_owned()),
     ];
     assert_eq!(letter, expected.map(|(name, cell)| (name.to_owned(), cell)).into());
 }
