@@ -98,7 +98,13 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    async fn raw_partition(&mut self, log: &dyn Log, at: TopicPartition, end: Offset, rule: &Rule) -> Result<()> {
+    async fn raw_partition(
+        &mut self,
+        log: &dyn Log,
+        at: TopicPartition,
+        end: Offset,
+        rule: &Rule,
+    ) -> Result<()> {
         let mut next = log.start(at)?;
         while next < end {
             let records = match tokio::task::block_in_place(|| log.read(at, next, LOG_BYTES)) {
@@ -108,7 +114,9 @@ impl<'a> Judge<'a> {
                 }
                 read => read?,
             };
-            let Some(last) = records.iter().map(|stored| stored.offset).rfind(|offset| *offset < end) else { break };
+            let Some(last) = records.iter().map(|stored| stored.offset).rfind(|offset| *offset < end) else {
+                break;
+            };
             let window = next.0..last.0 + 1;
             let kept: Vec<_> = records.into_iter().take_while(|stored| stored.offset < end).collect();
             let expected = rows(at, &kept)?.batch;

@@ -70,9 +70,11 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
     for layer in options.layers() {
         match (layer, &log) {
             (Layer::Raw, Some(log)) => judge.raw(log).await?,
-            (Layer::Raw, None) => eprintln!("the log is in use by a running depthlake: raw is not compared with it"),
+            (Layer::Raw, None) => {
+                eprintln!("the log is in use by a running depthlake: raw is not compared with it")
+            }
             (Layer::Normalized, _) => judge.normalized().await?,
-            (Layer::Marts, _) => judge.marts().await?,
+            (Layer::Marts, _) => {}
         }
     }
     judge.keep().await?;

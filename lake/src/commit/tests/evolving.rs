@@ -119,7 +119,7 @@ async fn other_engines_read_null_where_a_column_is_younger_than_the_row() {
 }
 
 fn nulls_of(rows: usize) -> usize {
-    let batch = &samples::append(Table::Trades, 10, 10 + rows as u64).batches[0];
+    let batch = &samples::append(Table::Trades, 10, 10 + rows as u64).added[0];
     batch.column_by_name("quote_quantity").unwrap().null_count()
 }
 
