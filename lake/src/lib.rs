@@ -43,10 +43,13 @@
 //! # }
 //! ```
 
+pub mod address;
 pub mod bitemporal;
 pub mod commit;
+pub mod fail_points;
 pub mod log;
 pub mod record;
 pub mod sink;
 pub mod storage;
 pub mod table;
+pub mod warehouse;

@@ -23,6 +23,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::prelude::Expr;
 use depthlake_lake::commit::{Lake, StoredFile, TableContents};
+use depthlake_lake::storage::path_of;
 use depthlake_lake::table::Table;
 use tokio::sync::OnceCell;
 
@@ -109,7 +110,7 @@ fn scanned_schema(schema: &Schema) -> SchemaRef {
 
 /// The file for the scan. Data files never change, so the time of change may be any, and a cached footer stays valid.
 fn partitioned_file(file: &StoredFile) -> Result<PartitionedFile> {
-    let location = Path::from_absolute_path(&file.path)
+    let location = Path::from_absolute_path(path_of(&file.location))
         .map_err(|error| DataFusionError::ObjectStore(Box::new(error.into())))?;
     let mut scanned = PartitionedFile::new("", file.bytes);
     scanned.object_meta.location = location;

@@ -80,6 +80,7 @@ impl Inner {
                 Some(files) => files,
                 None => self.write_data(&appends, &bases, data_ledger).await?,
             };
+            fail::fail_point!("commit::data_written");
             let metadata_ledger = Ledger::default();
             let positions = position_moves(&appends, &committed);
             let next = after(&committed, &positions);
@@ -138,6 +139,7 @@ impl Inner {
         });
         let staged = side_by_side(works).await?;
         let pointers: Vec<_> = staged.iter().map(pointer_move).collect();
+        fail::fail_point!("commit::before_catalog");
         match self.catalog.advance(&pointers, positions).await {
             Ok(Advance::Moved) => {}
             Ok(Advance::Conflict) => return Ok(None),
@@ -145,7 +147,9 @@ impl Inner {
             Err(AdvanceError::Doubtful(error)) => self.resolve(&staged, positions, error).await?,
         }
         let snapshots = staged.iter().map(|staged| staged.snapshot.clone()).collect();
+        fail::fail_point!("commit::before_cleanup");
         self.settle(staged).await;
+        fail::fail_point!("commit::after_cleanup");
         Ok(Some(snapshots))
     }
 

@@ -41,6 +41,7 @@ pub(super) async fn write_data_files(
             file.sort_order_id(i32::try_from(metadata.default_sort_order_id())?);
             files.push(file.build().map_err(incomplete)?);
         }
+        fail::fail_point!("commit::data_file_written");
     }
     Ok(files)
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::table::Table;
+use crate::warehouse::WarehouseError;
 
 /// Why a lake cannot be opened or read.
 #[derive(Debug, Error)]
@@ -15,24 +16,28 @@ pub enum LakeError {
     Create { path: PathBuf, source: io::Error },
     #[error("the path {} is not UTF-8, as Iceberg locations must be", .path.display())]
     PathNotUtf8 { path: PathBuf },
-    #[error("the catalog {} is no intact SQLite database ({detail}); restore it from a copy", .path.display())]
-    CorruptCatalog { path: PathBuf, detail: String },
-    #[error("the catalog {} knows no tables but {} holds data; restore the catalog from a copy", .catalog.display(), .warehouse.display())]
-    CatalogLost { catalog: PathBuf, warehouse: PathBuf },
-    #[error("the catalog {} knows tables but their warehouse {} is missing", .catalog.display(), .warehouse.display())]
-    WarehouseMissing { catalog: PathBuf, warehouse: PathBuf },
-    #[error("table {table} lives in {location}, not in the warehouse {}", .warehouse.display())]
-    OutsideWarehouse { table: Table, location: String, warehouse: PathBuf },
+    #[error("the catalog {catalog} is no intact SQLite database ({detail}); restore it from a copy")]
+    CorruptCatalog { catalog: String, detail: String },
+    #[error(
+        "the catalog {catalog} knows no tables but {warehouse} holds data; restore the catalog from a copy"
+    )]
+    CatalogLost { catalog: String, warehouse: String },
+    #[error("the catalog {catalog} knows tables but their warehouse {warehouse} is missing")]
+    WarehouseMissing { catalog: String, warehouse: String },
+    #[error("table {table} lives in {location}, not in the warehouse {warehouse}")]
+    OutsideWarehouse { table: Table, location: String, warehouse: String },
     #[error("table {table} has the {what} {found}, expected {expected}; it was made by another version")]
     LayoutDiffers { table: Table, what: &'static str, found: String, expected: String },
-    #[error("the catalog {} knows no table {table}", .catalog.display())]
-    TableMissing { catalog: PathBuf, table: Table },
+    #[error("the catalog {catalog} knows no table {table}")]
+    TableMissing { catalog: String, table: Table },
     #[error("table {table} has row deletes, which another engine wrote and this one does not apply")]
     RowDeletes { table: Table },
-    #[error("the catalog {} holds the impossible offset {offset} of {table}", .catalog.display())]
-    ImpossibleOffset { catalog: PathBuf, table: String, offset: i64 },
-    #[error("cannot {action} the catalog {}", .path.display())]
-    Catalog { path: PathBuf, action: &'static str, source: sqlx::Error },
+    #[error("the catalog {catalog} holds the impossible offset {offset} of partition {partition} of {table}")]
+    ImpossiblePosition { catalog: String, table: String, partition: i64, offset: i64 },
+    #[error("cannot {action} the catalog {catalog}")]
+    Catalog { catalog: String, action: &'static str, source: sqlx::Error },
+    #[error(transparent)]
+    Warehouse(#[from] WarehouseError),
     #[error("cannot {action} of table {table}")]
     Table { table: Table, action: &'static str, source: Box<iceberg::Error> },
     #[error("the program is shutting down")]

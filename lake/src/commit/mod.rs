@@ -31,7 +31,7 @@ mod samples;
 pub(crate) mod tests;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use depthlake_orderbook::time::Timestamp;
@@ -50,8 +50,9 @@ pub use read::{StoredFile, TableContents, TableStatus};
 use catalog::{Catalog, Pointers};
 use snapshot::TableVersion;
 
-use crate::storage::{create_folder, durable_file_io, location_of};
+use crate::address::LakeAddress;
 use crate::table::{Table, iceberg_schema, partition_spec, properties, sort_order};
+use crate::warehouse::Warehouse;
 
 /// A catalog and the warehouse of its tables. Clones share both.
 #[derive(Debug, Clone)]
@@ -76,7 +77,7 @@ pub struct CommittedSnapshot {
 #[derive(Debug)]
 struct Inner {
     catalog: Catalog,
-    warehouse: PathBuf,
+    warehouse: Warehouse,
     file_io: FileIO,
     upkeep: Upkeep,
     /// The versions last seen, which spares reading metadata that this process has written itself.
@@ -97,20 +98,29 @@ impl Upkeep {
 }
 
 impl Lake {
-    /// Opens the lake whose catalog is the database file `catalog`; creates what does not exist yet.
+    /// Opens a lake in files of this machine: a catalog in the database file `catalog`, and tables in a folder. Creates what
+    /// does not exist yet.
     ///
     /// # Errors
-    /// [`LakeError`] where a folder cannot be created, the catalog is damaged or lost, its warehouse is missing or another
-    /// one, or a table has been made by another version.
+    /// As [`Lake::open_at`].
     pub async fn open(catalog: &Path, warehouse: &Path) -> Result<Self, LakeError> {
-        Self::open_with(catalog, warehouse, Upkeep::DEFAULT).await
+        Self::open_at(&LakeAddress::local(catalog, warehouse)).await
     }
 
-    async fn open_with(catalog: &Path, warehouse: &Path, upkeep: Upkeep) -> Result<Self, LakeError> {
-        let catalog = Catalog::open(catalog).await?;
+    /// Opens the lake of an address; creates what does not exist yet.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the catalog or the warehouse cannot be reached or created, the catalog is damaged or lost, its
+    /// warehouse is missing or another one, or a table has been made by another version.
+    pub async fn open_at(address: &LakeAddress) -> Result<Self, LakeError> {
+        Self::open_with(address, Upkeep::DEFAULT).await
+    }
+
+    async fn open_with(address: &LakeAddress, upkeep: Upkeep) -> Result<Self, LakeError> {
+        let catalog = Catalog::open(&address.catalog).await?;
         let pointers = catalog.pointers().await?;
-        let warehouse = open_warehouse(warehouse, &catalog, &pointers)?;
-        let (file_io, versions) = (durable_file_io(), Mutex::default());
+        let warehouse = open_warehouse(Warehouse::at(&address.warehouse)?, &catalog, &pointers).await?;
+        let (file_io, versions) = (warehouse.file_io().clone(), Mutex::default());
         let lake = Self { inner: Arc::new(Inner { catalog, warehouse, file_io, upkeep, versions }) };
         lake.inner.create_missing_tables(&pointers).await?;
         let pointers = lake.inner.catalog.pointers().await?;
@@ -119,6 +129,12 @@ impl Lake {
             lake.inner.check_layout(&version)?;
         }
         Ok(lake)
+    }
+
+    /// Where the tables' files lie.
+    #[must_use]
+    pub fn warehouse(&self) -> &Warehouse {
+        &self.inner.warehouse
     }
 
     /// The offset of the next record each table needs of each partition it has read.
@@ -142,14 +158,15 @@ impl Inner {
             for table in missing {
                 created.insert(table, inner.write_new_table(table).await?);
             }
-            Ok(created)
+            Ok::<_, LakeError>(created)
         });
-        self.catalog.register(&created.await??).await
+        let created = created.await??;
+        fail::fail_point!("open::tables_written");
+        self.catalog.register(&created).await
     }
 
     async fn write_new_table(&self, table: Table) -> Result<String, LakeError> {
-        let folder = self.warehouse.join(table.namespace()).join(table.name());
-        let location = location_of(&folder).ok_or(LakeError::PathNotUtf8 { path: folder })?;
+        let location = format!("{}/{}", self.warehouse.location(), folder_of(table));
         let write = async {
             let metadata = new_metadata(table, location.clone())?;
             let file = MetadataLocation::new_with_metadata(location, &metadata);
@@ -165,7 +182,7 @@ impl Inner {
         table: Table,
         pointers: &Pointers,
     ) -> Result<Arc<TableVersion>, LakeError> {
-        let missing = || LakeError::TableMissing { catalog: self.catalog.path().to_owned(), table };
+        let missing = || LakeError::TableMissing { catalog: self.catalog.name().to_owned(), table };
         let location = pointers.get(&table).ok_or_else(missing)?;
         if let Some(known) = self.known_version(table).filter(|version| version.location == *location) {
             return Ok(known);
@@ -190,9 +207,9 @@ impl Inner {
     fn check_layout(&self, version: &TableVersion) -> Result<(), LakeError> {
         let table = version.table;
         let found = &version.metadata;
-        let root = location_of(&self.warehouse).unwrap_or_default();
-        if found.location().strip_prefix(&root).is_none_or(|rest| !rest.starts_with('/')) {
-            let (location, warehouse) = (found.location().to_owned(), self.warehouse.clone());
+        let root = self.warehouse.location();
+        if found.location().strip_prefix(root).is_none_or(|rest| !rest.starts_with('/')) {
+            let (location, warehouse) = (found.location().to_owned(), root.to_owned());
             return Err(LakeError::OutsideWarehouse { table, location, warehouse });
         }
         let expected = new_metadata(table, found.location().to_owned())
@@ -212,21 +229,32 @@ impl Inner {
     }
 }
 
-/// The folder of the warehouse, absolute. Created for a new lake only: a lake whose folder is gone is an error.
-fn open_warehouse(path: &Path, catalog: &Catalog, pointers: &Pointers) -> Result<PathBuf, LakeError> {
-    let known = catalog.path().to_owned();
-    if !pointers.is_empty() && !path.is_dir() {
-        return Err(LakeError::WarehouseMissing { catalog: known, warehouse: path.to_owned() });
+/// The warehouse, there. A folder is created for a new lake only: a lake whose folder is gone is an error.
+async fn open_warehouse(
+    mut warehouse: Warehouse,
+    catalog: &Catalog,
+    pointers: &Pointers,
+) -> Result<Warehouse, LakeError> {
+    let names = || (catalog.name().to_owned(), warehouse.location().to_owned());
+    if !pointers.is_empty() && !warehouse.exists().await? {
+        let (catalog, warehouse) = names();
+        return Err(LakeError::WarehouseMissing { catalog, warehouse });
     }
-    if pointers.is_empty() && Table::ALL.iter().any(|table| has_data(path, *table)) {
-        return Err(LakeError::CatalogLost { catalog: known, warehouse: path.to_owned() });
+    if pointers.is_empty() {
+        for table in Table::ALL {
+            if warehouse.has_files(&format!("{}/data", folder_of(table))).await? {
+                let (catalog, warehouse) = names();
+                return Err(LakeError::CatalogLost { catalog, warehouse });
+            }
+        }
+        warehouse.create().await?;
     }
-    let opened = create_folder(path).and_then(|()| path.canonicalize());
-    opened.map_err(|source| LakeError::Create { path: path.to_owned(), source })
+    Ok(warehouse)
 }
 
-fn has_data(warehouse: &Path, table: Table) -> bool {
-    warehouse.join(table.namespace()).join(table.name()).join("data").is_dir()
+/// The folder of a table inside the warehouse.
+fn folder_of(table: Table) -> String {
+    format!("{}/{}", table.namespace(), table.name())
 }
 
 fn new_metadata(table: Table, location: String) -> iceberg::Result<TableMetadata> {

@@ -1,6 +1,5 @@
 //! What the lake holds: the state of each table, and the data files of its current snapshot.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
@@ -12,7 +11,6 @@ use super::manifest::{live_entries, manifests_of};
 use super::position::Positions;
 use super::snapshot::{TableVersion, count};
 use super::{Inner, Lake, blocking};
-use crate::storage::path_of;
 use crate::table::Table;
 
 /// The state of one table.
@@ -45,8 +43,8 @@ pub struct TableContents {
 /// A Parquet file of a table, which never changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredFile {
-    /// Its absolute path.
-    pub path: PathBuf,
+    /// Where it is, as Iceberg has it: `file:///folder/name` or `s3://bucket/key`, unencoded.
+    pub location: String,
     /// Its size in bytes.
     pub bytes: u64,
     pub rows: u64,
@@ -93,7 +91,7 @@ impl Inner {
             }
             let entries = live_entries(&self.file_io, &manifest).await.map_err(&unreadable)?;
             files.extend(entries.iter().map(|entry| StoredFile {
-                path: path_of(entry.file_path()),
+                location: entry.file_path().to_owned(),
                 bytes: entry.file_size_in_bytes(),
                 rows: entry.record_count(),
             }));

@@ -83,6 +83,7 @@ pub(super) async fn stage_append(
         .with_summary(summary)
         .with_schema_id(base.metadata.current_schema_id())
         .build();
+    fail::fail_point!("commit::manifests_written");
     write_version(file_io, base, snapshot, committed, upkeep, ledger).await
 }
 
@@ -122,6 +123,7 @@ async fn write_version(
         MetadataLocation::from_str(&base.location)?.with_next_version().with_new_metadata(&built.metadata);
     ledger.note(location.to_string());
     built.metadata.write_to(file_io, &location).await?;
+    fail::fail_point!("commit::metadata_written");
     Ok(Staged {
         replaces: base.location.clone(),
         version: Arc::new(TableVersion {

@@ -3,8 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Offset, TopicPartition};
+use rdkafka::error::KafkaError;
+
+use super::{Offset, Topic, TopicPartition};
 
 /// Why a log refused a call.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -44,6 +47,28 @@ pub enum LogError {
 
     #[error("cannot {operation} {}: {cause}", file.display())]
     Io { operation: &'static str, file: PathBuf, cause: Arc<io::Error> },
+
+    #[error("cannot {operation} at the broker {brokers}: {cause}")]
+    Broker { operation: &'static str, brokers: String, cause: KafkaError },
+
+    #[error("the broker {brokers} has not answered for {} s; {waiting} records wait in the outbox", silence.as_secs())]
+    BrokerSilent { brokers: String, silence: Duration, waiting: u64 },
+
+    #[error("the topic {topic} has {found} partitions at the broker {brokers}, but {asked} are configured")]
+    BrokerPartitions { topic: Topic, brokers: String, found: usize, asked: u16 },
+
+    #[error("the broker keeps {at} up to {end} only, but had acknowledged all up to {acknowledged}")]
+    BrokerLost { at: TopicPartition, end: Offset, acknowledged: Offset },
+
+    #[error(
+        "another process writes to {at}: the broker has a record at offset {offset} that is not the one sent from here"
+    )]
+    AnotherWriter { at: TopicPartition, offset: Offset },
+
+    #[error(
+        "this process follows the log of {brokers} and writes nothing; the record for {at} was not taken"
+    )]
+    Following { at: TopicPartition, brokers: String },
 
     #[error("the log cannot be written at present: {0}")]
     Stalled(Arc<LogError>),

@@ -9,6 +9,8 @@
 
 mod embedded;
 mod error;
+mod kafka;
+mod slots;
 mod topic;
 
 use std::num::NonZeroU16;
@@ -19,6 +21,7 @@ use depthlake_orderbook::time::Timestamp;
 
 pub use embedded::{EmbeddedLog, Options};
 pub use error::{Defect, LogError};
+pub use kafka::{Brokers, BrokersError, KafkaLog, KafkaOptions};
 pub use topic::{Offset, Partition, Topic, TopicPartition};
 
 /// The most a record may hold, in bytes, over key, header and value together.
@@ -125,3 +128,6 @@ pub trait Log: Send + Sync {
     /// tries again.
     fn release(&self, committed: &[(TopicPartition, Offset)]) -> Result<(), LogError>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,5 +48,11 @@ impl SinkError {
 }
 
 const fn passes(error: &LakeError) -> bool {
-    matches!(error, LakeError::Create { .. } | LakeError::Catalog { .. } | LakeError::Table { .. })
+    matches!(
+        error,
+        LakeError::Create { .. }
+            | LakeError::Catalog { .. }
+            | LakeError::Warehouse(_)
+            | LakeError::Table { .. }
+    )
 }

@@ -17,7 +17,7 @@ use tracing::warn;
 
 use super::{Positions, SinkError};
 use crate::commit::{OffsetRange, TableAppend};
-use crate::log::{Log, LogError, Offset, TopicPartition};
+use crate::log::{Log, LogError, Offset, StoredRecord, TopicPartition};
 use crate::record::{Fault, Rows, Unusable, rows, table_of, unusable_rows};
 use crate::table::Table;
 
@@ -110,7 +110,7 @@ impl Reading {
     /// Reads on, and returns how many bytes were read.
     fn read_piece(&mut self, log: &dyn Log) -> Result<usize, SinkError> {
         let records = match log.read(self.at, self.next, PIECE_BYTES) {
-            Ok(records) => records,
+            Ok(records) => not_seen_before(self.next, records),
             Err(LogError::Lost { next, .. }) => {
                 self.skip(next);
                 return Ok(0);
@@ -143,6 +143,18 @@ impl Reading {
         });
         self.next = next;
     }
+}
+
+/// Leaves out what was read already: a broker may deliver records again.
+fn not_seen_before(mut next: Offset, mut records: Vec<StoredRecord>) -> Vec<StoredRecord> {
+    records.retain(|stored| {
+        let is_new = stored.offset >= next;
+        if is_new {
+            next = Offset(stored.offset.0.saturating_add(1));
+        }
+        is_new
+    });
+    records
 }
 
 /// Sorts what was read by table. The order depends on the log alone, not on the threads.

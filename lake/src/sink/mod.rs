@@ -100,7 +100,9 @@ impl Sink {
             return Ok(CommitReport::default());
         }
         let gathered = self.pending.insert(gathered);
+        fail::fail_point!("sink::gathered");
         let appended = self.lake.append(gathered.appends.clone()).await.map_err(SinkError::of_commit)?;
+        fail::fail_point!("sink::committed");
         let report = CommitReport::new(gathered, &appended, begun.elapsed());
         if let Some(next) = &mut self.next {
             next.extend(report.positions.iter().copied());
@@ -110,6 +112,7 @@ impl Sink {
         if let Some(hook) = &mut self.on_commit {
             hook(&report);
         }
+        fail::fail_point!("sink::reported");
         Ok(report)
     }
 

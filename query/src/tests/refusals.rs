@@ -115,7 +115,7 @@ async fn a_file_that_is_gone_fails_the_query_and_not_the_session() {
     let trades = crate::samples::trades(0, 10);
     crate::samples::append(&lake.lake, depthlake_lake::table::Table::Trades, &trades).await;
     let files = lake.lake.data_files(depthlake_lake::table::Table::Trades).await.unwrap().files;
-    std::fs::remove_file(&files[0].path).unwrap();
+    std::fs::remove_file(depthlake_lake::storage::path_of(&files[0].location)).unwrap();
     let session = Session::new(lake.lake.clone()).unwrap();
     let failed = error(&session, "SELECT * FROM normalized.trades").await;
     assert!(matches!(&failed, QueryError::Failed { message } if message.contains(".parquet")), "{failed:?}");

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::samples::{self, TOPIC};
 use super::*;
+use crate::storage::path_of;
 
 struct Place {
     folder: TempDir,
@@ -60,8 +61,9 @@ impl Place {
 async fn count_rows(lake: &Lake, table: Table) -> u64 {
     let contents = lake.data_files(table).await.unwrap();
     let rows = |file: &StoredFile| {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&file.path).unwrap()).unwrap();
-        assert_eq!(fs::metadata(&file.path).unwrap().len(), file.bytes);
+        let path = path_of(&file.location);
+        let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&path).unwrap()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), file.bytes);
         let rows = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap();
         assert_eq!(rows, file.rows);
         rows

@@ -35,7 +35,7 @@ async fn the_catalog_is_one_that_iceberg_knows() {
     let uri = format!("sqlite:{}", place.catalog().display());
     let builder = iceberg_catalog_sql::SqlCatalogBuilder::default()
         .uri(uri)
-        .warehouse_location(location_of(&place.warehouse()).unwrap())
+        .warehouse_location(crate::storage::location_of(&place.warehouse()).unwrap())
         .sql_bind_style(iceberg_catalog_sql::SqlBindStyle::QMark);
     let storage = Arc::new(crate::storage::DurableFilesFactory);
     let catalog = builder.with_storage_factory(storage).load(CATALOG_NAME, HashMap::new()).await.unwrap();

@@ -63,7 +63,7 @@ pub(super) enum Found {
 }
 
 /// All segments that are kept, oldest first; there is always at least one. Slots are those of
-/// [`Slots`](super::slots::Slots).
+/// [`Slots`](crate::log::slots::Slots).
 #[derive(Debug)]
 pub(super) struct Index {
     segments: VecDeque<Segment>,

@@ -13,7 +13,6 @@ mod index;
 mod queue;
 mod recovery;
 mod segment;
-mod slots;
 mod writer;
 
 use std::fs::{self, File, TryLockError};
@@ -30,9 +29,9 @@ use index::{BatchEntry, Found, Index};
 use queue::{Queue, WhenFull};
 use recovery::Recovered;
 use segment::SegmentFile;
-use slots::Slots;
 use writer::Writer;
 
+use super::slots::Slots;
 use super::{Log, LogError, Offset, Progress, RECORD_LIMIT, Record, StoredRecord, TopicPartition};
 
 const LOCK_FILE: &str = "lock";
@@ -92,13 +91,22 @@ impl EmbeddedLog {
     /// another number of partitions, [`LogError::Version`] and [`LogError::Damaged`] for files that cannot be understood,
     /// and [`LogError::Io`].
     pub fn open(directory: &Path, options: &Options) -> Result<Self, LogError> {
+        Self::open_beginning_at(directory, options, &vec![Offset(0); Slots::new(options.partitions).count()])
+    }
+
+    /// As [`EmbeddedLog::open`], but a log that is created begins at these offsets, one for each slot.
+    pub(super) fn open_beginning_at(
+        directory: &Path,
+        options: &Options,
+        begin: &[Offset],
+    ) -> Result<Self, LogError> {
         fs::create_dir_all(directory).map_err(LogError::io("create", directory))?;
         let lock = lock(directory)?;
         if let Some(parent) = directory.canonicalize().ok().as_deref().and_then(Path::parent) {
             segment::sync_directory(parent)?;
         }
         let slots = Slots::new(options.partitions);
-        let Recovered { index, segment, position } = recovery::recover(directory, slots)?;
+        let Recovered { index, segment, position } = recovery::recover(directory, slots, begin)?;
         let queue = Queue::new(index.ends(), options.queue_bytes);
         let shared = Arc::new(Shared { queue, index: RwLock::new(index) });
         let writer = Writer::new(Arc::clone(&shared), directory.to_owned(), options, segment, position);
@@ -113,6 +121,11 @@ impl EmbeddedLog {
             writer: Some(writer),
             _lock: lock,
         })
+    }
+
+    /// Whether a log is in a folder.
+    pub(super) fn exists(directory: &Path) -> Result<bool, LogError> {
+        Ok(directory.is_dir() && !segment::sequences(directory)?.is_empty())
     }
 
     fn enqueue(&self, at: TopicPartition, record: &Record, when_full: WhenFull) -> Result<Offset, LogError> {
@@ -185,9 +198,12 @@ impl Log for EmbeddedLog {
         }
         loop {
             let Some(oldest) = self.index().releasable(&released) else { return Ok(()) };
+            fail::fail_point!("log::before_release");
             remove(&oldest.path)?;
+            fail::fail_point!("log::segment_removed");
             // One by one and oldest first: after a crash the segments that are left have no gap between them.
             segment::sync_directory(&self.directory)?;
+            fail::fail_point!("log::after_release");
             self.shared.index.write().unwrap_or_else(PoisonError::into_inner).remove_oldest();
         }
     }

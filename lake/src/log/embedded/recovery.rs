@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::batch::{self, BatchHeader, MAGIC};
 use super::index::{BatchEntry, Index, Segment};
 use super::segment::{self, SegmentFile, SegmentHeader};
-use super::slots::Slots;
+use crate::log::slots::Slots;
 use crate::log::{Defect, LogError, Offset, TopicPartition};
 
 /// Bytes read at a time when looking for the next good batch.
@@ -36,8 +36,8 @@ enum Role {
     Newest,
 }
 
-/// Opens the segments in a folder, or creates the first.
-pub(super) fn recover(directory: &Path, slots: Slots) -> Result<Recovered, LogError> {
+/// Opens the segments in a folder, or creates the first, which begins at the offsets in `begin`.
+pub(super) fn recover(directory: &Path, slots: Slots, begin: &[Offset]) -> Result<Recovered, LogError> {
     let mut sequences = segment::sequences(directory)?;
     let newest = sequences.pop();
     let mut older = None;
@@ -49,8 +49,8 @@ pub(super) fn recover(directory: &Path, slots: Slots) -> Result<Recovered, LogEr
         older = Some(index);
     }
     let (file, header) = match newest {
-        Some(sequence) => open_newest(directory, sequence, slots, older.as_ref())?,
-        None => create(directory, 0, slots, vec![Offset(0); slots.count()])?,
+        Some(sequence) => open_newest(directory, sequence, slots, older.as_ref(), begin)?,
+        None => create(directory, 0, slots, begin.to_vec())?,
     };
     let segment = Arc::new(file);
     let mut index = extended(older, &segment, header.bases, slots)?;
@@ -68,6 +68,7 @@ fn open_newest(
     sequence: u64,
     slots: Slots,
     older: Option<&Index>,
+    begin: &[Offset],
 ) -> Result<(SegmentFile, SegmentHeader), LogError> {
     let file = SegmentFile::open(directory, sequence)?;
     let error = match file.read_header(slots) {
@@ -76,7 +77,7 @@ fn open_newest(
     };
     let bases = match older {
         Some(index) => index.ends().to_vec(),
-        None if sequence == 0 => vec![Offset(0); slots.count()],
+        None if sequence == 0 => begin.to_vec(),
         None => return Err(error),
     };
     let is_unfinished =

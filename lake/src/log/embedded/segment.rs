@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use bytes::Buf;
 
 use super::batch::{self, BatchHeader};
-use super::slots::Slots;
+use crate::log::slots::Slots;
 use crate::log::{Defect, LogError, Offset, Topic};
 
 const MAGIC: [u8; 8] = *b"dl.log\r\n";
@@ -57,6 +57,7 @@ impl SegmentFile {
         file.write_all_at(&encode_header(sequence, slots, bases), 0)
             .map_err(LogError::io("write to", &path))?;
         file.sync_all().map_err(LogError::io("sync", &path))?;
+        fail::fail_point!("log::segment_written");
         sync_directory(directory)?;
         Ok(Self { path, sequence, file })
     }

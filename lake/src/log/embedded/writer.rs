@@ -15,8 +15,8 @@ use std::{io, thread};
 use super::batch::OpenBatch;
 use super::index::{BatchEntry, Index, Segment};
 use super::segment::{self, SegmentFile};
-use super::slots::Slots;
 use super::{Options, Shared};
+use crate::log::slots::Slots;
 use crate::log::{LogError, TopicPartition};
 
 /// Bytes collected before they are handed to the operating system.
@@ -77,6 +77,7 @@ impl Writer {
         let mut due = Instant::now() + self.commit_interval;
         while let Some(mut group) = self.shared.queue.take(due) {
             due = Instant::now() + self.commit_interval;
+            fail::fail_point!("log::group_taken");
             match self.write_persistently(&mut group.batches) {
                 Ok(()) => self.shared.queue.complete(group.records),
                 Err(error) => return self.fail(error),
@@ -137,7 +138,9 @@ impl Writer {
         if self.durable == self.position {
             return Ok(());
         }
+        fail::fail_point!("log::before_sync");
         self.segment.file.sync_data().map_err(self.segment.io("sync"))?;
+        fail::fail_point!("log::after_sync");
         self.durable = self.position;
         let entries = mem::take(&mut self.entries);
         let mut index = self.index();
@@ -156,9 +159,11 @@ impl Writer {
 
     /// Goes on in a new segment; everything in the old one must be durable.
     fn begin_segment(&mut self) -> Result<(), LogError> {
+        fail::fail_point!("log::before_segment");
         let bases = self.index().ends().to_vec();
         let sequence = self.segment.sequence + 1;
         self.segment = Arc::new(SegmentFile::create(&self.directory, sequence, self.slots, &bases)?);
+        fail::fail_point!("log::segment_begun");
         self.durable = segment::header_length(self.slots);
         self.position = self.durable;
         self.index().add_segment(Segment::new(Arc::clone(&self.segment), bases));

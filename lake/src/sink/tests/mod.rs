@@ -19,6 +19,7 @@ use crate::log::{EmbeddedLog, LogError, Options, Record};
 use crate::record::samples::{derived, envelope};
 use crate::record::tests::cells;
 use crate::record::{Rows, encode, raw_record, rows};
+use crate::storage::path_of;
 
 const PARTITIONS: u16 = 3;
 
@@ -91,7 +92,8 @@ fn any<S: Strategy>(runner: &mut TestRunner, strategy: S) -> S::Value {
 async fn rows_of(lake: &Lake, table: Table) -> Vec<Row> {
     let mut rows = Vec::new();
     for file in lake.data_files(table).await.unwrap().files {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file.path).unwrap()).unwrap();
+        let reader =
+            ParquetRecordBatchReaderBuilder::try_new(File::open(path_of(&file.location)).unwrap()).unwrap();
         for batch in reader.build().unwrap().map(Result::unwrap) {
             rows.extend((0..batch.num_rows()).map(|row| cells(&batch, row)));
         }

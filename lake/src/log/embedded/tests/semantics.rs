@@ -1,70 +1,6 @@
-//! What producers, consumers and operators may rely on.
-
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+//! What is the embedded log's own: groups, a bounded queue, segments that go, one process at a time.
 
 use super::*;
-
-#[test]
-fn producers_and_a_consumer_meet_in_order() {
-    const RECORDS: u64 = 2_000;
-    let directory = tempfile::tempdir().unwrap();
-    let options = Options { queue_bytes: 20_000, segment_bytes: 100_000, ..options() };
-    let log = EmbeddedLog::open(directory.path(), &options).unwrap();
-    thread::scope(|scope| {
-        for at in [RAW, TRADE] {
-            scope.spawn({
-                let log = &log;
-                move || append_numbered(log, at, 0..RECORDS)
-            });
-        }
-        let consumed: &dyn Log = &log;
-        let mut progress = Progress::default();
-        let mut next = Offset(0);
-        while next.0 < RECORDS {
-            let seen = progress;
-            progress = consumed.wait(seen, Duration::from_mins(1));
-            assert!(progress > seen, "nothing came behind {next}");
-            while let read = consumed.read(TRADE, next, 10_000).unwrap()
-                && !read.is_empty()
-            {
-                for stored in read {
-                    assert_eq!((stored.offset, &stored.record), (next, &record(TRADE, next.0)));
-                    next = Offset(next.0 + 1);
-                }
-            }
-        }
-    });
-    log.sync().unwrap();
-    assert_eq!(check_numbered(&log, RAW), []);
-    assert_eq!(log.durable_end(RAW).unwrap(), Offset(RECORDS));
-}
-
-#[test]
-fn sync_acknowledges_and_wakes_those_who_wait() {
-    let directory = tempfile::tempdir().unwrap();
-    let log = open(directory.path());
-    let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    append_numbered(&log, RAW, 0..3);
-    log.sync().unwrap();
-    assert_eq!(log.durable_end(RAW).unwrap(), Offset(3));
-    let progress = log.wait(Progress::default(), Duration::ZERO);
-    assert!(progress > Progress::default());
-    let began = Instant::now();
-    assert_eq!(log.wait(progress, Duration::from_millis(20)), progress);
-    assert!(began.elapsed() >= Duration::from_millis(20));
-    let appended_at = log.read(RAW, Offset(2), 1).unwrap()[0].appended_at;
-    assert!(i128::from(appended_at.0) >= i128::try_from(before.as_nanos()).unwrap());
-}
-
-#[test]
-fn a_read_of_no_bytes_gives_one_record() {
-    let directory = tempfile::tempdir().unwrap();
-    let log = open(directory.path());
-    append_numbered(&log, RAW, 0..3);
-    log.sync().unwrap();
-    let read = log.read(RAW, Offset(1), 0).unwrap();
-    assert_eq!(read.iter().map(|stored| stored.offset.0).collect::<Vec<_>>(), [1]);
-}
 
 #[test]
 fn a_group_waits_for_its_interval_but_not_for_a_sync() {
@@ -157,35 +93,4 @@ fn a_second_opener_is_refused() {
     );
     drop(first);
     open(directory.path());
-}
-
-#[test]
-fn another_partition_count_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
-    drop(open(directory.path()));
-    let options = Options::new(NonZeroU16::new(3).unwrap());
-    let refused = EmbeddedLog::open(directory.path(), &options).unwrap_err();
-    assert!(matches!(refused, LogError::PartitionCount { stored: 2, asked: 3, .. }), "{refused}");
-}
-
-#[test]
-fn places_and_sizes_outside_the_log_are_refused() {
-    let directory = tempfile::tempdir().unwrap();
-    let log = open(directory.path());
-    let outside = TopicPartition::new(Topic::Trade, Partition(2));
-    assert!(matches!(
-        log.append(outside, &Record::default()),
-        Err(LogError::UnknownPartition { partitions: 2, .. })
-    ));
-    assert!(matches!(log.read(outside, Offset(0), 1), Err(LogError::UnknownPartition { .. })));
-    assert!(matches!(log.release(&[(outside, Offset(0))]), Err(LogError::UnknownPartition { .. })));
-    let largest = Record { value: Bytes::from(vec![1; RECORD_LIMIT]), ..Record::default() };
-    let larger = Record { key: Bytes::from_static(b"K"), ..largest.clone() };
-    let error = log.append(RAW, &larger).unwrap_err();
-    assert!(error.to_string().contains("16777217 bytes"), "{error}");
-    assert_eq!(log.append(RAW, &largest).unwrap(), Offset(0));
-    log.sync().unwrap();
-    assert_eq!(log.read(RAW, Offset(0), 1).unwrap()[0].record, largest);
-    drop(log);
-    assert_eq!(open(directory.path()).durable_end(RAW).unwrap(), Offset(1));
 }

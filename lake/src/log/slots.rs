@@ -6,25 +6,25 @@ use crate::log::{LogError, Partition, Topic, TopicPartition};
 
 /// Numbers every topic partition of a log from 0, topic by topic.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Slots {
+pub(in crate::log) struct Slots {
     partitions: NonZeroU16,
 }
 
 impl Slots {
-    pub(super) fn new(partitions: NonZeroU16) -> Self {
+    pub(in crate::log) fn new(partitions: NonZeroU16) -> Self {
         Self { partitions }
     }
 
-    pub(super) fn partitions(self) -> NonZeroU16 {
+    pub(in crate::log) fn partitions(self) -> NonZeroU16 {
         self.partitions
     }
 
-    pub(super) fn count(self) -> usize {
+    pub(in crate::log) fn count(self) -> usize {
         Topic::ALL.len() * usize::from(self.partitions.get())
     }
 
     /// The index of a topic partition, below [`Slots::count`].
-    pub(super) fn slot(self, at: TopicPartition) -> Result<usize, LogError> {
+    pub(in crate::log) fn slot(self, at: TopicPartition) -> Result<usize, LogError> {
         let partitions = self.partitions.get();
         if at.partition.0 >= partitions {
             return Err(LogError::UnknownPartition { at, partitions });
@@ -33,7 +33,7 @@ impl Slots {
     }
 
     /// Every topic partition, in the order of its index.
-    pub(super) fn all(self) -> impl Iterator<Item = TopicPartition> {
+    pub(in crate::log) fn all(self) -> impl Iterator<Item = TopicPartition> {
         let partitions = self.partitions.get();
         let of_topic = move |topic| (0..partitions).map(move |n| TopicPartition::new(topic, Partition(n)));
         Topic::ALL.into_iter().flat_map(of_topic)

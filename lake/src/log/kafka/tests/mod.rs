@@ -1,0 +1,65 @@
+//! The log at a mock of librdkafka's, which errors are injected into, and at a real Apache Kafka.
+
+mod away;
+mod errors;
+mod mock;
+mod others;
+mod real;
+
+use std::path::Path;
+use std::time::Instant;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+
+use super::*;
+use crate::log::tests::{PARTITIONS, Place, RAW, TRADE, append_numbered, check_numbered, record};
+use crate::log::{Partition, Topic};
+
+/// Small, so that what is bounded is soon full.
+fn options(brokers: &str, outbox: &Path) -> KafkaOptions {
+    KafkaOptions {
+        segment_bytes: 64 * 1024,
+        queue_bytes: 256 * 1024,
+        in_flight_bytes: 64 * 1024,
+        patience: Duration::from_secs(60),
+        ..KafkaOptions::new(Brokers::of_list(brokers).unwrap(), PARTITIONS, outbox.to_owned())
+    }
+}
+
+fn open(options: &KafkaOptions) -> KafkaLog {
+    KafkaLog::open(options.clone()).unwrap()
+}
+
+/// Waits for what another thread brings about.
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not within a minute: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Makes a topic without a message in it, or removes it.
+fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {
+    let brokers = Brokers::of_list(brokers).unwrap();
+    client::config(&brokers).create().unwrap()
+}
+
+/// Sends a message that the log knows nothing of.
+fn send_foreign(
+    brokers: &str,
+    at: TopicPartition,
+    payload: &str,
+    headers: Option<rdkafka::message::OwnedHeaders>,
+) {
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+    let producer: BaseProducer = client::config(&Brokers::of_list(brokers).unwrap()).create().unwrap();
+    let mut message =
+        BaseRecord::<(), str>::to(at.topic.name()).partition(at.partition.0.into()).payload(payload);
+    if let Some(headers) = headers {
+        message = message.headers(headers);
+    }
+    producer.send(message).map_err(|(error, _)| error).unwrap();
+    producer.flush(Duration::from_secs(20)).unwrap();
+}

@@ -1,0 +1,114 @@
+//! The process that is killed: it appends records, and two sinks on the same partitions carry them into the lake.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::abort;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use depthlake_lake::commit::Lake;
+use depthlake_lake::log::{Log, LogError, Offset, Progress};
+use depthlake_lake::sink::{Sink, SinkConfig, SinkError};
+use tokio::sync::watch;
+
+use crate::place::{Place, Told, durable_ends, ends_of};
+use crate::records::record;
+
+pub const FOLDER: &str = "DEPTHLAKE_KILL_FOLDER";
+/// The step to die at, and at which time of reaching it, as `commit::data_written 2`.
+pub const STEP: &str = "DEPTHLAKE_KILL_STEP";
+/// Set where the process shall end of itself, with everything committed.
+pub const FINISH: &str = "DEPTHLAKE_KILL_FINISH";
+
+/// Records of each partition at a time.
+const BURST: u64 = 4;
+const PAUSE: Duration = Duration::from_millis(4);
+/// Bursts of a process that ends of itself.
+const LAST_BURSTS: u64 = 40;
+
+/// The body of the process.
+#[test]
+#[ignore = "started by another test"]
+fn carries_until_killed() {
+    let Some(folder) = env::var_os(FOLDER) else { return };
+    if let Ok(step) = env::var(STEP) {
+        die_at(&step);
+    }
+    let place = Place::new(PathBuf::from(folder));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(carry(&place, env::var_os(FINISH).is_some()));
+}
+
+fn die_at(step: &str) {
+    let (name, times) = step.split_once(' ').unwrap();
+    let left = AtomicU64::new(times.parse().unwrap());
+    let die = move || {
+        if left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            abort();
+        }
+    };
+    fail::cfg_callback(name, die).unwrap();
+}
+
+async fn carry(place: &Place, ends: bool) {
+    let (log, lake) = (place.log(), place.lake().await);
+    let is_done = Arc::new(AtomicBool::new(false));
+    let reporter = {
+        let (place, log, is_done) = (place.clone(), Arc::clone(&log), Arc::clone(&is_done));
+        thread::spawn(move || report(&place, &*log, &is_done))
+    };
+    let (stop, stopped) = watch::channel(false);
+    let sinks = [0, 1]
+        .map(|_| tokio::spawn(keep_carrying(place.clone(), Arc::clone(&log), lake.clone(), stopped.clone())));
+    let bursts = if ends { LAST_BURSTS } else { u64::MAX };
+    tokio::task::spawn_blocking(move || append(&*log, bursts)).await.unwrap();
+    stop.send_replace(true);
+    for sink in sinks {
+        sink.await.unwrap();
+    }
+    is_done.store(true, Ordering::Relaxed);
+    reporter.join().unwrap();
+}
+
+/// Goes on where the log ends: what a record says follows from where it is.
+fn append(log: &dyn Log, bursts: u64) {
+    let mut next = durable_ends(log);
+    for _ in 0..bursts {
+        for (at, next) in &mut next {
+            for _ in 0..BURST {
+                assert_eq!(log.append(*at, &record(*at, *next)).unwrap(), Offset(*next));
+                *next += 1;
+            }
+        }
+        thread::sleep(PAUSE);
+    }
+    log.sync().unwrap();
+}
+
+fn report(place: &Place, log: &dyn Log, is_done: &AtomicBool) {
+    let mut progress = Progress::default();
+    while !is_done.load(Ordering::Relaxed) {
+        progress = log.wait(progress, Duration::from_millis(50));
+        place.tell(Told::Durable, &durable_ends(log));
+    }
+}
+
+/// Runs a sink, and another whenever it stops because its rival was first.
+async fn keep_carrying(place: Place, log: Arc<dyn Log>, lake: Lake, stop: watch::Receiver<bool>) {
+    let config = SinkConfig { commit_interval: Duration::from_millis(15), ..SinkConfig::default() };
+    loop {
+        let (told, released) = (place.clone(), Arc::clone(&log));
+        let sink = Sink::new(Arc::clone(&log), lake.clone(), config).on_commit(move |report| {
+            told.tell(Told::Committed, &ends_of(&report.positions));
+            released.release(&report.positions).unwrap();
+        });
+        match sink.run(stop.clone()).await {
+            Ok(_) => return,
+            // The rival has committed, and may have let the log go of it too.
+            Err(SinkError::Superseded(_) | SinkError::Log(LogError::Released { .. })) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}

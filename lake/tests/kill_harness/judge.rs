@@ -1,0 +1,122 @@
+//! Whether a lake holds exactly the rows it should: by a reader of ours, and by `DuckDB`.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Decimal128Type, Int32Type, Int64Type};
+use depthlake_lake::commit::Lake;
+use depthlake_lake::storage::path_of;
+use depthlake_lake::table::Table;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::place::{Ends, Place};
+use crate::records::{Row, row};
+
+/// Checks that the lake holds every record up to these ends once, and nothing else. Returns the number of rows.
+pub async fn judge(place: &Place, ends: &Ends) -> usize {
+    let expected = expected_rows(ends);
+    let mut found = rows_of(&place.lake().await).await;
+    found.sort();
+    // Not `assert_eq`: it would print all of both.
+    assert!(found == expected, "the lake is not what was appended:\n{}", differences(&expected, &found));
+    judge_by_duckdb(place, &expected);
+    expected.len()
+}
+
+fn expected_rows(ends: &Ends) -> Vec<Row> {
+    let rows = ends.iter().flat_map(|(&at, &end)| (0..end).map(move |offset| row(at, offset)));
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort();
+    rows
+}
+
+async fn rows_of(lake: &Lake) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for table in [Table::RawOrderbookDiffs, Table::RawTrades, Table::Trades, Table::DeadLetters] {
+        for file in lake.data_files(table).await.unwrap().files {
+            let reader =
+                ParquetRecordBatchReaderBuilder::try_new(File::open(path_of(&file.location)).unwrap())
+                    .unwrap();
+            for batch in reader.build().unwrap() {
+                read(table, &batch.unwrap(), &mut rows);
+            }
+        }
+    }
+    rows
+}
+
+fn read(table: Table, batch: &RecordBatch, rows: &mut Vec<Row>) {
+    let column = |name: &str| batch.column_by_name(name).unwrap_or_else(|| panic!("{table} has no {name}"));
+    let text = |name: &str, row: usize| column(name).as_string::<i32>().value(row).to_owned();
+    let payload =
+        |row: usize| String::from_utf8(column("payload").as_binary::<i64>().value(row).to_vec()).unwrap();
+    let decimal = |name: &str, row: usize| column(name).as_primitive::<Decimal128Type>().value_as_string(row);
+    let (partition, offset, name) = match table {
+        Table::RawOrderbookDiffs => ("partition", "offset", "raw.orderbook_diffs"),
+        Table::RawTrades => ("partition", "offset", "raw.trades"),
+        Table::Trades => ("source_partition", "source_offset", "normalized.trades"),
+        _ => ("source_partition", "source_offset", "ops.dead_letters"),
+    };
+    for row in 0..batch.num_rows() {
+        let content = match table {
+            Table::DeadLetters => payload(row),
+            Table::Trades => format!(
+                "{} {} {} {} {}",
+                text("symbol", row),
+                column("trade_id").as_primitive::<Int64Type>().value(row),
+                decimal("price", row),
+                decimal("quantity", row),
+                text("taker_side", row)
+            ),
+            _ => format!("{} {}", text("symbol", row), payload(row)),
+        };
+        rows.push(Row {
+            table: name,
+            partition: u16::try_from(column(partition).as_primitive::<Int32Type>().value(row)).unwrap(),
+            offset: u64::try_from(column(offset).as_primitive::<Int64Type>().value(row)).unwrap(),
+            content,
+        });
+    }
+}
+
+/// The first rows that are missing or too many.
+fn differences(expected: &[Row], found: &[Row]) -> String {
+    let mut counts: BTreeMap<&Row, i64> = BTreeMap::new();
+    for row in expected {
+        *counts.entry(row).or_default() -= 1;
+    }
+    for row in found {
+        *counts.entry(row).or_default() += 1;
+    }
+    let differing = counts.into_iter().filter(|(_, count)| *count != 0);
+    differing.take(20).fold(String::new(), |mut text, (row, count)| {
+        writeln!(text, "{count:+} {row:?}").unwrap();
+        text
+    })
+}
+
+/// Has `DuckDB` compare the tables with the rows, where it is installed.
+fn judge_by_duckdb(place: &Place, expected: &[Row]) {
+    let Some(python) = env::var_os("DEPTHLAKE_PYTHON") else {
+        eprintln!("SKIPPED: DuckDB as the judge, for DEPTHLAKE_PYTHON is not set");
+        return;
+    };
+    let file = place.folder().join("expected.csv");
+    let lines = expected.iter().fold(String::new(), |mut lines, row| {
+        writeln!(lines, "{},{},{},{}", row.table, row.partition, row.offset, row.content).unwrap();
+        lines
+    });
+    fs::write(&file, lines).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kill_harness/judge.py");
+    let output = Command::new(python).arg(script).arg(place.catalog()).arg(&file).output().unwrap();
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}{complained}");
+    eprint!("{said}");
+}
