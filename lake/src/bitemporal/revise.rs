@@ -7,6 +7,7 @@ use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 
 use super::version::{END_OF_TIME, symbols, times, versions, with_ends};
+use crate::table::Table;
 
 /// What facts do to the versions of bars.
 #[derive(Debug, Clone)]
@@ -19,14 +20,14 @@ pub struct Revision {
     pub opened: RecordBatch,
 }
 
-/// Takes facts, in the order in which they were published, to versions of [`Table::Bars`](crate::table::Table::Bars).
+/// Takes facts, in the order in which they were published, to versions of a table of bars.
 /// Each closes the current version of its bar and opens its own at the same moment: when it was published, or right after
 /// its forerunner began where a clock went back. Several current versions of one bar, as two writers at once may leave
 /// them, become a line again. Linear in the number of rows.
 ///
 /// # Errors
 /// Where the rows have not the columns of the table, or of [`facts_schema`](super::facts_schema).
-pub fn revise(stored: &[RecordBatch], facts: &RecordBatch) -> Result<Revision, ArrowError> {
+pub fn revise(table: Table, stored: &[RecordBatch], facts: &RecordBatch) -> Result<Revision, ArrowError> {
     let mut history = History::of(stored)?;
     let (symbols, opens) = (symbols(facts)?, times(facts, "open_time")?);
     let published = times(facts, "published_at")?.values();
@@ -49,7 +50,7 @@ pub fn revise(stored: &[RecordBatch], facts: &RecordBatch) -> Result<Revision, A
         }
         history.current.insert((symbol, *open), vec![Current { since: begins, place: Place::Fact(fact) }]);
     }
-    let opened = versions(facts, &since, &until)?;
+    let opened = versions(table, facts, &since, &until)?;
     history.into_revision(stored, opened)
 }
 
@@ -164,7 +165,7 @@ mod tests {
         let mut stored: Vec<RecordBatch> = Vec::new();
         let mut states = Vec::new();
         for commit in published.chunks(batch) {
-            let Revision { kept, opened, .. } = revise(&stored, &facts(commit)).unwrap();
+            let Revision { kept, opened, .. } = revise(Table::Bars, &stored, &facts(commit)).unwrap();
             stored = kept;
             stored.push(opened);
             let mut versions: Vec<_> = stored.iter().flat_map(versions_of).collect();
@@ -218,9 +219,9 @@ mod tests {
     #[test]
     fn two_current_versions_become_a_line_again() {
         let fact = |published, open| Fact { symbol: "A".to_owned(), open_time: 0, published, open };
-        let one = crate::bitemporal::opened(&facts(&[fact(20, 1)])).unwrap();
-        let other = crate::bitemporal::opened(&facts(&[fact(10, 2)])).unwrap();
-        let Revision { kept, closed, opened } = revise(&[one, other], &facts(&[fact(30, 3)])).unwrap();
+        let one = crate::bitemporal::opened(Table::Bars, &facts(&[fact(20, 1)])).unwrap();
+        let other = crate::bitemporal::opened(Table::Bars, &facts(&[fact(10, 2)])).unwrap();
+        let Revision { kept, closed, opened } = revise(Table::Bars, &[one, other], &facts(&[fact(30, 3)])).unwrap();
         assert_eq!(closed, 2);
         let ends: Vec<_> =
             kept.iter().chain([&opened]).flat_map(versions_of).map(|v| (v.since, v.until)).collect();

@@ -100,6 +100,8 @@ enum Source {
     /// The end of the minute that begins at the time of this field.
     MinuteAfter(usize),
     AppendTime,
+    /// Records of the log say nothing of it.
+    Absent,
 }
 
 fn derived_rows(
@@ -109,7 +111,7 @@ fn derived_rows(
     records: &[StoredRecord],
 ) -> Result<Rows, ArrowError> {
     let told = match table {
-        Table::Bars => bitemporal::facts_schema(),
+        Table::Bars => bitemporal::facts_schema(table),
         _ => table.arrow_schema(),
     };
     let sources = sources(schema.fields(), table, &told)?;
@@ -123,7 +125,7 @@ fn derived_rows(
         columns.push(sources.iter().map(|source| source.value(&values, stored.appended_at)));
     }
     let batch = columns.finish()?;
-    let batch = if table == Table::Bars { bitemporal::opened(&batch)? } else { batch };
+    let batch = if table == Table::Bars { bitemporal::opened(table, &batch)? } else { batch };
     Ok(Rows { batch, unusable })
 }
 
@@ -152,6 +154,7 @@ fn sources(fields: &[Field], table: Table, told: &ArrowSchema) -> Result<Vec<Sou
             "published_at" => Source::AppendTime,
             "received_ns" => Source::Field(field("received_at")?),
             "close_time" => Source::MinuteAfter(field("open_time")?),
+            "source_topic" if table != Table::DeadLetters => Source::Absent,
             name => Source::Field(field(name)?),
         })
     };
@@ -182,6 +185,7 @@ impl Source {
                 start.map_or(Value::Null, |start| Value::Long(Timestamp(start).next_minute().0))
             }
             Self::AppendTime => Value::Long(appended_at.0),
+            Self::Absent => Value::Null,
         }
     }
 }
