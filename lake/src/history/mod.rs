@@ -46,7 +46,7 @@ const FAILURES: u32 = 8;
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 
 /// Lands history in a lake. Several may be at work on one lake, in one process or in many.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Historian {
     lake: Lake,
     progress: Progress,

@@ -14,7 +14,7 @@ use crate::table::Table;
 const KEY_COLUMNS: [&str; 5] = ["source", "member", "sha256", "first_line", "lines"];
 
 /// How far each source is landed, and the offset of the next row.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Progress {
     next_offset: u64,
     next_lines: HashMap<Part, u64>,
