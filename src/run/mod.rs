@@ -2,7 +2,7 @@
 
 pub mod deployment;
 pub mod feed_source;
-mod landing;
+pub mod landing;
 mod progress;
 mod resume;
 mod retention;

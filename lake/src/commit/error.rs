@@ -44,7 +44,7 @@ pub enum LakeError {
     ShuttingDown,
 }
 
-/// Why rows were not committed. Unless it says otherwise, no table has changed.
+/// Why a change was not committed. Unless it says otherwise, no table has changed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CommitError {
@@ -58,7 +58,9 @@ pub enum CommitError {
     PartialOverlap { table: Table, topic: String, partition: u32, start: u64, end: u64, committed: u64 },
     #[error("{done} is already committed but {open} is not, so they were not committed together")]
     PartlyDone { done: String, open: String },
-    #[error("the append to {table} is malformed: {reason}")]
+    #[error("{location} is no longer part of {table}, so it cannot be removed: another writer has")]
+    FilesGone { table: Table, location: String },
+    #[error("the change of {table} is malformed: {reason}")]
     Malformed { table: Table, reason: String },
     #[error("other writers moved the tables {attempts} times while this commit was prepared")]
     Contended { attempts: usize },

@@ -101,9 +101,9 @@ impl Sink {
         }
         let gathered = self.pending.insert(gathered);
         fail::fail_point!("sink::gathered");
-        let appended = self.lake.append(gathered.appends.clone()).await.map_err(SinkError::of_commit)?;
+        let changed = self.lake.change(gathered.changes.clone()).await.map_err(SinkError::of_commit)?;
         fail::fail_point!("sink::committed");
-        let report = CommitReport::new(gathered, &appended, begun.elapsed());
+        let report = CommitReport::new(gathered, &changed, begun.elapsed());
         if let Some(next) = &mut self.next {
             next.extend(report.positions.iter().copied());
         }

@@ -282,3 +282,28 @@ pub(super) const FEED_EVENTS: Definition = Definition {
     partition_by_day_of: "received_at",
     sorted_by: &["symbol", "received_at"],
 };
+
+pub(super) const RECON_BREAKS: Definition = Definition {
+    namespace: "ops",
+    name: "recon_breaks",
+    comment: "One row for each difference that a reconciliation found between a layer and the one before it",
+    columns: &[
+        required("found_at", Time, "When the reconciliation that found it began"),
+        required("layer", Label, "The layer that was looked at: raw, normalized or marts"),
+        required("class", Label, "MISSING, DUPLICATE, VALUE_DRIFT or SCHEMA_DRIFT"),
+        required("table_name", Label, "The table, with its namespace"),
+        required("key", Text, "The columns of the row's key with their values; of a schema, the column"),
+        optional(
+            "column_name",
+            Label,
+            "The column whose value or type differs; null where the whole row does",
+        ),
+        optional("expected", Text, "The value or type that the layer before gives"),
+        optional("found", Text, "The value or type that is there"),
+        optional("relative_difference", Double, "|found - expected| / |expected| of a measure"),
+        required("detail", Text, "What is wrong, in a sentence"),
+        optional("repaired_at", Time, "When the same run put it right; null where it did not"),
+    ],
+    partition_by_day_of: "found_at",
+    sorted_by: &["table_name", "found_at"],
+};

@@ -38,6 +38,8 @@ pub enum Table {
     DeadLetters,
     /// `ops.feed_events`: one row a gap, resynchronisation, reconnect or silence of a feed.
     FeedEvents,
+    /// `ops.recon_breaks`: one row a difference that a reconciliation found.
+    ReconBreaks,
 }
 
 /// A text that names no table.
@@ -49,7 +51,7 @@ pub struct UnknownTable {
 
 impl Table {
     /// Every table of the lake.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::RawOrderbookDiffs,
         Self::RawTrades,
         Self::RawHistory,
@@ -59,6 +61,7 @@ impl Table {
         Self::DailyBars,
         Self::DeadLetters,
         Self::FeedEvents,
+        Self::ReconBreaks,
     ];
 
     /// The Iceberg namespace: `raw`, `normalized` or `ops`.
@@ -85,6 +88,12 @@ impl Table {
         layout::arrow_schema(self)
     }
 
+    /// The time column by whose UTC day the rows are partitioned.
+    #[must_use]
+    pub const fn partition_column(self) -> &'static str {
+        self.definition().partition_by_day_of
+    }
+
     pub(crate) const fn definition(self) -> &'static Definition {
         match self {
             Self::RawOrderbookDiffs => &definitions::RAW_ORDERBOOK_DIFFS,
@@ -96,6 +105,7 @@ impl Table {
             Self::DailyBars => &history::DAILY_BARS,
             Self::DeadLetters => &definitions::DEAD_LETTERS,
             Self::FeedEvents => &definitions::FEED_EVENTS,
+            Self::ReconBreaks => &definitions::RECON_BREAKS,
         }
     }
 }

@@ -128,9 +128,10 @@ impl DatabaseCatalog {
         fail::fail_point!("catalog::before_commit");
         match in_time(transaction.commit()).await {
             Ok(()) => {
-                fail::fail_point!("catalog::after_commit", |_| Err(AdvanceError::Doubtful(
-                    self.failed("commit to")(late())
-                )));
+                fail::fail_point!("catalog::after_commit", |_| Err(AdvanceError::Doubtful(self
+                    .failed("commit to")(
+                    late()
+                ))));
                 Ok(Advance::Moved)
             }
             Err(error) if self.dialect.gave_way(&error) => Ok(Advance::Conflict),

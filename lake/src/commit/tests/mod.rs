@@ -1,6 +1,7 @@
 //! Commits on real files: restarts, races, crashes, damage, and what other engines read.
 
 mod appending;
+mod changing;
 mod opening;
 
 use std::collections::BTreeSet;
@@ -76,8 +77,8 @@ async fn position(lake: &Lake, table: Table) -> Option<u64> {
     lake.positions().await.unwrap().get(&of).copied()
 }
 
-async fn append(lake: &Lake, start: u64, end: u64) -> Result<Appended, CommitError> {
-    lake.append(vec![samples::append(Table::RawTrades, start, end)]).await
+async fn append(lake: &Lake, start: u64, end: u64) -> Result<Changed, CommitError> {
+    lake.change(vec![samples::append(Table::RawTrades, start, end)]).await
 }
 
 /// Has `PyIceberg` and `DuckDB` read the lake, where they are installed.
