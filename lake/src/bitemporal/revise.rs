@@ -221,7 +221,8 @@ mod tests {
         let fact = |published, open| Fact { symbol: "A".to_owned(), open_time: 0, published, open };
         let one = crate::bitemporal::opened(Table::Bars, &facts(&[fact(20, 1)])).unwrap();
         let other = crate::bitemporal::opened(Table::Bars, &facts(&[fact(10, 2)])).unwrap();
-        let Revision { kept, closed, opened } = revise(Table::Bars, &[one, other], &facts(&[fact(30, 3)])).unwrap();
+        let Revision { kept, closed, opened } =
+            revise(Table::Bars, &[one, other], &facts(&[fact(30, 3)])).unwrap();
         assert_eq!(closed, 2);
         let ends: Vec<_> =
             kept.iter().chain([&opened]).flat_map(versions_of).map(|v| (v.since, v.until)).collect();

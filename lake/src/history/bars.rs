@@ -21,16 +21,8 @@ type Numbers = Vec<Option<i128>>;
 
 /// Two quote volumes are the same that differ by less than the venue prints: its last place, in units of 10⁻¹⁶.
 const VENUE_PLACE: i128 = 100_000_000;
-const BAR_NUMBERS: [&str; 8] = [
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "taker_buy_volume",
-    "quote_volume",
-    "taker_buy_quote_volume",
-];
+const BAR_NUMBERS: [&str; 8] =
+    ["open", "high", "low", "close", "volume", "taker_buy_volume", "quote_volume", "taker_buy_quote_volume"];
 /// The numbers of [`BAR_NUMBERS`] that the venue prints with fewer places than they have.
 const FIRST_CUT_NUMBER: usize = 6;
 const DAILY_NUMBERS: [&str; 6] = ["open", "high", "low", "close", "adjusted_close", "volume"];
@@ -72,7 +64,9 @@ impl HistoricalBar for VenueBar {
     /// The number of trades does not count: a stream of aggregates counts these, and the venue what they are made of.
     fn agree(ours: &Numbers, theirs: &Numbers) -> bool {
         ours.iter().zip(theirs).enumerate().all(|(index, pair)| match pair {
-            (Some(ours), Some(theirs)) if index >= FIRST_CUT_NUMBER => ours.abs_diff(*theirs) < VENUE_PLACE.unsigned_abs(),
+            (Some(ours), Some(theirs)) if index >= FIRST_CUT_NUMBER => {
+                ours.abs_diff(*theirs) < VENUE_PLACE.unsigned_abs()
+            }
             (ours, theirs) => ours == theirs,
         })
     }
@@ -152,7 +146,8 @@ async fn revise<B: HistoricalBar>(
     let touched = stored.into_iter().enumerate().filter(|(index, _)| current.touched.contains(index));
     let (files, rows): (Vec<_>, Vec<_>) = touched.map(|(_, file)| file).unzip();
     let rows: Vec<_> = rows.into_iter().flatten().collect();
-    let Revision { kept, opened, .. } = bitemporal::revise(B::TABLE, &rows, &facts).map_err(HistoryError::rows(B::TABLE))?;
+    let Revision { kept, opened, .. } =
+        bitemporal::revise(B::TABLE, &rows, &facts).map_err(HistoryError::rows(B::TABLE))?;
     let added: Vec<_> = kept.into_iter().chain([opened]).collect();
     Ok(Some(if files.is_empty() {
         TableChange::append(B::TABLE, added, Vec::new())
@@ -169,7 +164,8 @@ async fn files_of(lake: &Lake, table: Table, keys: &HashSet<Key>) -> Result<Vec<
     let is_by_time = table == Table::Bars;
     let mut files = lake.data_files(table).await?.files;
     files.retain(|file| {
-        let in_time = !is_by_time || file.times.is_none_or(|times| times.least <= to && from <= times.greatest);
+        let in_time =
+            !is_by_time || file.times.is_none_or(|times| times.least <= to && from <= times.greatest);
         let has_symbol = file.symbols.as_ref().is_none_or(|bounds| {
             keys.iter().any(|(symbol, _)| bounds.least <= *symbol && *symbol <= bounds.greatest)
         });

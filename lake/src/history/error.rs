@@ -10,7 +10,9 @@ use crate::table::Table;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum HistoryError {
-    #[error("{source_name} is in the lake up to line {next_line} (exclusive), but these lines are {first_line} and on: lines between are missing, or another version cuts it otherwise")]
+    #[error(
+        "{source_name} is in the lake up to line {next_line} (exclusive), but these lines are {first_line} and on: lines between are missing, or another version cuts it otherwise"
+    )]
     Hole { source_name: String, next_line: u64, first_line: u64 },
     #[error("the lake cannot be read")]
     Lake(#[from] LakeError),

@@ -82,7 +82,9 @@ impl Progress {
         let mut next_lines = HashMap::new();
         let mut hole = None;
         chunks.retain(|DerivedChunk { chunk, .. }| {
-            let next = next_lines.entry(Part::of_source(&chunk.source)).or_insert_with(|| self.next_line(&chunk.source));
+            let next = next_lines
+                .entry(Part::of_source(&chunk.source))
+                .or_insert_with(|| self.next_line(&chunk.source));
             if chunk.next_line() <= *next {
                 return false;
             }

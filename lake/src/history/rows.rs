@@ -34,22 +34,26 @@ impl<T> Clone for Sourced<'_, T> {
 impl<T> Copy for Sourced<'_, T> {}
 
 pub(super) fn raw_history(chunks: &Numbered<'_>) -> Result<RecordBatch, HistoryError> {
-    table_rows(Table::RawHistory, chunks.iter(), |(offset, DerivedChunk { chunk, .. }), column| match column {
-        "topic" => Value::Text(HISTORY_TOPIC),
-        "partition" => Value::Int(0),
-        "offset" => long(*offset),
-        "received_at" | "received_ns" => Value::Long(chunk.received.0),
-        "kind" => Value::Text(chunk.kind.name()),
-        "symbol" => Value::Text(chunk.symbol.as_str()),
-        "source" => Value::Text(&chunk.source.name),
-        "member" => Value::Text(&chunk.source.member),
-        "sha256" => Value::Text(&chunk.source.sha256),
-        "first_line" => long(chunk.first_line),
-        "lines" => long(chunk.lines),
-        "columns" => Value::Text(&chunk.columns),
-        "payload" => Value::Bytes(&chunk.payload),
-        _ => Value::Null,
-    })
+    table_rows(
+        Table::RawHistory,
+        chunks.iter(),
+        |(offset, DerivedChunk { chunk, .. }), column| match column {
+            "topic" => Value::Text(HISTORY_TOPIC),
+            "partition" => Value::Int(0),
+            "offset" => long(*offset),
+            "received_at" | "received_ns" => Value::Long(chunk.received.0),
+            "kind" => Value::Text(chunk.kind.name()),
+            "symbol" => Value::Text(chunk.symbol.as_str()),
+            "source" => Value::Text(&chunk.source.name),
+            "member" => Value::Text(&chunk.source.member),
+            "sha256" => Value::Text(&chunk.source.sha256),
+            "first_line" => long(chunk.first_line),
+            "lines" => long(chunk.lines),
+            "columns" => Value::Text(&chunk.columns),
+            "payload" => Value::Bytes(&chunk.payload),
+            _ => Value::Null,
+        },
+    )
 }
 
 pub(super) fn dead_letters(chunks: &Numbered<'_>) -> Result<RecordBatch, HistoryError> {

@@ -38,7 +38,8 @@ pub(super) const RECEIVED_NS: Column =
     required("received_ns", Long, "When the frame was received, in nanoseconds since 1970-01-01 UTC");
 pub(super) const PUBLISHED_AT: Column =
     required("published_at", Time, "When the row was derived and published to the log");
-pub(super) const TOPIC: Column = required("topic", Label, "The topic of the log in which the frame was received");
+pub(super) const TOPIC: Column =
+    required("topic", Label, "The topic of the log in which the frame was received");
 pub(super) const PARTITION: Column = required("partition", Int, "The partition of the topic");
 pub(super) const OFFSET: Column =
     required("offset", Long, "The offset in the partition; with topic and partition the row's key");

@@ -74,7 +74,11 @@ fn bars(file: &str, part: u64, minutes: &[(i64, i128)]) -> DerivedChunk {
 }
 
 /// The rows of a table as a test wants them, sorted.
-async fn rows<T: Ord>(lake: &Lake, table: Table, row: impl Fn(&arrow_array::RecordBatch, usize) -> T) -> Vec<T> {
+async fn rows<T: Ord>(
+    lake: &Lake,
+    table: Table,
+    row: impl Fn(&arrow_array::RecordBatch, usize) -> T,
+) -> Vec<T> {
     let mut rows = Vec::new();
     for file in lake.data_files(table).await.unwrap().files {
         for batch in lake.read_rows(&file, table).await.unwrap() {
@@ -163,7 +167,9 @@ async fn rows_name_where_they_come_from() {
     let expected = [(0, topic.clone(), read), (1, topic, read)];
     assert_eq!(rows(&lake, Table::Trades, source).await, expected);
     assert_eq!(rows(&lake, Table::DeadLetters, source).await, expected[1..]);
-    let reasons = rows(&lake, Table::DeadLetters, |batch, row| (text(batch, "reason", row), text(batch, "detail", row)));
+    let reasons = rows(&lake, Table::DeadLetters, |batch, row| {
+        (text(batch, "reason", row), text(batch, "detail", row))
+    });
     assert_eq!(reasons.await, [("wrong_type".to_owned(), "b.csv line 3: column price is \"x\"".to_owned())]);
 }
 
@@ -180,8 +186,12 @@ async fn a_bar_that_says_otherwise_closes_the_one_before_in_the_same_commit() {
     assert_eq!((second.bars, second.bars_corrected, second.bars_known), (1, 2, 1));
 
     let believed = versions(&lake).await;
-    let shown: Vec<_> = believed.iter().map(|(minute, close, _, _, is_current)| (*minute, *close, *is_current)).collect();
-    assert_eq!(shown, [(0, 10, true), (1, 11, true), (2, 12, false), (2, 99, true), (3, 13, false), (3, 14, true)]);
+    let shown: Vec<_> =
+        believed.iter().map(|(minute, close, _, _, is_current)| (*minute, *close, *is_current)).collect();
+    assert_eq!(
+        shown,
+        [(0, 10, true), (1, 11, true), (2, 12, false), (2, 99, true), (3, 13, false), (3, 14, true)]
+    );
     for pair in believed.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
         assert_eq!(pair[0].3, pair[1].2, "belief has no hole");
     }
@@ -279,8 +289,10 @@ async fn several_at_once_land_everything_once() {
     let offsets = rows(&lake, Table::RawHistory, |batch, row| long(batch, "offset", row)).await;
     assert_eq!(offsets, (0..42).collect::<Vec<_>>());
     let mut parts: BTreeMap<String, Vec<i64>> = BTreeMap::new();
-    for (source, line) in
-        rows(&lake, Table::RawHistory, |batch, row| (text(batch, "source", row), long(batch, "first_line", row))).await
+    for (source, line) in rows(&lake, Table::RawHistory, |batch, row| {
+        (text(batch, "source", row), long(batch, "first_line", row))
+    })
+    .await
     {
         parts.entry(source).or_default().push(line);
     }
