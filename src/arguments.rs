@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -188,6 +189,9 @@ pub struct ReplayOptions {
     /// Lands the recording in the lake of this folder.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Plays it so many times, ids and times going on from one to the next.
+    #[arg(long, default_value = "1", value_name = "TIMES")]
+    pub repeat: NonZeroU32,
     /// How fast: a factor of the recorded pace, or max.
     #[arg(long, default_value = "max", value_name = "SPEED", value_parser = speed)]
     pub speed: Speed,

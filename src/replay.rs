@@ -28,7 +28,7 @@ const PARTITIONS: NonZeroU16 = NonZeroU16::MIN;
 
 /// Plays the recording to its end.
 pub fn run(options: &ReplayOptions, configuration: &Configuration) -> Result<ExitCode> {
-    let recording = Recording::open(&options.folder)?;
+    let recording = Recording::open(&options.folder)?.repeated(options.repeat);
     let begun = Instant::now();
     let books = options.books.as_deref().map(create).transpose()?;
     let mut report = Report {

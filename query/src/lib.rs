@@ -9,6 +9,7 @@ pub mod output;
 mod session;
 mod snapshot_table;
 pub mod statement;
+mod warehouse_store;
 
 #[cfg(test)]
 mod samples;

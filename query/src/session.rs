@@ -19,6 +19,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use crate::catalog::{ANY_SCHEMA, CATALOG, LakeCatalog, why_unknown};
 use crate::error::{QueryError, position_of};
 use crate::statement::{name_of, parse};
+use crate::warehouse_store::WarehouseStore;
 
 /// Bytes that the queries of a session may hold in memory together; sorts, joins and groups beyond that go to disk.
 const MEMORY_LIMIT: usize = 1 << 30;
@@ -40,7 +41,7 @@ impl Session {
     /// A session over a lake. Rows committed later are seen by the queries that follow.
     ///
     /// # Errors
-    /// [`QueryError::Failed`] where the folder for temporary files cannot be found.
+    /// [`QueryError::Failed`] where the folder for temporary files cannot be found, or the warehouse has no proper name.
     pub fn new(lake: Lake) -> Result<Self, QueryError> {
         Self::with_memory_limit(lake, MEMORY_LIMIT)
     }
@@ -51,6 +52,10 @@ impl Session {
             .build_arc()
             .map_err(QueryError::of_execution)?;
         let context = SessionContext::new_with_config_rt(config(), runtime);
+        if let Some(store) = WarehouseStore::of(lake.warehouse()) {
+            let (url, store) = store.map_err(QueryError::of_execution)?;
+            context.register_object_store(url.as_ref(), Arc::new(store));
+        }
         context.register_catalog(CATALOG, Arc::new(LakeCatalog::new(lake)));
         Ok(Self { context })
     }

@@ -14,13 +14,13 @@ use crate::table::Table;
 pub struct Revision {
     /// The versions that were given, batch by batch and in their order; some are closed now.
     pub kept: Vec<RecordBatch>,
-    /// How many of them were closed.
-    pub closed: usize,
+    /// How many of each batch were closed.
+    pub closed: Vec<usize>,
     /// A version for each fact. One that a later fact of the same bar has overtaken is closed already.
     pub opened: RecordBatch,
 }
 
-/// Takes facts, in the order in which they were published, to versions of a table of bars.
+/// Takes facts, in the order in which they were published, to the versions of a table of bars, such as [`Table::Bars`].
 /// Each closes the current version of its bar and opens its own at the same moment: when it was published, or right after
 /// its forerunner began where a clock went back. Several current versions of one bar, as two writers at once may leave
 /// them, become a line again. Linear in the number of rows.
@@ -58,7 +58,7 @@ pub fn revise(table: Table, stored: &[RecordBatch], facts: &RecordBatch) -> Resu
 struct History<'a> {
     current: HashMap<(&'a str, i64), Vec<Current>>,
     ends: Vec<Vec<i64>>,
-    closed: usize,
+    closed: Vec<usize>,
 }
 
 struct Current {
@@ -73,7 +73,11 @@ enum Place {
 
 impl<'a> History<'a> {
     fn of(stored: &'a [RecordBatch]) -> Result<Self, ArrowError> {
-        let mut history = Self { current: HashMap::new(), ends: Vec::with_capacity(stored.len()), closed: 0 };
+        let mut history = Self {
+            current: HashMap::new(),
+            ends: Vec::with_capacity(stored.len()),
+            closed: vec![0; stored.len()],
+        };
         for (batch, rows) in stored.iter().enumerate() {
             let (symbols, opens) = (symbols(rows)?, times(rows, "open_time")?);
             let (since, is_current) = (times(rows, "sys_from")?, flags(rows)?);
@@ -87,9 +91,9 @@ impl<'a> History<'a> {
     }
 
     fn close(&mut self, batch: usize, row: usize, end: i64) {
-        if let Some(ends) = self.ends.get_mut(batch) {
+        if let (Some(ends), Some(closed)) = (self.ends.get_mut(batch), self.closed.get_mut(batch)) {
             set(ends, row, end);
-            self.closed += 1;
+            *closed += 1;
         }
     }
 
@@ -223,7 +227,7 @@ mod tests {
         let other = crate::bitemporal::opened(Table::Bars, &facts(&[fact(10, 2)])).unwrap();
         let Revision { kept, closed, opened } =
             revise(Table::Bars, &[one, other], &facts(&[fact(30, 3)])).unwrap();
-        assert_eq!(closed, 2);
+        assert_eq!(closed, [1, 1]);
         let ends: Vec<_> =
             kept.iter().chain([&opened]).flat_map(versions_of).map(|v| (v.since, v.until)).collect();
         assert_eq!(ends, [(20, 30), (10, 20), (30, END_OF_TIME)]);

@@ -21,9 +21,9 @@ const VERSION_COLUMNS: [&str; 6] = ["valid_from", "valid_to", "sys_from", "sys_t
 /// The columns of a table of bars that a record of a bar tells, and when it was published: all but those of versions.
 #[must_use]
 pub fn facts_schema(table: Table) -> SchemaRef {
-    let schema = table.arrow_schema();
+    let all = table.arrow_schema();
     let told = |field: &&Arc<Field>| !VERSION_COLUMNS.contains(&field.name().as_str());
-    Arc::new(Schema::new(schema.fields().iter().filter(told).cloned().collect::<Vec<_>>()))
+    Arc::new(Schema::new(all.fields().iter().filter(told).cloned().collect::<Vec<_>>()))
 }
 
 /// The first versions of bars: believed since they were published.

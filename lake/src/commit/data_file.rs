@@ -1,5 +1,9 @@
 //! Parquet data files, each of one partition, with the statistics that Iceberg's manifests carry.
 
+use std::sync::Arc;
+
+use arrow_schema::Schema;
+use iceberg::arrow::schema_to_arrow_schema;
 use iceberg::io::FileIO;
 use iceberg::spec::{DataFile, Literal, PartitionKey, Struct, TableMetadata};
 use iceberg::writer::file_writer::{FileWriter, FileWriterBuilder, ParquetWriterBuilder};
@@ -9,6 +13,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::schema::types::ColumnPath;
 use uuid::Uuid;
 
+use super::evolution::as_stored;
 use super::ledger::Ledger;
 use super::rows::DayOfRows;
 use crate::table::{Column, Kind, Table};
@@ -24,17 +29,19 @@ pub(super) async fn write_data_files(
     days: Vec<DayOfRows>,
     ledger: &Ledger,
 ) -> iceberg::Result<Vec<DataFile>> {
-    let builder = ParquetWriterBuilder::new(writer_properties(table), metadata.current_schema().clone());
+    let schema = metadata.current_schema();
+    let stored = Arc::new(schema_to_arrow_schema(schema)?);
+    let builder = ParquetWriterBuilder::new(writer_properties(table, &stored), schema.clone());
     let mut files = Vec::with_capacity(days.len());
     for DayOfRows { day, rows } in days {
         let spec = metadata.default_partition_spec().as_ref().clone();
         let values = Struct::from_iter([Some(Literal::date(day))]);
-        let partition = PartitionKey::new(spec, metadata.current_schema().clone(), values);
+        let partition = PartitionKey::new(spec, schema.clone(), values);
         let location =
             format!("{}/data/{}/{}.parquet", metadata.location(), partition.to_path(), Uuid::new_v4());
 
         let mut writer = builder.build(ledger.new_output(file_io, location)?).await?;
-        writer.write(&rows).await?;
+        writer.write(&as_stored(&rows, &stored)?).await?;
         for mut file in writer.close().await? {
             file.partition(partition.data().clone());
             file.partition_spec_id(partition.spec().spec_id());
@@ -46,13 +53,13 @@ pub(super) async fn write_data_files(
     Ok(files)
 }
 
-fn writer_properties(table: Table) -> WriterProperties {
+fn writer_properties(table: Table, stored: &Schema) -> WriterProperties {
     let level = ZstdLevel::try_new(3).expect("zstd has a level 3");
     let builder = WriterProperties::builder()
         .set_created_by(concat!("depthlake ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(level))
         .set_dictionary_enabled(false)
-        .set_sorting_columns(Some(sorting_columns(table)));
+        .set_sorting_columns(Some(sorting_columns(table, stored)));
     table.definition().columns.iter().fold(builder, encode).build()
 }
 
@@ -75,12 +82,10 @@ fn encode(builder: WriterPropertiesBuilder, column: &Column) -> WriterProperties
     }
 }
 
-fn sorting_columns(table: Table) -> Vec<SortingColumn> {
-    let definition = table.definition();
-    let index =
-        |name: &&str| definition.columns.iter().zip(0..).find(|(c, _)| c.name == *name).map(|(_, i)| i);
+fn sorting_columns(table: Table, stored: &Schema) -> Vec<SortingColumn> {
+    let index = |name: &&str| stored.index_of(name).ok().and_then(|index| i32::try_from(index).ok());
     let ascending = |column_idx| SortingColumn { column_idx, descending: false, nulls_first: true };
-    definition.sorted_by.iter().filter_map(index).map(ascending).collect()
+    table.definition().sorted_by.iter().filter_map(index).map(ascending).collect()
 }
 
 fn incomplete(error: impl std::fmt::Display) -> iceberg::Error {

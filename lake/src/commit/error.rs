@@ -28,6 +28,10 @@ pub enum LakeError {
     OutsideWarehouse { table: Table, location: String, warehouse: String },
     #[error("table {table} has the {what} {found}, expected {expected}; it was made by another version")]
     LayoutDiffers { table: Table, what: &'static str, found: String, expected: String },
+    #[error(
+        "column {column} of table {table} is {found}, expected {expected}; it was made by another version"
+    )]
+    ColumnDiffers { table: Table, column: String, found: String, expected: String },
     #[error("the catalog {catalog} knows no table {table}")]
     TableMissing { catalog: String, table: Table },
     #[error("table {table} has row deletes, which another engine wrote and this one does not apply")]

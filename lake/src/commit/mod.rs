@@ -21,6 +21,7 @@ mod catalog;
 mod change;
 mod data_file;
 mod error;
+mod evolution;
 mod ledger;
 mod manifest;
 mod position;
@@ -41,7 +42,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use depthlake_orderbook::time::Timestamp;
 use iceberg::io::FileIO;
-use iceberg::spec::{FormatVersion, TableMetadata, TableMetadataBuilder};
+use iceberg::spec::{FormatVersion, Schema, TableMetadata, TableMetadataBuilder};
 use iceberg::{MetadataLocation, TableCreation};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
@@ -120,11 +121,12 @@ impl Lake {
         Self::open_at(&LakeAddress::local(catalog, warehouse)).await
     }
 
-    /// Opens the lake of an address; creates what does not exist yet.
+    /// Opens the lake of an address; creates what does not exist yet. Tables made by an earlier version get the optional
+    /// columns they lack.
     ///
     /// # Errors
     /// [`LakeError`] where the catalog or the warehouse cannot be reached or created, the catalog is damaged or lost, its
-    /// warehouse is missing or another one, or a table has been made by another version.
+    /// warehouse is missing or another one, or a table has been laid out otherwise.
     pub async fn open_at(address: &LakeAddress) -> Result<Self, LakeError> {
         Self::open_with(address, Upkeep::DEFAULT).await
     }
@@ -144,11 +146,7 @@ impl Lake {
         };
         let lake = Self { inner: Arc::new(inner) };
         lake.inner.create_missing_tables(&pointers).await?;
-        let pointers = lake.inner.catalog.pointers().await?;
-        for table in Table::ALL {
-            let version = lake.inner.version(table, &pointers).await?;
-            lake.inner.check_layout(&version)?;
-        }
+        lake.inner.evolve().await?;
         Ok(lake)
     }
 
@@ -224,7 +222,7 @@ impl Inner {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(version.table, version);
     }
 
-    /// Refuses a table that is elsewhere, or laid out otherwise than this version would.
+    /// Refuses a table that is elsewhere, or laid out otherwise than this version would; of its columns `evolution` judges.
     fn check_layout(&self, version: &TableVersion) -> Result<(), LakeError> {
         let table = version.table;
         let found = &version.metadata;
@@ -235,8 +233,7 @@ impl Inner {
         }
         let expected = new_metadata(table, found.location().to_owned())
             .map_err(LakeError::table(table, "lay out the metadata"))?;
-        let parts: [(_, PartOfLayout); 3] = [
-            ("columns", |metadata| columns(metadata)),
+        let parts: [(_, PartOfLayout); 2] = [
             ("partitions", |metadata| format!("{:?}", metadata.default_partition_spec().fields())),
             ("sort order", |metadata| format!("{:?}", metadata.default_sort_order().fields)),
         ];
@@ -279,7 +276,10 @@ fn folder_of(table: Table) -> String {
 }
 
 fn new_metadata(table: Table, location: String) -> iceberg::Result<TableMetadata> {
-    let schema = iceberg_schema(table)?;
+    metadata_with(table, iceberg_schema(table)?, location)
+}
+
+fn metadata_with(table: Table, schema: Schema, location: String) -> iceberg::Result<TableMetadata> {
     let creation = TableCreation::builder()
         .name(table.name().to_owned())
         .location(location)
@@ -294,16 +294,6 @@ fn new_metadata(table: Table, location: String) -> iceberg::Result<TableMetadata
 
 /// Shows one part of a table's layout, to be compared.
 type PartOfLayout = fn(&TableMetadata) -> String;
-
-/// Ids, names, types and presence of the columns; their docs may differ.
-fn columns(metadata: &TableMetadata) -> String {
-    let fields = metadata.current_schema().as_struct().fields().iter();
-    let column = |field: &Arc<iceberg::spec::NestedField>| {
-        let presence = if field.required { "" } else { "?" };
-        format!("{} {}{presence} {}", field.id, field.name, field.field_type)
-    };
-    fields.map(column).collect::<Vec<_>>().join(", ")
-}
 
 /// Runs work that blocks its thread where that hurts nobody. The work has begun when this returns.
 fn blocking<T: Send + 'static>(

@@ -2,6 +2,7 @@
 
 mod appending;
 mod changing;
+mod evolving;
 mod opening;
 
 use std::collections::BTreeSet;
@@ -91,19 +92,7 @@ fn assert_engines_agree(place: &Place, expected: &[(Table, u64)]) {
 /// Has `PyIceberg` and `DuckDB` read the lake of a catalog, where they are installed, and checks how many rows they find.
 /// Returns what the script tells of each expected table; nothing where they are not installed.
 pub(crate) fn read_by_other_engines(catalog: &Path, expected: &[(Table, u64)]) -> Vec<serde_json::Value> {
-    let shared = std::env::var_os("DEPTHLAKE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
-    let script = shared.join("tools/read_lake.py");
-    let Some(python) = std::env::var_os("DEPTHLAKE_PYTHON").filter(|_| script.is_file()) else {
-        eprintln!(
-            "SKIPPED: other engines, for DEPTHLAKE_PYTHON is not set or {} is absent",
-            script.display()
-        );
-        return Vec::new();
-    };
-    let output = Command::new(python).arg(script).arg(catalog).output().unwrap();
-    let report = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{report}{}", String::from_utf8_lossy(&output.stderr));
+    let Some(report) = read_lake(catalog, &[]) else { return Vec::new() };
     let entry = |(table, rows): &(Table, u64)| {
         let entry = report
             .lines()
@@ -118,4 +107,27 @@ pub(crate) fn read_by_other_engines(catalog: &Path, expected: &[(Table, u64)]) -
         entry
     };
     expected.iter().map(entry).collect()
+}
+
+/// The one row by which `DuckDB` answers a query; `None` where it is not installed.
+fn ask_duckdb(catalog: &Path, query: &str) -> Option<serde_json::Value> {
+    read_lake(catalog, &["--sql", query]).map(|report| serde_json::from_str(&report).unwrap())
+}
+
+/// What the script says that reads a lake by other engines; `None` where they are not installed.
+fn read_lake(catalog: &Path, arguments: &[&str]) -> Option<String> {
+    let shared = std::env::var_os("DEPTHLAKE_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
+    let script = shared.join("tools/read_lake.py");
+    let Some(python) = std::env::var_os("DEPTHLAKE_PYTHON").filter(|_| script.is_file()) else {
+        eprintln!(
+            "SKIPPED: other engines, for DEPTHLAKE_PYTHON is not set or {} is absent",
+            script.display()
+        );
+        return None;
+    };
+    let output = Command::new(python).arg(script).arg(catalog).args(arguments).output().unwrap();
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{report}{}", String::from_utf8_lossy(&output.stderr));
+    Some(report)
 }

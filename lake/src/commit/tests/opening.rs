@@ -110,7 +110,7 @@ async fn a_table_of_another_layout_is_refused() {
         metadata: trades.metadata.clone(),
     };
     let error = lake.inner.check_layout(&mistaken).unwrap_err();
-    assert!(matches!(error, LakeError::LayoutDiffers { what: "columns", .. }), "{error}");
+    assert!(matches!(error, LakeError::LayoutDiffers { what: "partitions", .. }), "{error}");
 }
 
 fn make_read_only(folder: &Path) {
