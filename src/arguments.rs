@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use depthlake_engine::replay::Speed;
 use depthlake_ingest::product::Product;
 use depthlake_ingest::sim::Fault;
 
+use crate::backfill::BackfillOptions;
 use crate::configuration::Configuration;
+use crate::reconcile::ReconcileOptions;
 use crate::sql::Format;
 use crate::venue::Venue;
 
@@ -60,6 +63,14 @@ pub enum Command {
         Without --data nothing is kept; with it the messages go through the log into the tables, as live ones do."
     )]
     Replay(ReplayOptions),
+    /// Lands what was not received live: files of the venue's archive, its bars by REST, daily bars of stocks.
+    #[command(after_help = "Examples:\n  \
+        depthlake backfill klines archive/ --data lake\n  \
+        depthlake backfill trades BTCUSDT-aggTrades-2024-08-08.zip\n  \
+        depthlake backfill rest --venue binance --symbols BTCUSDT --from 2024-08-08 --to 2024-08-09\n  \
+        depthlake backfill daily AAPL.csv\n\n\
+        May be repeated and run beside `depthlake run`: what is in the lake is not landed again.")]
+    Backfill(BackfillOptions),
     /// Asks the tables a question in SQL, or many: without a query, a prompt with history.
     #[command(after_help = "Examples:\n  \
         depthlake sql \"SELECT symbol, count(*) FROM normalized.book_ticker GROUP BY symbol\"\n  \
@@ -68,6 +79,13 @@ pub enum Command {
     Sql(SqlOptions),
     /// Lists the tables: rows, files, sizes, last commits, and what a row means.
     Tables(TablesOptions),
+    /// Compares each layer with the one before it, tells what differs, and puts it right.
+    #[command(after_help = "Examples:\n  \
+        depthlake reconcile                             the log, raw, normalized and marts, all of them\n  \
+        depthlake reconcile --layer normalized --from 2026-11-21\n  \
+        depthlake reconcile --repair\n\
+        What is found is kept in ops.recon_breaks. Exit status 1: something differs and is not repaired.")]
+    Reconcile(ReconcileOptions),
     /// Shows the live books of a running `depthlake run`, from another terminal.
     Top(TopOptions),
 }
@@ -179,6 +197,9 @@ pub struct ReplayOptions {
     /// Lands the recording in the lake of this folder.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Plays it so many times, ids and times going on from one to the next.
+    #[arg(long, default_value = "1", value_name = "TIMES")]
+    pub repeat: NonZeroU32,
     /// How fast: a factor of the recorded pace, or max.
     #[arg(long, default_value = "max", value_name = "SPEED", value_parser = speed)]
     pub speed: Speed,

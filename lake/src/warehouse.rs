@@ -4,11 +4,14 @@ use std::env;
 use std::fs;
 use std::future::poll_fn;
 use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use depthlake_orderbook::time::Timestamp;
 use futures_core::Stream;
 use iceberg::io::{
@@ -16,13 +19,14 @@ use iceberg::io::{
     S3_SECRET_ACCESS_KEY,
 };
 use iceberg_storage_opendal::OpenDalStorageFactory;
-use opendal::Operator;
-use opendal::options::ListOptions;
+use opendal::layers::{RetryLayer, TimeoutLayer};
+use opendal::options::{ListOptions, ReadOptions};
 use opendal::services::S3;
+use opendal::{ErrorKind, Operator};
 use thiserror::Error;
 
 use crate::address::{S3Address, WarehouseAddress};
-use crate::storage::{create_folder, durable_file_io, location_of};
+use crate::storage::{create_folder, durable_file_io, location_of, path_of};
 
 /// The region that servers other than AWS's take for any.
 const ANY_REGION: &str = "us-east-1";
@@ -60,6 +64,10 @@ pub enum WarehouseError {
     Folder { action: &'static str, location: String, source: io::Error },
     #[error("cannot {action} {location}")]
     Bucket { action: &'static str, location: String, source: Box<opendal::Error> },
+    #[error("{location} is missing")]
+    Missing { location: String },
+    #[error("{location} is not in the warehouse {warehouse}")]
+    Outside { location: String, warehouse: String },
     #[error("the path {} is not UTF-8, as Iceberg locations must be", .path.display())]
     PathNotUtf8 { path: PathBuf },
 }
@@ -109,6 +117,7 @@ impl Warehouse {
             source: Box::new(source),
         };
         let operator = Operator::new(s3).map_err(failed)?.finish();
+        let operator = operator.layer(TimeoutLayer::new()).layer(RetryLayer::new());
         Ok(Self { root, file_io: file_io.build(), place: Place::Bucket(operator) })
     }
 
@@ -182,6 +191,51 @@ impl Warehouse {
         }
     }
 
+    /// The size of a file in bytes.
+    ///
+    /// # Errors
+    /// [`WarehouseError`] where it is missing or cannot be reached.
+    pub async fn size(&self, location: &str) -> Result<u64, WarehouseError> {
+        match &self.place {
+            Place::Folder(_) => {
+                let found = fs::metadata(path_of(location)).map(|metadata| metadata.len());
+                found.map_err(|error| not_read_from_folder(location, error))
+            }
+            Place::Bucket(operator) => {
+                let found = operator.stat(self.key_in_bucket(location)?).await;
+                found.map(|metadata| metadata.content_length()).map_err(|error| not_read(location, error))
+            }
+        }
+    }
+
+    /// A part of a file. Of a folder it blocks its thread.
+    ///
+    /// # Errors
+    /// [`WarehouseError`] where the file is missing, shorter, or cannot be reached.
+    pub async fn read(&self, location: &str, range: Range<u64>) -> Result<Bytes, WarehouseError> {
+        match &self.place {
+            Place::Folder(_) => {
+                let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
+                let mut bytes = vec![0; length];
+                let read = fs::File::open(path_of(location))
+                    .and_then(|file| file.read_exact_at(&mut bytes, range.start));
+                read.map(|()| bytes.into()).map_err(|error| not_read_from_folder(location, error))
+            }
+            Place::Bucket(operator) => {
+                let options = ReadOptions { range: range.into(), ..ReadOptions::default() };
+                let read = operator.read_options(self.key_in_bucket(location)?, options).await;
+                read.map(|buffer| buffer.to_bytes()).map_err(|error| not_read(location, error))
+            }
+        }
+    }
+
+    fn key_in_bucket<'a>(&self, location: &'a str) -> Result<&'a str, WarehouseError> {
+        let Place::Bucket(operator) = &self.place else { return Ok(location) };
+        let outside =
+            || WarehouseError::Outside { location: location.to_owned(), warehouse: self.root.clone() };
+        location.strip_prefix(&format!("s3://{}/", operator.info().name())).ok_or_else(outside)
+    }
+
     /// Whether a folder of a bucket has anything, by one request.
     async fn list_some(&self, folder: &str) -> Result<bool, WarehouseError> {
         let Place::Bucket(operator) = &self.place else { return Ok(false) };
@@ -216,6 +270,22 @@ fn region(configured: Option<&str>) -> String {
     let of_environment =
         || ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|name| env::var(name).ok());
     configured.map(str::to_owned).or_else(of_environment).unwrap_or_else(|| ANY_REGION.to_owned())
+}
+
+fn not_read_from_folder(location: &str, source: io::Error) -> WarehouseError {
+    let location = location.to_owned();
+    match source.kind() {
+        io::ErrorKind::NotFound => WarehouseError::Missing { location },
+        _ => WarehouseError::Folder { action: "read", location, source },
+    }
+}
+
+fn not_read(location: &str, source: opendal::Error) -> WarehouseError {
+    let location = location.to_owned();
+    match source.kind() {
+        ErrorKind::NotFound => WarehouseError::Missing { location },
+        _ => WarehouseError::Bucket { action: "read", location, source: Box::new(source) },
+    }
 }
 
 fn list_folder(folder: &Path) -> Result<Vec<ListedFile>, WarehouseError> {

@@ -8,7 +8,9 @@ mod error;
 pub mod output;
 mod session;
 mod snapshot_table;
+mod state_of_table;
 pub mod statement;
+mod warehouse_store;
 
 #[cfg(test)]
 mod samples;

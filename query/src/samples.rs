@@ -7,7 +7,7 @@ use datafusion::arrow::array::{
     TimestampMicrosecondArray, new_null_array,
 };
 use datafusion::arrow::datatypes::{DataType, Field};
-use depthlake_lake::commit::{Lake, OffsetRange, TableAppend};
+use depthlake_lake::commit::{Lake, OffsetRange, TableChange};
 use depthlake_lake::table::Table;
 use tempfile::TempDir;
 
@@ -70,7 +70,7 @@ pub(crate) async fn append(lake: &Lake, table: Table, trades: &[Trade]) {
     let position = positions.iter().find(|(of, _)| of.table == table).map_or(0, |(_, offset)| *offset);
     let range = OffsetRange { topic: "t".to_owned(), partition: 0, start: position, end: position + 1 };
     let batches = vec![batch(table, trades)];
-    lake.append(vec![TableAppend { table, batches, positions: vec![range] }]).await.unwrap();
+    lake.change(vec![TableChange::append(table, batches, vec![range])]).await.unwrap();
 }
 
 fn batch(table: Table, trades: &[Trade]) -> RecordBatch {

@@ -6,19 +6,24 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::datasource::MemTable;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use depthlake_lake::commit::Lake;
+use depthlake_lake::model::{ROWS_UNDER_TEST, Sql, SqlError};
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use crate::catalog::{ANY_SCHEMA, CATALOG, LakeCatalog, why_unknown};
 use crate::error::{QueryError, position_of};
+use crate::state_of_table::with_states_in_names;
 use crate::statement::{name_of, parse};
+use crate::warehouse_store::WarehouseStore;
 
 /// Bytes that the queries of a session may hold in memory together; sorts, joins and groups beyond that go to disk.
 const MEMORY_LIMIT: usize = 1 << 30;
@@ -28,6 +33,7 @@ const MEMORY_LIMIT: usize = 1 << 30;
 /// Tables are called `raw.trades` or `depthlake.raw.trades`; a table that only one schema has needs no schema. NULLs sort
 /// last, and numbers with a decimal point are exact decimals.
 pub struct Session {
+    lake: Lake,
     context: SessionContext,
 }
 
@@ -40,7 +46,7 @@ impl Session {
     /// A session over a lake. Rows committed later are seen by the queries that follow.
     ///
     /// # Errors
-    /// [`QueryError::Failed`] where the folder for temporary files cannot be found.
+    /// [`QueryError::Failed`] where the folder for temporary files cannot be found, or the warehouse has no proper name.
     pub fn new(lake: Lake) -> Result<Self, QueryError> {
         Self::with_memory_limit(lake, MEMORY_LIMIT)
     }
@@ -50,9 +56,25 @@ impl Session {
             .with_memory_pool(Arc::new(FairSpillPool::new(bytes)))
             .build_arc()
             .map_err(QueryError::of_execution)?;
+        if let Some(store) = WarehouseStore::of(lake.warehouse()) {
+            let (url, store) = store.map_err(QueryError::of_execution)?;
+            runtime.register_object_store(url.as_ref(), Arc::new(store));
+        }
+        Ok(Self::over(lake.clone(), LakeCatalog::new(lake), runtime))
+    }
+
+    fn over(lake: Lake, catalog: LakeCatalog, runtime: Arc<RuntimeEnv>) -> Self {
         let context = SessionContext::new_with_config_rt(config(), runtime);
-        context.register_catalog(CATALOG, Arc::new(LakeCatalog::new(lake)));
-        Ok(Self { context })
+        context.register_catalog(CATALOG, Arc::new(catalog));
+        Self { lake, context }
+    }
+
+    /// A session that has a table of these rows besides.
+    fn with_rows(&self, rows: &[RecordBatch]) -> Result<Self, QueryError> {
+        let schema = rows.first().map(RecordBatch::schema).unwrap_or_default();
+        let rows = MemTable::try_new(schema, vec![rows.to_vec()]).map_err(QueryError::of_planning)?;
+        let catalog = LakeCatalog::with_rows(self.lake.clone(), ROWS_UNDER_TEST, rows);
+        Ok(Self::over(self.lake.clone(), catalog, self.context.runtime_env()))
     }
 
     /// Plans one statement and begins to answer it.
@@ -70,13 +92,23 @@ impl Session {
     }
 
     async fn plan(&self, text: &str) -> Result<LogicalPlan, QueryError> {
-        let statement = parse(text)?;
+        let statement = parse(&with_states_in_names(text))?;
         let state = self.context.state();
         let tables = state.resolve_table_references(&statement).map_err(QueryError::of_planning)?;
         state.statement_to_plan(statement).await.map_err(|error| {
             let position = error.diagnostic().and_then(position_of);
             let unknown = tables.iter().find_map(|table| why_unknown(table, position));
             unknown.unwrap_or_else(|| QueryError::of_planning(error))
+        })
+    }
+}
+
+#[async_trait]
+impl Sql for Session {
+    async fn query(&self, sql: &str, rows: Option<&[RecordBatch]>) -> Result<Vec<RecordBatch>, SqlError> {
+        Ok(match rows {
+            Some(rows) => self.with_rows(rows)?.sql(sql).await?.collect().await?,
+            None => self.sql(sql).await?.collect().await?,
         })
     }
 }
@@ -105,7 +137,7 @@ impl Stream for Rows {
     }
 }
 
-fn config() -> SessionConfig {
+pub(crate) fn config() -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, ANY_SCHEMA)
         .with_create_default_catalog_and_schema(false)

@@ -27,22 +27,26 @@ use depthlake_lake::storage::path_of;
 use depthlake_lake::table::Table;
 use tokio::sync::OnceCell;
 
+use crate::state_of_table::StateOfTable;
+use crate::warehouse_store::bucket_and_key;
+
 /// One table for one query.
 #[derive(Debug)]
 pub(crate) struct SnapshotTable {
     lake: Lake,
     table: Table,
+    state: StateOfTable,
     schema: SchemaRef,
     contents: OnceCell<TableContents>,
 }
 
 impl SnapshotTable {
-    pub(crate) fn new(lake: Lake, table: Table) -> Self {
-        Self { lake, table, schema: scanned_schema(&table.arrow_schema()), contents: OnceCell::new() }
+    pub(crate) fn new(lake: Lake, table: Table, state: StateOfTable) -> Self {
+        Self { lake, table, state, schema: scanned_schema(&table.arrow_schema()), contents: OnceCell::new() }
     }
 
     async fn contents(&self) -> Result<&TableContents> {
-        let read = || self.lake.data_files(self.table);
+        let read = || self.state.contents(&self.lake, self.table);
         self.contents.get_or_try_init(read).await.map_err(|error| DataFusionError::External(Box::new(error)))
     }
 
@@ -79,10 +83,10 @@ impl TableProvider for SnapshotTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let files = &self.contents().await?.files;
-        if files.is_empty() {
+        let Some(first) = files.first() else {
             return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema, projection)?)));
-        }
-        let store = ObjectStoreUrl::local_filesystem();
+        };
+        let store = store_of(&first.location)?;
         let source = self.parquet_source(state, &store)?;
         let scanned = files.iter().map(partitioned_file).collect::<Result<Vec<_>>>()?;
         let config = FileScanConfigBuilder::new(store, Arc::new(source))
@@ -108,10 +112,21 @@ fn scanned_schema(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
 }
 
+/// The store that holds a location; all files of a table lie in one.
+fn store_of(location: &str) -> Result<ObjectStoreUrl> {
+    match bucket_and_key(location) {
+        Some((bucket, _)) => ObjectStoreUrl::parse(format!("s3://{bucket}/")),
+        None => Ok(ObjectStoreUrl::local_filesystem()),
+    }
+}
+
 /// The file for the scan. Data files never change, so the time of change may be any, and a cached footer stays valid.
 fn partitioned_file(file: &StoredFile) -> Result<PartitionedFile> {
-    let location = Path::from_absolute_path(path_of(&file.location))
-        .map_err(|error| DataFusionError::ObjectStore(Box::new(error.into())))?;
+    let location = match bucket_and_key(&file.location) {
+        Some((_, key)) => Path::parse(key),
+        None => Path::from_absolute_path(path_of(&file.location)),
+    };
+    let location = location.map_err(|error| DataFusionError::ObjectStore(Box::new(error.into())))?;
     let mut scanned = PartitionedFile::new("", file.bytes);
     scanned.object_meta.location = location;
     Ok(scanned)

@@ -166,12 +166,14 @@ pub fn append_derived(
     trigger: &Trigger,
     record: &Derived,
 ) -> Result<()> {
-    let (topic, encoded) = match encode(trigger, record) {
-        Ok(encoded) => encoded,
-        Err(error) => encode(trigger, &refused(trigger, record, &error))?,
-    };
+    let (topic, encoded) = encode_or_refuse(trigger, record)?;
     append(TopicPartition::new(topic, Partition(trigger.partition)), &encoded)?;
     Ok(())
+}
+
+/// A record derived from a raw message as the log takes it, and its topic; one that its topic cannot hold, as a dead letter.
+pub fn encode_or_refuse(trigger: &Trigger, record: &Derived) -> Result<(Topic, Record), EncodeError> {
+    encode(trigger, record).or_else(|error| encode(trigger, &refused(trigger, record, &error)))
 }
 
 fn refused(trigger: &Trigger, record: &Derived, error: &EncodeError) -> Derived {

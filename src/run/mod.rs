@@ -2,7 +2,8 @@
 
 pub mod deployment;
 pub mod feed_source;
-mod landing;
+pub mod landing;
+pub mod lead;
 mod progress;
 mod resume;
 mod retention;

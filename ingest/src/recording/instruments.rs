@@ -22,7 +22,7 @@ pub(super) fn scan(recording: &Recording) -> Result<Vec<RecordedInstrument>, Rec
     let mut needed: BTreeMap<Symbol, NeededScales> = BTreeMap::new();
     let mut text = Vec::new();
     // What cannot be read now will be met, and named, again when the recording is played.
-    for frame in recording.frames()?.flatten() {
+    for frame in recording.frames_once()?.flatten() {
         let Some(symbol) = frame.envelope.symbol else { continue };
         let scales = needed.entry(symbol).or_default();
         let _ = scales.observe(frame.envelope.kind, &frame.payload, &mut text);

@@ -10,10 +10,12 @@ mod capture;
 mod collector;
 mod instruments;
 mod recorder;
+mod repeated;
 mod writer;
 
 use std::fs;
 use std::io;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -50,6 +52,7 @@ pub struct RecordedFrame {
 pub struct Recording {
     folder: PathBuf,
     format: Format,
+    times: NonZeroU32,
 }
 
 #[derive(Debug, Clone)]
@@ -83,7 +86,14 @@ impl Recording {
         } else {
             return Err(RecordingError::NoRecording { folder: folder.to_owned() });
         };
-        Ok(Self { folder: folder.to_owned(), format })
+        Ok(Self { folder: folder.to_owned(), format, times: NonZeroU32::MIN })
+    }
+
+    /// The same recording so many times, one after the other: ids and times of each repetition follow those of the one
+    /// before. More than once, it is held in memory.
+    #[must_use]
+    pub fn repeated(self, times: NonZeroU32) -> Self {
+        Self { times, ..self }
     }
 
     /// Reads the recording from the start.
@@ -91,6 +101,11 @@ impl Recording {
     /// # Errors
     /// [`RecordingError`] where a file cannot be opened.
     pub fn frames(&self) -> Result<Frames, RecordingError> {
+        let frames = self.frames_once()?;
+        Ok(if self.times == NonZeroU32::MIN { frames } else { repeated::repeated(frames, self.times) })
+    }
+
+    fn frames_once(&self) -> Result<Frames, RecordingError> {
         match &self.format {
             Format::Capture => capture::frames(&self.folder),
             Format::Collector(paths) => {

@@ -11,11 +11,14 @@
 //!
 //! So `WHERE sys_from <= T AND T < sys_to` gives what was believed at T, one row a bar.
 
+mod change;
 mod revise;
 mod version;
 
 #[cfg(test)]
 mod samples;
 
+pub use change::change;
+pub(crate) use change::facts_of;
 pub use revise::{Revision, revise};
 pub use version::{END_OF_TIME, facts_schema, opened};

@@ -7,26 +7,27 @@ use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 
 use super::version::{END_OF_TIME, symbols, times, versions, with_ends};
+use crate::table::Table;
 
 /// What facts do to the versions of bars.
 #[derive(Debug, Clone)]
 pub struct Revision {
     /// The versions that were given, batch by batch and in their order; some are closed now.
     pub kept: Vec<RecordBatch>,
-    /// How many of them were closed.
-    pub closed: usize,
+    /// How many of each batch were closed.
+    pub closed: Vec<usize>,
     /// A version for each fact. One that a later fact of the same bar has overtaken is closed already.
     pub opened: RecordBatch,
 }
 
-/// Takes facts, in the order in which they were published, to versions of [`Table::Bars`](crate::table::Table::Bars).
+/// Takes facts, in the order in which they were published, to the versions of a table of bars, such as [`Table::Bars`].
 /// Each closes the current version of its bar and opens its own at the same moment: when it was published, or right after
 /// its forerunner began where a clock went back. Several current versions of one bar, as two writers at once may leave
 /// them, become a line again. Linear in the number of rows.
 ///
 /// # Errors
 /// Where the rows have not the columns of the table, or of [`facts_schema`](super::facts_schema).
-pub fn revise(stored: &[RecordBatch], facts: &RecordBatch) -> Result<Revision, ArrowError> {
+pub fn revise(table: Table, stored: &[RecordBatch], facts: &RecordBatch) -> Result<Revision, ArrowError> {
     let mut history = History::of(stored)?;
     let (symbols, opens) = (symbols(facts)?, times(facts, "open_time")?);
     let published = times(facts, "published_at")?.values();
@@ -49,7 +50,7 @@ pub fn revise(stored: &[RecordBatch], facts: &RecordBatch) -> Result<Revision, A
         }
         history.current.insert((symbol, *open), vec![Current { since: begins, place: Place::Fact(fact) }]);
     }
-    let opened = versions(facts, &since, &until)?;
+    let opened = versions(table, facts, &since, &until)?;
     history.into_revision(stored, opened)
 }
 
@@ -57,7 +58,7 @@ pub fn revise(stored: &[RecordBatch], facts: &RecordBatch) -> Result<Revision, A
 struct History<'a> {
     current: HashMap<(&'a str, i64), Vec<Current>>,
     ends: Vec<Vec<i64>>,
-    closed: usize,
+    closed: Vec<usize>,
 }
 
 struct Current {
@@ -72,7 +73,11 @@ enum Place {
 
 impl<'a> History<'a> {
     fn of(stored: &'a [RecordBatch]) -> Result<Self, ArrowError> {
-        let mut history = Self { current: HashMap::new(), ends: Vec::with_capacity(stored.len()), closed: 0 };
+        let mut history = Self {
+            current: HashMap::new(),
+            ends: Vec::with_capacity(stored.len()),
+            closed: vec![0; stored.len()],
+        };
         for (batch, rows) in stored.iter().enumerate() {
             let (symbols, opens) = (symbols(rows)?, times(rows, "open_time")?);
             let (since, is_current) = (times(rows, "sys_from")?, flags(rows)?);
@@ -86,9 +91,9 @@ impl<'a> History<'a> {
     }
 
     fn close(&mut self, batch: usize, row: usize, end: i64) {
-        if let Some(ends) = self.ends.get_mut(batch) {
+        if let (Some(ends), Some(closed)) = (self.ends.get_mut(batch), self.closed.get_mut(batch)) {
             set(ends, row, end);
-            self.closed += 1;
+            *closed += 1;
         }
     }
 
@@ -164,7 +169,7 @@ mod tests {
         let mut stored: Vec<RecordBatch> = Vec::new();
         let mut states = Vec::new();
         for commit in published.chunks(batch) {
-            let Revision { kept, opened, .. } = revise(&stored, &facts(commit)).unwrap();
+            let Revision { kept, opened, .. } = revise(Table::Bars, &stored, &facts(commit)).unwrap();
             stored = kept;
             stored.push(opened);
             let mut versions: Vec<_> = stored.iter().flat_map(versions_of).collect();
@@ -218,10 +223,11 @@ mod tests {
     #[test]
     fn two_current_versions_become_a_line_again() {
         let fact = |published, open| Fact { symbol: "A".to_owned(), open_time: 0, published, open };
-        let one = crate::bitemporal::opened(&facts(&[fact(20, 1)])).unwrap();
-        let other = crate::bitemporal::opened(&facts(&[fact(10, 2)])).unwrap();
-        let Revision { kept, closed, opened } = revise(&[one, other], &facts(&[fact(30, 3)])).unwrap();
-        assert_eq!(closed, 2);
+        let one = crate::bitemporal::opened(Table::Bars, &facts(&[fact(20, 1)])).unwrap();
+        let other = crate::bitemporal::opened(Table::Bars, &facts(&[fact(10, 2)])).unwrap();
+        let Revision { kept, closed, opened } =
+            revise(Table::Bars, &[one, other], &facts(&[fact(30, 3)])).unwrap();
+        assert_eq!(closed, [1, 1]);
         let ends: Vec<_> =
             kept.iter().chain([&opened]).flat_map(versions_of).map(|v| (v.since, v.until)).collect();
         assert_eq!(ends, [(20, 30), (10, 20), (30, END_OF_TIME)]);

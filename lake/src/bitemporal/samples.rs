@@ -6,11 +6,12 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, TimestampMicrosecondType};
 use arrow_array::{
     ArrayRef, Decimal128Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    TimestampMicrosecondArray, new_null_array,
 };
 use arrow_schema::{DataType, Field};
 
 use super::facts_schema;
+use crate::table::Table;
 
 /// Microseconds in a minute.
 pub(super) const MINUTE: i64 = 60_000_000;
@@ -37,7 +38,7 @@ pub(super) struct Version {
 }
 
 pub(super) fn facts(facts: &[Fact]) -> RecordBatch {
-    let schema = facts_schema();
+    let schema = facts_schema(Table::Bars);
     let columns = schema.fields().iter().map(|field| column(field, facts)).collect();
     RecordBatch::try_new(schema, columns).unwrap()
 }
@@ -75,6 +76,7 @@ fn column(field: &Field, facts: &[Fact]) -> ArrayRef {
             let units = Decimal128Array::from_iter_values(facts.iter().map(|fact| i128::from(fact.open)));
             Arc::new(units.with_precision_and_scale(precision, scale).unwrap())
         }
+        (_, other) if field.is_nullable() => new_null_array(other, facts.len()),
         (name, other) => panic!("no sample of {name}, {other}"),
     }
 }

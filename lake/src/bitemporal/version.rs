@@ -1,7 +1,7 @@
 //! The columns that make a version of a bar's facts.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
@@ -18,29 +18,31 @@ pub const END_OF_TIME: i64 = 253_402_214_400_000_000;
 
 const VERSION_COLUMNS: [&str; 6] = ["valid_from", "valid_to", "sys_from", "sys_to", "is_current", "bar_key"];
 
-/// The columns of [`Table::Bars`] that a record of a bar tells, and when it was published: all but those of versions.
+/// The columns of a table of bars that a record of a bar tells, and when it was published: all but those of versions.
 #[must_use]
-pub fn facts_schema() -> SchemaRef {
-    static FACTS: LazyLock<SchemaRef> = LazyLock::new(|| {
-        let table = Table::Bars.arrow_schema();
-        let told = |field: &&Arc<Field>| !VERSION_COLUMNS.contains(&field.name().as_str());
-        Arc::new(Schema::new(table.fields().iter().filter(told).cloned().collect::<Vec<_>>()))
-    });
-    Arc::clone(&FACTS)
+pub fn facts_schema(table: Table) -> SchemaRef {
+    let all = table.arrow_schema();
+    let told = |field: &&Arc<Field>| !VERSION_COLUMNS.contains(&field.name().as_str());
+    Arc::new(Schema::new(all.fields().iter().filter(told).cloned().collect::<Vec<_>>()))
 }
 
 /// The first versions of bars: believed since they were published.
 ///
 /// # Errors
 /// Where the facts have not the columns of [`facts_schema`].
-pub fn opened(facts: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+pub fn opened(table: Table, facts: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let since = times(facts, "published_at")?;
     let until = vec![END_OF_TIME; facts.num_rows()];
-    versions(facts, since.values(), &until)
+    versions(table, facts, since.values(), &until)
 }
 
 /// Versions of bars that were believed from `since` until `until`, in microseconds, one of each a row.
-pub(super) fn versions(facts: &RecordBatch, since: &[i64], until: &[i64]) -> Result<RecordBatch, ArrowError> {
+pub(super) fn versions(
+    table: Table,
+    facts: &RecordBatch,
+    since: &[i64],
+    until: &[i64],
+) -> Result<RecordBatch, ArrowError> {
     let column = |field: &Arc<Field>| -> Result<ArrayRef, ArrowError> {
         Ok(match field.name().as_str() {
             "valid_from" => Arc::clone(named(facts, "open_time")?),
@@ -52,7 +54,7 @@ pub(super) fn versions(facts: &RecordBatch, since: &[i64], until: &[i64]) -> Res
             told => Arc::clone(named(facts, told)?),
         })
     };
-    let schema = Table::Bars.arrow_schema();
+    let schema = table.arrow_schema();
     let columns = schema.fields().iter().map(column).collect::<Result<_, _>>()?;
     RecordBatch::try_new(schema, columns)
 }

@@ -1,30 +1,37 @@
-//! The lake: opening it, and the commits that are the only way rows get into it.
+//! The lake: opening it, and the commits that are the only way rows get into it, and out.
 //!
-//! This module alone touches manifests, metadata files and the catalog's pointers. An append goes so:
+//! This module alone touches manifests, metadata files and the catalog's pointers. A change ([`TableChange`]: rows added,
+//! files removed, or both) goes so:
 //!
-//! 1. Read from the catalog, in one transaction, every table's pointer and every position. Ranges that end where the
+//! 1. Write data files (`data_file`).
+//! 2. Read from the catalog, in one transaction, every table's pointer and every position. Ranges that end where the
 //!    tables end have been appended already: done. Ranges that do not begin there are refused (`position`).
-//! 2. Write data files (`data_file`), then manifests, snapshots and metadata on top of the versions read in step 1
-//!    (`snapshot`). Each file is on disk, with its directory entry, before the next step. No reader sees any of it.
-//! 3. In one database transaction move all pointers and all positions, each only from what step 1 saw (`catalog`). This
-//!    is the commit. If anything has moved meanwhile, begin again at step 1 with the same data files.
-//! 4. Remove what a lost race left, and metadata that has become too old.
+//! 3. Write manifests, snapshots and metadata on top of the versions read in step 2 (`snapshot`). Files to be removed that
+//!    these versions no longer have are refused. Each file is on disk, with its directory entry, before the next step. No
+//!    reader sees any of it.
+//! 4. In one database transaction move all pointers and all positions, each only from what step 2 saw (`catalog`). This
+//!    is the commit. If anything has moved meanwhile, begin again at step 2 with the same data files.
+//! 5. Remove what a lost race left, and metadata that has become too old.
 //!
-//! A crash before 3 leaves files that nothing refers to; the rows come again from the log. A crash after 3 leaves a
-//! commit whose answer was lost; the retry finds in step 1 that it is done. Hence, while all rows come with the range of
+//! A crash before 4 leaves files that nothing refers to; the rows come again from the log. A crash after 4 leaves a
+//! commit whose answer was lost; the retry finds in step 2 that it is done. Hence, while all rows come with the range of
 //! the log they were derived from, each is in its table once.
 
-mod append;
 mod catalog;
+mod change;
 mod data_file;
 mod error;
 mod evolution;
+mod history;
 mod ledger;
 mod manifest;
+mod next_version;
 mod position;
 mod read;
+mod row_reader;
 mod rows;
 mod snapshot;
+mod stored_file;
 
 #[cfg(test)]
 mod samples;
@@ -36,20 +43,25 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use depthlake_orderbook::time::Timestamp;
+use iceberg::TableCreation;
 use iceberg::io::FileIO;
 use iceberg::spec::{FormatVersion, Schema, TableMetadata, TableMetadataBuilder};
-use iceberg::{MetadataLocation, TableCreation};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
-pub use append::{Appended, TableAppend};
-pub use catalog::CATALOG_NAME;
+pub use catalog::{CATALOG_NAME, RestError};
+pub use change::{ChangeKind, Changed, TableChange};
 pub use error::{CommitError, LakeError};
+pub use evolution::ColumnDrift;
+pub use history::{KeptSnapshot, Moment};
 pub use position::{OffsetRange, PartitionOfTable, Positions};
-pub use read::{StoredFile, TableContents, TableStatus};
+pub use read::{TableContents, TableStatus};
+pub use stored_file::{Bounds, StoredFile};
 
 use catalog::{Catalog, Pointers};
 use snapshot::TableVersion;
+use stored_file::StoredFiles;
 
 use crate::address::LakeAddress;
 use crate::table::{Table, iceberg_schema, partition_spec, properties, sort_order};
@@ -61,17 +73,19 @@ pub struct Lake {
     inner: Arc<Inner>,
 }
 
-/// A snapshot that an append has committed.
+/// A snapshot that a change has committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommittedSnapshot {
     pub table: Table,
     pub snapshot_id: i64,
-    /// Rows appended.
+    /// Rows added.
     pub rows: u64,
     /// Data files added.
     pub files: usize,
     /// Bytes of the data files added.
     pub bytes: u64,
+    /// Data files that are no longer part of the table.
+    pub removed_files: usize,
     pub committed_at: Timestamp,
 }
 
@@ -83,6 +97,10 @@ struct Inner {
     upkeep: Upkeep,
     /// The versions last seen, which spares reading metadata that this process has written itself.
     versions: Mutex<HashMap<Table, Arc<TableVersion>>>,
+    stored_files: StoredFiles,
+    /// Held while a commit reads the catalog, stages and moves pointers, so that commits of one process wait for each other
+    /// instead of being prepared in vain.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// How much history a table drags along.
@@ -118,15 +136,46 @@ impl Lake {
         Self::open_with(address, Upkeep::DEFAULT).await
     }
 
+    /// Opens a lake to find out what is wrong with its tables: they are taken as they are. What is read of, or written to, a
+    /// table with [`Lake::column_drifts`] may fail.
+    ///
+    /// # Errors
+    /// As [`Lake::open_at`], but for tables that are laid out otherwise.
+    pub async fn open_unchecked(address: &LakeAddress) -> Result<Self, LakeError> {
+        Self::connect(address, Upkeep::DEFAULT).await
+    }
+
     async fn open_with(address: &LakeAddress, upkeep: Upkeep) -> Result<Self, LakeError> {
+        let lake = Self::connect(address, upkeep).await?;
+        lake.inner.evolve().await?;
+        Ok(lake)
+    }
+
+    async fn connect(address: &LakeAddress, upkeep: Upkeep) -> Result<Self, LakeError> {
         let catalog = Catalog::open(&address.catalog).await?;
         let pointers = catalog.pointers().await?;
         let warehouse = open_warehouse(Warehouse::at(&address.warehouse)?, &catalog, &pointers).await?;
-        let (file_io, versions) = (warehouse.file_io().clone(), Mutex::default());
-        let lake = Self { inner: Arc::new(Inner { catalog, warehouse, file_io, upkeep, versions }) };
+        let inner = Inner {
+            catalog,
+            file_io: warehouse.file_io().clone(),
+            warehouse,
+            upkeep,
+            versions: Mutex::default(),
+            stored_files: StoredFiles::default(),
+            turn: tokio::sync::Mutex::default(),
+        };
+        let lake = Self { inner: Arc::new(inner) };
         lake.inner.create_missing_tables(&pointers).await?;
-        lake.inner.evolve().await?;
         Ok(lake)
+    }
+
+    /// What tells this lake from every other, on whatever machine it is opened.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the catalog or the table that has it cannot be read.
+    pub async fn id(&self) -> Result<Uuid, LakeError> {
+        let pointers = self.inner.catalog.pointers().await?;
+        Ok(self.inner.version(Table::RawOrderbookDiffs, &pointers).await?.metadata.uuid())
     }
 
     /// Where the tables' files lie.
@@ -150,28 +199,13 @@ impl Inner {
         if missing.is_empty() {
             return Ok(());
         }
-        let inner = Arc::clone(self);
-        let created = blocking(async move {
-            let mut created = Pointers::new();
-            for table in missing {
-                created.insert(table, inner.write_new_table(table).await?);
-            }
-            Ok::<_, LakeError>(created)
-        });
-        let created = created.await??;
-        fail::fail_point!("open::tables_written");
-        self.catalog.register(&created).await
-    }
-
-    async fn write_new_table(&self, table: Table) -> Result<String, LakeError> {
-        let location = format!("{}/{}", self.warehouse.location(), folder_of(table));
-        let write = async {
-            let metadata = new_metadata(table, location.clone())?;
-            let file = MetadataLocation::new_with_metadata(location, &metadata);
-            metadata.write_to(&self.file_io, &file).await?;
-            Ok(file.to_string())
-        };
-        write.await.map_err(LakeError::table(table, "write the metadata"))
+        let mut tables = Vec::with_capacity(missing.len());
+        for table in missing {
+            let location = format!("{}/{}", self.warehouse.location(), folder_of(table));
+            let metadata = new_metadata(table, location);
+            tables.push((table, metadata.map_err(LakeError::table(table, "lay out the metadata"))?));
+        }
+        self.catalog.create(tables, &self.file_io).await
     }
 
     /// The version of a table that the catalog points to.
@@ -184,6 +218,9 @@ impl Inner {
         let location = pointers.get(&table).ok_or_else(missing)?;
         if let Some(known) = self.known_version(table).filter(|version| version.location == *location) {
             return Ok(known);
+        }
+        if let Some(loaded) = self.catalog.loaded(table, location) {
+            return Ok(loaded);
         }
         let (file_io, file) = (self.file_io.clone(), location.clone());
         let metadata = blocking(async move { TableMetadata::read_from(&file_io, &file).await }).await?;
@@ -198,6 +235,9 @@ impl Inner {
     }
 
     fn remember(&self, version: Arc<TableVersion>) {
+        if version.location.is_empty() {
+            return;
+        }
         self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(version.table, version);
     }
 

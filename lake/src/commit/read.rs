@@ -1,15 +1,19 @@
-//! What the lake holds: the state of each table, and the data files of its current snapshot.
+//! What the lake holds: the state of each table, the data files of its current snapshot, and their rows.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
+use arrow_array::RecordBatch;
+use arrow_schema::{Schema, SchemaRef};
 use depthlake_orderbook::time::Timestamp;
-use iceberg::spec::ManifestContentType;
+use iceberg::spec::{ManifestContentType, Snapshot};
 
 use super::error::LakeError;
-use super::manifest::{live_entries, manifests_of};
+use super::manifest::manifests_of;
 use super::position::Positions;
-use super::snapshot::{TableVersion, count};
+use super::row_reader::RowReader;
+use super::snapshot::{PROPERTY_PREFIX, TableVersion, count};
+use super::stored_file::StoredFile;
 use super::{Inner, Lake, blocking};
 use crate::table::Table;
 
@@ -35,19 +39,13 @@ pub struct TableContents {
     pub schema: SchemaRef,
     /// The current snapshot; `None` before the first.
     pub snapshot_id: Option<i64>,
+    /// That snapshot's sequence number; 0 before the first. Files with a greater one came later.
+    pub sequence: i64,
     pub files: Vec<StoredFile>,
+    /// What that snapshot says of itself in names that begin with `depthlake.`.
+    pub properties: BTreeMap<String, String>,
     /// How far this table has read the log with this snapshot: rows of later records are elsewhere.
     pub positions: Positions,
-}
-
-/// A Parquet file of a table, which never changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredFile {
-    /// Where it is, as Iceberg has it: `file:///folder/name` or `s3://bucket/key`, unencoded.
-    pub location: String,
-    /// Its size in bytes.
-    pub bytes: u64,
-    pub rows: u64,
 }
 
 impl Lake {
@@ -72,32 +70,94 @@ impl Lake {
         let (pointers, mut positions) = self.inner.catalog.state().await?;
         positions.retain(|of, _| of.table == table);
         let version = self.inner.version(table, &pointers).await?;
-        let snapshot_id = version.metadata.current_snapshot_id();
         let inner = Arc::clone(&self.inner);
-        let files = blocking(async move { inner.files_of(&version).await }).await??;
-        Ok(TableContents { schema: table.arrow_schema(), snapshot_id, files, positions })
+        blocking(async move {
+            let current = version.metadata.current_snapshot();
+            Ok(TableContents {
+                schema: table.arrow_schema(),
+                snapshot_id: version.metadata.current_snapshot_id(),
+                sequence: current.map_or(0, |snapshot| snapshot.sequence_number()),
+                files: match current {
+                    Some(snapshot) => inner.files_of(&version, snapshot).await?,
+                    None => Vec::new(),
+                },
+                properties: current.map(|snapshot| properties_of(snapshot)).unwrap_or_default(),
+                positions,
+            })
+        })
+        .await?
+    }
+
+    /// The rows of a data file, in the order in which it holds them and with the columns that the table has now: null where
+    /// the file is older than a column. Takes the memory of all of them.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the file cannot be read or does not have a column that every row must have.
+    pub async fn read_rows(&self, file: &StoredFile, table: Table) -> Result<Vec<RecordBatch>, LakeError> {
+        self.read_schema(file, table, table.arrow_schema()).await
+    }
+
+    /// As [`Lake::read_rows`], but with these columns alone, in the order of the table's; the others are not read.
+    ///
+    /// # Errors
+    /// Those of [`Lake::read_rows`].
+    pub async fn read_columns(
+        &self,
+        file: &StoredFile,
+        table: Table,
+        columns: &[&str],
+    ) -> Result<Vec<RecordBatch>, LakeError> {
+        let schema = table.arrow_schema();
+        let wanted = schema.fields().iter().filter(|field| columns.contains(&field.name().as_str()));
+        self.read_schema(file, table, Arc::new(Schema::new(wanted.cloned().collect::<Vec<_>>()))).await
+    }
+
+    async fn read_schema(
+        &self,
+        file: &StoredFile,
+        table: Table,
+        schema: SchemaRef,
+    ) -> Result<Vec<RecordBatch>, LakeError> {
+        let (file_io, location) = (self.inner.file_io.clone(), file.location.clone());
+        blocking(async move {
+            let mut reader = RowReader::open(&file_io, &location, schema).await?;
+            let mut batches = Vec::new();
+            while let Some(batch) = reader.next().await? {
+                batches.push(batch);
+            }
+            Ok(batches)
+        })
+        .await?
+        .map_err(LakeError::table(table, "read the rows"))
     }
 }
 
 impl Inner {
-    async fn files_of(&self, version: &TableVersion) -> Result<Vec<StoredFile>, LakeError> {
-        let table = version.table;
-        let Some(snapshot) = version.metadata.current_snapshot() else { return Ok(Vec::new()) };
+    /// The files of a snapshot.
+    pub(super) async fn files_of(
+        &self,
+        version: &TableVersion,
+        snapshot: &Snapshot,
+    ) -> Result<Vec<StoredFile>, LakeError> {
+        let (table, metadata) = (version.table, &version.metadata);
         let unreadable = LakeError::table(table, "read the manifests");
         let mut files = Vec::new();
-        for manifest in manifests_of(&self.file_io, &version.metadata, snapshot).await.map_err(&unreadable)? {
+        for manifest in manifests_of(&self.file_io, metadata, snapshot).await.map_err(&unreadable)? {
             if manifest.content == ManifestContentType::Deletes {
                 return Err(LakeError::RowDeletes { table });
             }
-            let entries = live_entries(&self.file_io, &manifest).await.map_err(&unreadable)?;
-            files.extend(entries.iter().map(|entry| StoredFile {
-                location: entry.file_path().to_owned(),
-                bytes: entry.file_size_in_bytes(),
-                rows: entry.record_count(),
-            }));
+            let listed = self.stored_files.of_manifest(&self.file_io, metadata, &manifest).await;
+            files.extend_from_slice(&listed.map_err(&unreadable)?);
         }
         Ok(files)
     }
+}
+
+/// What a snapshot says of itself that Iceberg does not know of.
+pub(super) fn properties_of(snapshot: &Snapshot) -> BTreeMap<String, String> {
+    let all = snapshot.summary().additional_properties.iter();
+    let ours = all.filter(|(key, _)| key.starts_with(PROPERTY_PREFIX));
+    ours.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn status(version: &TableVersion) -> TableStatus {

@@ -8,7 +8,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field};
 
-use super::{OffsetRange, TableAppend};
+use super::{OffsetRange, TableChange};
 use crate::table::Table;
 
 /// Microseconds in a day.
@@ -40,10 +40,10 @@ pub(super) fn rows(table: Table, count: usize, start: i64) -> RecordBatch {
 }
 
 /// The records `start..end` of one partition, a row each.
-pub(super) fn append(table: Table, start: u64, end: u64) -> TableAppend {
+pub(super) fn append(table: Table, start: u64, end: u64) -> TableChange {
     let count = usize::try_from(end - start).unwrap();
     let time = AUGUST_8 + i64::try_from(start).unwrap() * 1_000_000;
-    TableAppend { table, batches: vec![rows(table, count, time)], positions: vec![range(start, end)] }
+    TableChange::append(table, vec![rows(table, count, time)], vec![range(start, end)])
 }
 
 pub(super) fn range(start: u64, end: u64) -> OffsetRange {

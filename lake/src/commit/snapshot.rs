@@ -5,39 +5,45 @@
 //! table tells its position even where its catalog is lost.
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use depthlake_orderbook::time::Timestamp;
-use iceberg::MetadataLocation;
 use iceberg::io::FileIO;
 use iceberg::spec::{
-    DataFile, MAIN_BRANCH, Operation, Snapshot, SnapshotRef, SnapshotSummaryCollector, Summary, TableMetadata,
+    DataFile, MAIN_BRANCH, ManifestContentType, ManifestFile, Operation, Snapshot, SnapshotRef,
+    SnapshotSummaryCollector, Summary, TableMetadata,
 };
 use uuid::Uuid;
 
+use super::catalog::TableMove;
+use super::change::{ChangeKind, WrittenChange};
+use super::error::{CommitError, LakeError};
 use super::ledger::Ledger;
-use super::manifest::{ManifestContext, manifests_of};
+use super::manifest::{ManifestContext, Removal, lists_live_files, manifests_of};
+use super::next_version::NextVersion;
 use super::position::Positions;
-use super::{CommittedSnapshot, Upkeep};
+use super::{CommittedSnapshot, Inner};
 use crate::table::Table;
 
-const OFFSET_KEY: &str = "depthlake.offset.";
-const TOTALS: [(&str, &str); 6] = [
-    ("total-records", "added-records"),
-    ("total-data-files", "added-data-files"),
-    ("total-files-size", "added-files-size"),
-    ("total-delete-files", "added-delete-files"),
-    ("total-position-deletes", "added-position-deletes"),
-    ("total-equality-deletes", "added-equality-deletes"),
+/// With this begins what a summary says that Iceberg does not know of. It is carried from snapshot to snapshot.
+pub(super) const PROPERTY_PREFIX: &str = "depthlake.";
+pub(super) const OFFSET_KEY: &str = "depthlake.offset.";
+/// Totals of a summary, with what adds to them and what takes from them.
+const TOTALS: [(&str, &str, &str); 6] = [
+    ("total-records", "added-records", "deleted-records"),
+    ("total-data-files", "added-data-files", "deleted-data-files"),
+    ("total-files-size", "added-files-size", "removed-files-size"),
+    ("total-delete-files", "added-delete-files", "removed-delete-files"),
+    ("total-position-deletes", "added-position-deletes", "removed-position-deletes"),
+    ("total-equality-deletes", "added-equality-deletes", "removed-equality-deletes"),
 ];
 
 /// A table as one metadata file describes it.
 #[derive(Debug)]
 pub(super) struct TableVersion {
     pub(super) table: Table,
-    /// Where the metadata file is.
+    /// Where the metadata file is; empty while its server has not written it.
     pub(super) location: String,
     pub(super) metadata: TableMetadata,
 }
@@ -45,8 +51,9 @@ pub(super) struct TableVersion {
 /// A version of a table that is written but not yet current.
 #[derive(Debug)]
 pub(super) struct Staged {
-    pub(super) replaces: String,
     pub(super) version: Arc<TableVersion>,
+    /// What the catalog is told to make it current.
+    pub(super) table_move: TableMove,
     pub(super) snapshot: CommittedSnapshot,
     /// Metadata files that nothing refers to once this version is current.
     pub(super) obsolete_metadata: Vec<String>,
@@ -54,37 +61,65 @@ pub(super) struct Staged {
     pub(super) expired_then_kept: Vec<SnapshotRef>,
 }
 
-/// Writes the version of the table that has `files` besides those of `base`, and whose summary tells `positions`, all
-/// of the table.
-pub(super) async fn stage_append(
-    file_io: &FileIO,
-    base: &TableVersion,
-    files: Vec<DataFile>,
+/// Writes the version of the table that `change` makes of `base`, and whose summary tells `positions`, all of the table.
+pub(super) async fn stage(
+    inner: &Inner,
+    base: &Arc<TableVersion>,
+    change: &WrittenChange,
     positions: &Positions,
-    upkeep: Upkeep,
     ledger: &Ledger,
-) -> iceberg::Result<Staged> {
-    let context =
-        ManifestContext { file_io, metadata: &base.metadata, snapshot_id: new_snapshot_id(base), ledger };
-    let summary = summary(base, &files, positions);
-    let manifests = match base.metadata.current_snapshot() {
-        Some(current) => manifests_of(file_io, &base.metadata, current).await?,
-        None => Vec::new(),
+) -> Result<Staged, CommitError> {
+    let failed = LakeError::table(base.table, "write the next version");
+    let context = ManifestContext {
+        file_io: &inner.file_io,
+        metadata: &base.metadata,
+        stored_files: &inner.stored_files,
+        snapshot_id: new_snapshot_id(base),
+        ledger,
     };
-    let mut manifests = context.merge_small(manifests, upkeep.manifests_before_merge).await?;
-    let committed = describe(base.table, context.snapshot_id, &files, now_after(&base.metadata));
-    manifests.push(context.add(files).await?);
-    let snapshot = Snapshot::builder()
-        .with_snapshot_id(context.snapshot_id)
-        .with_parent_snapshot_id(base.metadata.current_snapshot_id())
-        .with_sequence_number(base.metadata.next_sequence_number())
-        .with_timestamp_ms(committed.committed_at.milliseconds())
-        .with_manifest_list(context.write_list(manifests).await?)
-        .with_summary(summary)
-        .with_schema_id(base.metadata.current_schema_id())
-        .build();
-    fail::fail_point!("commit::manifests_written");
-    write_version(file_io, base, snapshot, committed, upkeep, ledger).await
+    let listed = carried_manifests(inner, base).await.map_err(&failed)?;
+    if !change.removed.is_empty() && listed.iter().any(|list| list.content == ManifestContentType::Deletes) {
+        return Err(LakeError::RowDeletes { table: base.table }.into());
+    }
+    let (mut manifests, removed) = match context.remove(listed, &change.removed).await.map_err(&failed)? {
+        Removal::Removed { manifests, files } => (manifests, files),
+        Removal::Gone { location } => return Err(CommitError::FilesGone { table: base.table, location }),
+    };
+    let write = async {
+        manifests = context.merge_small(manifests, inner.upkeep.manifests_before_merge).await?;
+        if !change.added.is_empty() {
+            manifests.push(context.add(change.added.clone(), sequence_of_added(change)).await?);
+        }
+        let committed = describe(change, &removed, context.snapshot_id, now_after(&base.metadata));
+        let snapshot = Snapshot::builder()
+            .with_snapshot_id(context.snapshot_id)
+            .with_parent_snapshot_id(base.metadata.current_snapshot_id())
+            .with_sequence_number(base.metadata.next_sequence_number())
+            .with_timestamp_ms(committed.committed_at.milliseconds())
+            .with_manifest_list(context.write_list(manifests).await?)
+            .with_summary(summary(base, change, &removed, positions))
+            .with_schema_id(base.metadata.current_schema_id())
+            .build();
+        fail::fail_point!("commit::manifests_written");
+        write_version(inner, base, snapshot, committed, ledger).await
+    };
+    Ok(write.await.map_err(&failed)?)
+}
+
+/// The manifests of the current snapshot that list anything.
+async fn carried_manifests(inner: &Inner, base: &TableVersion) -> iceberg::Result<Vec<ManifestFile>> {
+    let Some(current) = base.metadata.current_snapshot() else { return Ok(Vec::new()) };
+    let mut manifests = manifests_of(&inner.file_io, &base.metadata, current).await?;
+    manifests.retain(lists_live_files);
+    Ok(manifests)
+}
+
+/// Rows that have been in the table before keep the sequence number with which they came.
+fn sequence_of_added(change: &WrittenChange) -> Option<i64> {
+    match change.kind {
+        ChangeKind::Append | ChangeKind::Overwrite => None,
+        ChangeKind::Replace => change.removed.iter().map(|file| file.sequence).max(),
+    }
 }
 
 /// The manifests and manifest lists of expired snapshots that no later snapshot uses.
@@ -103,14 +138,13 @@ pub(super) async fn files_of_expired(file_io: &FileIO, staged: &Staged) -> icebe
 }
 
 async fn write_version(
-    file_io: &FileIO,
-    base: &TableVersion,
+    inner: &Inner,
+    base: &Arc<TableVersion>,
     snapshot: Snapshot,
     committed: CommittedSnapshot,
-    upkeep: Upkeep,
     ledger: &Ledger,
 ) -> iceberg::Result<Staged> {
-    let expired_then_kept = expire(&base.metadata, upkeep.snapshots_kept);
+    let expired_then_kept = expire(&base.metadata, inner.upkeep.snapshots_kept);
     let expired: Vec<_> = expired_then_kept.split_last().map_or(&[][..], |(_, expired)| expired).to_vec();
     let built = base
         .metadata
@@ -119,22 +153,10 @@ async fn write_version(
         .set_branch_snapshot(snapshot, MAIN_BRANCH)?
         .remove_snapshots(&expired.iter().map(|snapshot| snapshot.snapshot_id()).collect::<Vec<_>>())
         .build()?;
-    let location =
-        MetadataLocation::from_str(&base.location)?.with_next_version().with_new_metadata(&built.metadata);
-    ledger.note(location.to_string());
-    built.metadata.write_to(file_io, &location).await?;
+    let NextVersion { version, table_move, obsolete_metadata } =
+        NextVersion::write(inner, base, built, ledger).await?;
     fail::fail_point!("commit::metadata_written");
-    Ok(Staged {
-        replaces: base.location.clone(),
-        version: Arc::new(TableVersion {
-            table: base.table,
-            location: location.to_string(),
-            metadata: built.metadata,
-        }),
-        snapshot: committed,
-        obsolete_metadata: built.expired_metadata_logs.into_iter().map(|log| log.metadata_file).collect(),
-        expired_then_kept,
-    })
+    Ok(Staged { version, table_move, snapshot: committed, obsolete_metadata, expired_then_kept })
 }
 
 /// The snapshots that must go so that `kept` remain with the new one, oldest first, and last the oldest that stays;
@@ -154,33 +176,45 @@ fn expire(metadata: &TableMetadata, kept: usize) -> Vec<SnapshotRef> {
     line
 }
 
-fn summary(base: &TableVersion, files: &[DataFile], positions: &Positions) -> Summary {
+fn summary(
+    base: &TableVersion,
+    change: &WrittenChange,
+    removed: &[DataFile],
+    positions: &Positions,
+) -> Summary {
     let metadata = &base.metadata;
+    let (schema, spec) = (metadata.current_schema(), metadata.default_partition_spec());
     let mut collector = SnapshotSummaryCollector::default();
-    for file in files {
-        collector.add_file(
-            file,
-            metadata.current_schema().clone(),
-            metadata.default_partition_spec().clone(),
-        );
+    for file in &change.added {
+        collector.add_file(file, schema.clone(), spec.clone());
+    }
+    for file in removed {
+        collector.remove_file(file, schema.clone(), spec.clone());
     }
     let mut properties = collector.build();
     let empty = HashMap::new();
     let previous =
         metadata.current_snapshot().map_or(&empty, |current| &current.summary().additional_properties);
-    for (total, added) in TOTALS {
+    for (total, added, removed) in TOTALS {
         let sum = count(previous, total) + count(&properties, added);
-        properties.insert(total.to_owned(), sum.to_string());
+        properties.insert(total.to_owned(), sum.saturating_sub(count(&properties, removed)).to_string());
     }
-    let carried = previous.iter().filter(|(key, _)| key.starts_with(OFFSET_KEY));
-    properties.extend(carried.map(|(key, value)| (key.clone(), value.clone())));
-    let ours = positions.iter().filter(|(of, _)| of.table == base.table);
+    let carried = previous.iter().filter(|(key, _)| key.starts_with(PROPERTY_PREFIX));
+    let ours = change.properties.iter();
+    properties.extend(carried.chain(ours).map(|(key, value)| (key.clone(), value.clone())));
+    let positions = positions.iter().filter(|(of, _)| of.table == base.table);
     properties.extend(
-        ours.map(|(of, next)| (format!("{OFFSET_KEY}{}.{}", of.topic, of.partition), next.to_string())),
+        positions.map(|(of, next)| (format!("{OFFSET_KEY}{}.{}", of.topic, of.partition), next.to_string())),
     );
     properties.insert("engine-name".to_owned(), "depthlake".to_owned());
     properties.insert("engine-version".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    Summary { operation: Operation::Append, additional_properties: properties }
+    let operation = match change.kind {
+        ChangeKind::Append => Operation::Append,
+        ChangeKind::Overwrite if change.added.is_empty() && !removed.is_empty() => Operation::Delete,
+        ChangeKind::Overwrite => Operation::Overwrite,
+        ChangeKind::Replace => Operation::Replace,
+    };
+    Summary { operation, additional_properties: properties }
 }
 
 pub(super) fn count(properties: &HashMap<String, String>, key: &str) -> u64 {
@@ -188,17 +222,18 @@ pub(super) fn count(properties: &HashMap<String, String>, key: &str) -> u64 {
 }
 
 fn describe(
-    table: Table,
+    change: &WrittenChange,
+    removed: &[DataFile],
     snapshot_id: i64,
-    files: &[DataFile],
     committed_at: Timestamp,
 ) -> CommittedSnapshot {
     CommittedSnapshot {
-        table,
+        table: change.table,
         snapshot_id,
-        rows: files.iter().map(DataFile::record_count).sum(),
-        files: files.len(),
-        bytes: files.iter().map(DataFile::file_size_in_bytes).sum(),
+        rows: change.added.iter().map(DataFile::record_count).sum(),
+        files: change.added.len(),
+        bytes: change.added.iter().map(DataFile::file_size_in_bytes).sum(),
+        removed_files: removed.len(),
         committed_at,
     }
 }

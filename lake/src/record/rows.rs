@@ -108,6 +108,8 @@ enum Source {
     /// The end of the minute that begins at the time of this field.
     MinuteAfter(usize),
     AppendTime,
+    /// Records of the log say nothing of it.
+    Absent,
 }
 
 fn derived_rows(
@@ -119,7 +121,7 @@ fn derived_rows(
 ) -> Result<Rows, RowsError> {
     let misfit = |source| RowsError::Columns { table, source };
     let told = match table {
-        Table::Bars => bitemporal::facts_schema(),
+        Table::Bars => bitemporal::facts_schema(table),
         _ => table.arrow_schema(),
     };
     let sources = sources(schema.fields(), table, &told).map_err(misfit)?;
@@ -134,7 +136,7 @@ fn derived_rows(
         }
     }
     let batch = columns.finish().map_err(misfit)?;
-    let batch = if table == Table::Bars { bitemporal::opened(&batch).map_err(misfit)? } else { batch };
+    let batch = if table == Table::Bars { bitemporal::opened(table, &batch).map_err(misfit)? } else { batch };
     Ok(Rows { batch, unusable })
 }
 
@@ -163,6 +165,7 @@ fn sources(fields: &[Field], table: Table, told: &ArrowSchema) -> Result<Vec<Sou
             "published_at" => Source::AppendTime,
             "received_ns" => Source::Field(field("received_at")?),
             "close_time" => Source::MinuteAfter(field("open_time")?),
+            "source_topic" if table != Table::DeadLetters => Source::Absent,
             name => Source::Field(field(name)?),
         })
     };
@@ -193,6 +196,7 @@ impl Source {
                 start.map_or(Value::Null, |start| Value::Long(Timestamp(start).next_minute().0))
             }
             Self::AppendTime => Value::Long(appended_at.0),
+            Self::Absent => Value::Null,
         }
     }
 }

@@ -16,7 +16,7 @@ use depthlake_orderbook::time::Timestamp;
 use tracing::warn;
 
 use super::{Positions, SinkError};
-use crate::commit::{OffsetRange, TableAppend};
+use crate::commit::{OffsetRange, TableChange};
 use crate::log::{Log, LogError, Offset, StoredRecord, TopicPartition};
 use crate::record::{Contracts, Fault, Rows, Unusable, table_of, unusable_rows};
 use crate::table::Table;
@@ -29,7 +29,7 @@ const MOST_THREADS: usize = 4;
 /// What one commit appends.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
-    pub(super) appends: Vec<TableAppend>,
+    pub(super) changes: Vec<TableChange>,
     /// The partitions it reads on, and where it stops.
     pub(super) ends: Vec<(TopicPartition, Offset)>,
     /// Bytes of the records read.
@@ -68,7 +68,7 @@ pub(super) fn gather(
     })?;
     let mut readings = lock(&queue.read).split_off(0);
     readings.extend(lock(&queue.waiting).drain(..));
-    into_appends(readings)
+    into_changes(readings)
 }
 
 /// One partition on its way into a commit.
@@ -165,18 +165,18 @@ fn not_seen_before(mut next: Offset, mut records: Vec<StoredRecord>) -> Vec<Stor
 }
 
 /// Sorts what was read by table. The order depends on the log alone, not on the threads.
-fn into_appends(mut readings: Vec<Reading>) -> Result<Gathered, SinkError> {
+fn into_changes(mut readings: Vec<Reading>) -> Result<Gathered, SinkError> {
     readings.retain(|reading| reading.next > reading.start);
     readings.sort_by_key(|reading| reading.at);
     let mut gathered = Gathered::default();
-    let mut appends = BTreeMap::new();
+    let mut changes = BTreeMap::new();
     let mut unusable = Vec::new();
     for reading in readings {
         let Reading { at, start, next, .. } = reading;
         let Some(table) = table_of(at.topic) else { continue };
-        let append = append_to(&mut appends, table);
-        append.batches.extend(reading.batches);
-        append.positions.push(OffsetRange {
+        let change = change_of(&mut changes, table);
+        change.added.extend(reading.batches);
+        change.positions.push(OffsetRange {
             topic: at.topic.name().to_owned(),
             partition: at.partition.0.into(),
             start: start.0,
@@ -188,15 +188,14 @@ fn into_appends(mut readings: Vec<Reading>) -> Result<Gathered, SinkError> {
     }
     if let Some(first) = unusable.first() {
         warn!(count = unusable.len(), %first, "records gave no rows and become dead letters");
-        append_to(&mut appends, Table::DeadLetters).batches.push(unusable_rows(&unusable)?);
+        change_of(&mut changes, Table::DeadLetters).added.push(unusable_rows(&unusable)?);
     }
-    gathered.appends = appends.into_values().collect();
+    gathered.changes = changes.into_values().collect();
     Ok(gathered)
 }
 
-fn append_to(appends: &mut BTreeMap<Table, TableAppend>, table: Table) -> &mut TableAppend {
-    let empty = || TableAppend { table, batches: Vec::new(), positions: Vec::new() };
-    appends.entry(table).or_insert_with(empty)
+fn change_of(changes: &mut BTreeMap<Table, TableChange>, table: Table) -> &mut TableChange {
+    changes.entry(table).or_insert_with(|| TableChange::append(table, Vec::new(), Vec::new()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::gather::Gathered;
-use crate::commit::Appended;
+use crate::commit::Changed;
 use crate::log::{Offset, TopicPartition};
 use crate::table::Table;
 
@@ -38,14 +38,14 @@ pub struct SinkSummary {
 }
 
 impl CommitReport {
-    pub(super) fn new(gathered: &Gathered, appended: &Appended, latency: Duration) -> Self {
-        let snapshots = match appended {
-            Appended::Committed(snapshots) => snapshots.as_slice(),
-            Appended::AlreadyCommitted => &[],
+    pub(super) fn new(gathered: &Gathered, changed: &Changed, latency: Duration) -> Self {
+        let snapshots = match changed {
+            Changed::Committed(snapshots) => snapshots.as_slice(),
+            Changed::AlreadyCommitted => &[],
         };
-        let rows = gathered.appends.iter().map(|append| {
-            let rows: usize = append.batches.iter().map(arrow_array::RecordBatch::num_rows).sum();
-            (append.table, rows as u64)
+        let rows = gathered.changes.iter().map(|change| {
+            let rows: usize = change.added.iter().map(arrow_array::RecordBatch::num_rows).sum();
+            (change.table, rows as u64)
         });
         Self {
             rows: rows.filter(|(_, rows)| *rows > 0).collect(),

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use super::super::change::WrittenChange;
 use super::super::ledger::Ledger;
 use super::super::samples::{self, AUGUST_8, DAY};
-use super::super::snapshot::stage_append;
+use super::super::snapshot::stage;
 use super::super::*;
 use super::{Place, append, assert_engines_agree, count_rows, position};
 
@@ -14,13 +15,9 @@ async fn rows_are_split_by_day_and_tables_move_together() {
     let place = Place::new();
     let lake = place.open().await;
     let two_days = samples::rows(Table::RawTrades, 20, AUGUST_8 + DAY - 10_000_000);
-    let raw = TableAppend {
-        table: Table::RawTrades,
-        batches: vec![two_days],
-        positions: vec![samples::range(0, 20)],
-    };
-    let Appended::Committed(snapshots) =
-        lake.append(vec![raw, samples::append(Table::Trades, 0, 20)]).await.unwrap()
+    let raw = TableChange::append(Table::RawTrades, vec![two_days], vec![samples::range(0, 20)]);
+    let Changed::Committed(snapshots) =
+        lake.change(vec![raw, samples::append(Table::Trades, 0, 20)]).await.unwrap()
     else {
         panic!("nothing was there before")
     };
@@ -36,10 +33,9 @@ async fn a_range_without_rows_moves_only_the_position() {
     let place = Place::new();
     let lake = place.open().await;
     append(&lake, 0, 5).await.unwrap();
-    let nothing =
-        TableAppend { table: Table::RawTrades, batches: vec![], positions: vec![samples::range(5, 9)] };
-    assert_eq!(lake.append(vec![nothing.clone()]).await.unwrap(), Appended::Committed(vec![]));
-    assert_eq!(lake.append(vec![nothing]).await.unwrap(), Appended::AlreadyCommitted);
+    let nothing = TableChange::append(Table::RawTrades, vec![], vec![samples::range(5, 9)]);
+    assert_eq!(lake.change(vec![nothing.clone()]).await.unwrap(), Changed::Committed(vec![]));
+    assert_eq!(lake.change(vec![nothing]).await.unwrap(), Changed::AlreadyCommitted);
     assert_eq!(position(&lake, Table::RawTrades).await, Some(9));
     assert_eq!(count_rows(&lake, Table::RawTrades).await, 5);
 }
@@ -53,7 +49,7 @@ async fn of_two_racing_writers_one_wins() {
         // The ends differ, so that the loser cannot take the winner's rows for its own.
         let (one, other) = tokio::join!(append(&first, end, end + 10), append(&second, end, end + 11));
         let (won, lost, length) = if one.is_ok() { (one, other, 10) } else { (other, one, 11) };
-        assert!(matches!(won, Ok(Appended::Committed(_))), "{won:?}");
+        assert!(matches!(won, Ok(Changed::Committed(_))), "{won:?}");
         let error = lost.unwrap_err();
         assert!(
             matches!(error, CommitError::Superseded { .. } | CommitError::PartialOverlap { .. }),
@@ -82,7 +78,7 @@ async fn the_loser_of_a_race_leaves_no_files_and_a_free_table_can_still_move() {
     // Another partition of the same table: the stale pointer is noticed and the commit prepared anew.
     let mut other = samples::append(Table::RawTrades, 0, 4);
     other.positions[0].partition = 4;
-    let (one, two) = tokio::join!(append(&first, 10, 20), second.append(vec![other]));
+    let (one, two) = tokio::join!(append(&first, 10, 20), second.change(vec![other]));
     assert!(one.is_ok() && two.is_ok(), "{one:?} {two:?}");
     assert_eq!(count_rows(&first, Table::RawTrades).await, 24);
 }
@@ -95,12 +91,13 @@ async fn a_crash_before_the_commit_leaves_nothing_behind_but_orphans() {
     let staged = {
         let (pointers, positions) = lake.inner.catalog.state().await.unwrap();
         let base = lake.inner.version(Table::RawTrades, &pointers).await.unwrap();
-        let days =
-            rows::sorted_by_day(Table::RawTrades, &samples::append(Table::RawTrades, 5, 9).batches).unwrap();
+        let TableChange { table, added, removed, positions: ranges, kind, properties } =
+            samples::append(Table::RawTrades, 5, 9);
+        let days = rows::sorted_by_day(table, &added).unwrap();
         let (file_io, ledger) = (&lake.inner.file_io, Ledger::default());
-        let files =
-            data_file::write_data_files(file_io, base.table, &base.metadata, days, &ledger).await.unwrap();
-        stage_append(file_io, &base, files, &positions, Upkeep::DEFAULT, &ledger).await.unwrap()
+        let added = data_file::write_data_files(file_io, table, &base.metadata, days, &ledger).await.unwrap();
+        let written = WrittenChange { table, added, removed, positions: ranges, kind, properties };
+        stage(&lake.inner, &base, &written, &positions, &ledger).await.unwrap()
     };
     assert!(!lake.inner.took(&[staged], &[]).await.unwrap());
     drop(lake);
@@ -117,7 +114,7 @@ async fn a_lost_answer_is_found_by_asking_again() {
     append(&place.open().await, 0, 5).await.unwrap();
     let before = place.files();
     let lake = place.open().await;
-    assert_eq!(append(&lake, 0, 5).await.unwrap(), Appended::AlreadyCommitted);
+    assert_eq!(append(&lake, 0, 5).await.unwrap(), Changed::AlreadyCommitted);
     assert_eq!(place.files(), before);
     assert_eq!(count_rows(&lake, Table::RawTrades).await, 5);
 }
@@ -153,11 +150,11 @@ async fn rows_that_do_not_fit_change_nothing() {
     let place = Place::new();
     let lake = place.open().await;
     let before = place.files();
-    let foreign = TableAppend {
-        batches: vec![samples::rows(Table::Bars, 3, AUGUST_8)],
+    let foreign = TableChange {
+        added: vec![samples::rows(Table::Bars, 3, AUGUST_8)],
         ..samples::append(Table::RawTrades, 0, 3)
     };
-    let error = lake.append(vec![samples::append(Table::Trades, 0, 3), foreign]).await.unwrap_err();
+    let error = lake.change(vec![samples::append(Table::Trades, 0, 3), foreign]).await.unwrap_err();
     assert!(matches!(error, CommitError::Malformed { table: Table::RawTrades, .. }), "{error}");
     assert_eq!(place.files(), before);
     assert!(lake.positions().await.unwrap().is_empty());
@@ -171,12 +168,12 @@ async fn a_warehouse_that_refuses_files_changes_nothing() {
     fs::write(&obstacle, b"a file where a folder should be").unwrap();
     let before = place.files();
     let both = || vec![samples::append(Table::Trades, 0, 3), samples::append(Table::RawTrades, 0, 3)];
-    let error = lake.append(both()).await.unwrap_err();
+    let error = lake.change(both()).await.unwrap_err();
     assert!(matches!(error, CommitError::Lake(LakeError::Table { table: Table::RawTrades, .. })), "{error}");
     assert_eq!(place.files(), before);
 
     fs::remove_file(&obstacle).unwrap();
-    lake.append(both()).await.unwrap();
+    lake.change(both()).await.unwrap();
     assert_eq!((count_rows(&lake, Table::Trades).await, count_rows(&lake, Table::RawTrades).await), (3, 3));
 }
 
@@ -220,7 +217,7 @@ async fn other_engines_read_every_table() {
     let lake = place.open().await;
     for (start, end) in [(0, 7), (7, 50)] {
         let all = Table::ALL.map(|table| samples::append(table, start, end));
-        lake.append(all.into()).await.unwrap();
+        lake.change(all.into()).await.unwrap();
     }
     assert_engines_agree(&place, &Table::ALL.map(|table| (table, 50)));
 }

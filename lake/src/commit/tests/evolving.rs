@@ -1,9 +1,10 @@
 //! Tables made by another version: earlier, with fewer columns, or later, with more.
 
 use arrow_array::{RecordBatch, new_null_array};
+use iceberg::MetadataLocation;
 use iceberg::spec::{NestedField, NestedFieldRef, PrimitiveType, Type};
 
-use super::super::catalog::PointerMove;
+use super::super::catalog::TableMove;
 use super::*;
 
 /// The columns that came with the second version of the records.
@@ -29,16 +30,17 @@ const SECOND: [(Table, &[&str]); 5] = [
 async fn relay(lake: &Lake, changed: impl Fn(Table, Vec<NestedFieldRef>) -> Vec<NestedFieldRef>) {
     let pointers = lake.inner.catalog.pointers().await.unwrap();
     let mut moves = Vec::new();
-    for (&table, from) in &pointers {
-        let location = lake.inner.version(table, &pointers).await.unwrap().metadata.location().to_owned();
+    for &table in pointers.keys() {
+        let base = lake.inner.version(table, &pointers).await.unwrap();
+        let location = base.metadata.location().to_owned();
         let columns = iceberg_schema(table).unwrap().as_struct().fields().to_vec();
         let schema = Schema::builder().with_fields(changed(table, columns)).build().unwrap();
         let metadata = metadata_with(table, schema, location.clone()).unwrap();
         let file = MetadataLocation::new_with_metadata(location, &metadata);
         metadata.write_to(&lake.inner.file_io, &file).await.unwrap();
-        moves.push(PointerMove { table, from: from.clone(), to: file.to_string() });
+        moves.push(TableMove { base, to: file.to_string(), updates: Vec::new() });
     }
-    lake.inner.catalog.advance(&moves, &[]).await.unwrap();
+    lake.inner.catalog.advance(moves, &[]).await.unwrap();
 }
 
 /// Makes the tables those of the first version.
@@ -51,10 +53,10 @@ async fn make_first_version(lake: &Lake) {
 }
 
 /// The records `start..end` as a writer has them that knows nothing of the second version.
-fn first_version_rows(table: Table, start: u64, end: u64) -> TableAppend {
+fn first_version_rows(table: Table, start: u64, end: u64) -> TableChange {
     let mut append = samples::append(table, start, end);
     let second = SECOND.iter().find(|(of, _)| *of == table).map_or(&[][..], |(_, names)| names);
-    for batch in &mut append.batches {
+    for batch in &mut append.added {
         let schema = batch.schema();
         let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
             let is_second = second.contains(&field.name().as_str());
@@ -79,7 +81,7 @@ fn declared_names(table: Table) -> Vec<String> {
 async fn first_version_lake(place: &Place) {
     let lake = place.open().await;
     make_first_version(&lake).await;
-    lake.append(Table::ALL.map(|table| first_version_rows(table, 0, 10)).into()).await.unwrap();
+    lake.change(Table::ALL.map(|table| first_version_rows(table, 0, 10)).into()).await.unwrap();
     assert_ne!(column_names(&lake, Table::Trades).await, declared_names(Table::Trades));
 }
 
@@ -93,7 +95,7 @@ async fn old_tables_get_the_columns_they_lack_and_keep_their_rows() {
         assert_eq!(column_names(&lake, table).await, declared_names(table), "{table}");
         assert_eq!(position(&lake, table).await, Some(10), "{table}");
     }
-    lake.append(Table::ALL.map(|table| samples::append(table, 10, 16)).into()).await.unwrap();
+    lake.change(Table::ALL.map(|table| samples::append(table, 10, 16)).into()).await.unwrap();
     for table in Table::ALL {
         assert_eq!(count_rows(&lake, table).await, 16, "{table}");
     }
@@ -110,7 +112,7 @@ async fn other_engines_read_null_where_a_column_is_younger_than_the_row() {
     let place = Place::new();
     first_version_lake(&place).await;
     let lake = place.open().await;
-    lake.append(vec![samples::append(Table::Trades, 10, 16)]).await.unwrap();
+    lake.change(vec![samples::append(Table::Trades, 10, 16)]).await.unwrap();
     let query = "select count(*) as rows, count(quote_quantity) as known, count(price) as prices \
                  from normalized.trades";
     let Some(row) = ask_duckdb(&place.catalog(), query) else { return };
@@ -119,7 +121,7 @@ async fn other_engines_read_null_where_a_column_is_younger_than_the_row() {
 }
 
 fn nulls_of(rows: usize) -> usize {
-    let batch = &samples::append(Table::Trades, 10, 10 + rows as u64).batches[0];
+    let batch = &samples::append(Table::Trades, 10, 10 + rows as u64).added[0];
     batch.column_by_name("quote_quantity").unwrap().null_count()
 }
 
@@ -132,8 +134,8 @@ async fn two_programs_that_open_an_old_lake_at_once_add_each_column_once() {
         assert_eq!(column_names(&one, table).await, declared_names(table), "{table}");
         assert_eq!(column_names(&other, table).await, declared_names(table), "{table}");
     }
-    one.append(vec![samples::append(Table::Trades, 10, 16)]).await.unwrap();
-    other.append(vec![samples::append(Table::Trades, 16, 20)]).await.unwrap();
+    one.change(vec![samples::append(Table::Trades, 10, 16)]).await.unwrap();
+    other.change(vec![samples::append(Table::Trades, 16, 20)]).await.unwrap();
     assert_eq!(count_rows(&one, Table::Trades).await, 20);
 }
 
@@ -158,7 +160,7 @@ async fn a_column_of_a_later_version_is_kept_and_written_as_null() {
     drop(lake);
 
     let lake = place.open().await;
-    lake.append(Table::ALL.map(|table| samples::append(table, 0, 6)).into()).await.unwrap();
+    lake.change(Table::ALL.map(|table| samples::append(table, 0, 6)).into()).await.unwrap();
     let names = column_names(&lake, Table::Trades).await;
     assert_eq!(names[names.len() - 2..], ["of_a_later_version", "quote_quantity"]);
     assert_engines_agree(&place, &Table::ALL.map(|table| (table, 6)));

@@ -11,7 +11,7 @@ use super::{Place, append, count_rows, position};
 async fn appends_survive_reopening() {
     let place = Place::new();
     let lake = place.open().await;
-    let Appended::Committed(snapshots) = append(&lake, 0, 10).await.unwrap() else {
+    let Changed::Committed(snapshots) = append(&lake, 0, 10).await.unwrap() else {
         panic!("nothing was there before")
     };
     assert_eq!((snapshots[0].rows, snapshots[0].files), (10, 1));

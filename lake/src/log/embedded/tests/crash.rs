@@ -5,8 +5,6 @@ use std::env;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{self, Child, Command, Stdio};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 use super::*;
 
 const DIRECTORY: &str = "DEPTHLAKE_LOG_TEST_DIRECTORY";
@@ -97,9 +95,10 @@ fn last_acknowledged(report: &str) -> [u64; 2] {
 }
 
 /// Sets the size beyond which files of this process may not grow.
-fn limit_files(bytes: Option<u64>) {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Fsize);
-    setrlimit(Resource::Fsize, Rlimit { current: bytes.or(maximum), maximum }).unwrap();
+fn limit_files(bytes: &str) {
+    let mut command = Command::new("prlimit");
+    command.args([format!("--pid={}", process::id()), format!("--fsize={bytes}:")]);
+    assert!(command.status().unwrap().success());
 }
 
 /// The body of the process whose files may not grow for a while.
@@ -112,7 +111,7 @@ fn appends_through_a_stall() {
     append_numbered(&log, RAW, 0..5_000);
     log.sync().unwrap();
 
-    limit_files(Some(0));
+    limit_files("0");
     let refused = (5_000..).find_map(|offset| Some((offset, log.append(RAW, &record(RAW, offset)).err()?)));
     let (next, refused) = refused.unwrap();
     println!("\nrefused {refused}\nsync {}", log.sync().unwrap_err());
@@ -120,7 +119,7 @@ fn appends_through_a_stall() {
     assert_eq!(log.durable_end(RAW).unwrap(), Offset(5_000));
     assert_eq!(check_numbered(&log, RAW), []);
 
-    limit_files(None);
+    limit_files("unlimited");
     let again = (0..1_000).find_map(|_| {
         thread::sleep(Duration::from_millis(20));
         log.append(RAW, &record(RAW, next)).ok()
@@ -130,7 +129,7 @@ fn appends_through_a_stall() {
     log.sync().unwrap();
     assert_eq!(check_numbered(&log, RAW), []);
 
-    limit_files(Some(0));
+    limit_files("0");
     log.append(RAW, &record(RAW, next + 5_000)).unwrap();
     println!("end {}\nlast {}", log.durable_end(RAW).unwrap(), log.sync().unwrap_err());
 }

@@ -1,0 +1,120 @@
+//! Reading the rows of a data file, a batch at a time, with the columns that its table has now.
+//!
+//! Columns are found by field id, as Iceberg has it: a column may be younger than the file, or stand elsewhere in it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, new_null_array};
+use arrow_schema::{Field, Schema, SchemaRef};
+use iceberg::ErrorKind::DataInvalid;
+use iceberg::arrow::ArrowFileReader;
+use iceberg::io::FileIO;
+use iceberg::{Error, Result};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+use parquet::arrow::async_reader::ParquetRecordBatchStream;
+use parquet::arrow::{PARQUET_FIELD_ID_META_KEY, ParquetRecordBatchStreamBuilder, ProjectionMask};
+
+/// Rows that are decoded at a time.
+const BATCH_ROWS: usize = 8_192;
+
+/// The rows of one file, in its order. Holds one row group of it, compressed, and one batch.
+pub(super) struct RowReader {
+    location: String,
+    schema: SchemaRef,
+    row_groups: ParquetRecordBatchStream<ArrowFileReader>,
+    batches: Option<ParquetRecordBatchReader>,
+}
+
+impl RowReader {
+    /// Reads the file's footer. Of the rest, only the columns of `schema` are read, which are of the table's.
+    pub(super) async fn open(file_io: &FileIO, location: &str, schema: SchemaRef) -> Result<Self> {
+        let input = file_io.new_input(location)?;
+        let reader = ArrowFileReader::new(input.metadata().await?, input.reader().await?);
+        let unreadable = |error| damaged(location, &error);
+        let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(unreadable)?;
+        let found = columns_by_field_id(builder.schema());
+        let wanted = schema.fields().iter().filter_map(|field| found.get(field_id(field)?).copied());
+        let wanted = ProjectionMask::roots(builder.parquet_schema(), wanted);
+        let builder = builder.with_projection(wanted).with_batch_size(BATCH_ROWS);
+        let row_groups = builder.build().map_err(unreadable)?;
+        Ok(Self { location: location.to_owned(), schema, row_groups, batches: None })
+    }
+
+    /// The next rows; `None` after the last.
+    pub(super) async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(batch) = self.batches.as_mut().and_then(Iterator::next) {
+                let batch = batch.map_err(|error| damaged(&self.location, &error))?;
+                return with_schema(&batch, &self.schema, &self.location).map(Some);
+            }
+            let next = self.row_groups.next_row_group().await;
+            self.batches = next.map_err(|error| damaged(&self.location, &error))?;
+            if self.batches.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// The rows of a batch with the columns of `schema`.
+fn with_schema(batch: &RecordBatch, schema: &SchemaRef, location: &str) -> Result<RecordBatch> {
+    let found = columns_by_field_id(&batch.schema());
+    let column = |field: &Arc<Field>| -> ArrayRef {
+        let index = field_id(field).and_then(|id| found.get(id));
+        let absent = || new_null_array(field.data_type(), batch.num_rows());
+        index.and_then(|&index| batch.columns().get(index)).map_or_else(absent, Arc::clone)
+    };
+    let columns = schema.fields().iter().map(column).collect();
+    RecordBatch::try_new(Arc::clone(schema), columns).map_err(|error| damaged(location, &error))
+}
+
+fn columns_by_field_id(schema: &Schema) -> HashMap<String, usize> {
+    let numbered = schema.fields().iter().enumerate();
+    numbered.filter_map(|(index, field)| Some((field_id(field)?.to_owned(), index))).collect()
+}
+
+fn field_id(field: &Field) -> Option<&str> {
+    field.metadata().get(PARQUET_FIELD_ID_META_KEY).map(String::as_str)
+}
+
+fn damaged(location: &str, error: &dyn std::fmt::Display) -> Error {
+    Error::new(DataInvalid, format!("cannot read {location}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::Array;
+
+    use super::super::samples::{AUGUST_8, rows};
+    use super::*;
+    use crate::table::Table;
+
+    #[test]
+    fn columns_are_found_by_field_id() {
+        let table = Table::Trades;
+        let whole = rows(table, 5, AUGUST_8);
+        let optional = whole.schema().index_of("first_trade_id").unwrap();
+        let mut order: Vec<_> = (0..whole.num_columns()).rev().filter(|&column| column != optional).collect();
+        order.swap(0, 3);
+        let older = whole.project(&order).unwrap();
+
+        let read = with_schema(&older, &table.arrow_schema(), "here").unwrap();
+        for (index, field) in whole.schema().fields().iter().enumerate() {
+            if index == optional {
+                assert_eq!(read.column(index).null_count(), 5);
+            } else {
+                assert_eq!(read.column(index), whole.column(index), "{}", field.name());
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_required_column_is_refused() {
+        let whole = rows(Table::Trades, 5, AUGUST_8);
+        let symbol = whole.schema().index_of("symbol").unwrap();
+        let others: Vec<_> = (0..whole.num_columns()).filter(|&column| column != symbol).collect();
+        let error = with_schema(&whole.project(&others).unwrap(), &Table::Trades.arrow_schema(), "here");
+        assert!(error.unwrap_err().to_string().contains("symbol"));
+    }
+}

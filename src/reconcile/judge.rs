@@ -1,0 +1,282 @@
+//! Goes through the layers, compares, and keeps what differs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use anyhow::{Context, Result};
+use arrow_array::RecordBatch;
+use depthlake_lake::commit::{ColumnDrift, Lake, PartitionOfTable, TableChange};
+use depthlake_lake::log::{Log, LogError, Offset, Partition, TopicPartition};
+use depthlake_lake::reconcile::{
+    Break, BreakClass, Correction, Difference, Layer, Place, ValueDrift, break_rows, breaks_of, conformed,
+    received_within, repair,
+};
+use depthlake_lake::record::{rows, topic_of_stream};
+use depthlake_lake::table::Table;
+use depthlake_orderbook::frame::RawStream;
+use depthlake_orderbook::time::Timestamp;
+use depthlake_query::Session;
+use futures::TryStreamExt;
+
+use super::derive::{Derivation, offset_of_last, raw_columns};
+use super::rules::{self, Rule};
+
+/// Raw messages that are derived again before what they gave is compared.
+const WINDOW_MESSAGES: usize = 200_000;
+
+/// Bytes of the log that are compared at a time.
+const LOG_BYTES: usize = 16 << 20;
+
+/// How long before the times looked at the deriving begins, so that the bars open then are whole.
+const RUN_UP: i64 = 120_000_000_000;
+
+const STREAMS: [RawStream; 2] = [RawStream::Orderbook, RawStream::Trade];
+
+/// What is looked at, and what is done about it.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// Rows received in these times.
+    pub received: Range<Timestamp>,
+    /// By how much, relative to the expected, measures may differ.
+    pub tolerance: f64,
+    pub repairs: bool,
+}
+
+/// A reconciliation under way.
+pub struct Judge<'a> {
+    lake: &'a Lake,
+    session: Session,
+    scope: Scope,
+    begun: Timestamp,
+    unreadable: BTreeSet<Table>,
+    pub breaks: Vec<Break>,
+    /// Rows expected, by table.
+    pub compared: BTreeMap<String, u64>,
+}
+
+impl<'a> Judge<'a> {
+    pub fn new(lake: &'a Lake, scope: Scope, begun: Timestamp) -> Result<Self> {
+        let session = Session::new(lake.clone())?;
+        Ok(Self {
+            lake,
+            session,
+            scope,
+            begun,
+            unreadable: BTreeSet::new(),
+            breaks: Vec::new(),
+            compared: BTreeMap::new(),
+        })
+    }
+
+    /// Compares the columns of the layers' tables with those declared. Tables that cannot be read as declared are looked at no
+    /// further.
+    pub async fn columns(&mut self, layers: &[Layer]) -> Result<()> {
+        for ColumnDrift { table, column, expected, found } in self.lake.column_drifts().await? {
+            let Some(layer) = layers.iter().copied().find(|layer| layer.name() == table.namespace()) else {
+                continue;
+            };
+            let detail = match (&expected, &found) {
+                (None, _) => "this column was added".to_owned(),
+                (_, None) => "this column was removed".to_owned(),
+                _ => "this column was given another type".to_owned(),
+            };
+            if expected.is_some() {
+                self.unreadable.insert(table);
+            }
+            let value = ValueDrift { column: column.clone(), expected, found, relative_difference: None };
+            self.breaks.push(Break {
+                layer,
+                class: BreakClass::SchemaDrift,
+                table: table.to_string(),
+                key: column,
+                value: Some(value),
+                detail,
+                repaired_at: None,
+            });
+        }
+        Ok(())
+    }
+
+    /// Compares the raw tables with what the log still holds of what they have read.
+    pub async fn raw(&mut self, log: &dyn Log) -> Result<()> {
+        let committed = self.lake.positions().await?;
+        for stream in STREAMS {
+            let rule = rules::raw(stream);
+            for partition in 0..log.partitions().get() {
+                let at = TopicPartition::new(topic_of_stream(stream), Partition(partition));
+                let of = PartitionOfTable {
+                    table: rule.table,
+                    topic: at.topic.name().to_owned(),
+                    partition: partition.into(),
+                };
+                let end = committed.get(&of).copied().map_or(Offset(0), Offset);
+                self.raw_partition(log, at, end, &rule).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the normalized tables with what the raw ones give.
+    pub async fn normalized(&mut self) -> Result<()> {
+        let readable = |stream: &RawStream| !self.unreadable.contains(&rules::raw(*stream).table);
+        for stream in STREAMS.into_iter().filter(readable).collect::<Vec<_>>() {
+            for partition in self.partitions(stream).await? {
+                let derived = self.stream(stream, partition).await;
+                derived.with_context(|| format!("partition {partition} of {}", rules::raw(stream).table))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what was found in `ops.recon_breaks`.
+    pub async fn keep(&self) -> Result<()> {
+        if self.breaks.is_empty() {
+            return Ok(());
+        }
+        let rows = break_rows(&self.breaks, self.begun)?;
+        self.lake.change(vec![TableChange::append(Table::ReconBreaks, vec![rows], Vec::new())]).await?;
+        Ok(())
+    }
+
+    async fn raw_partition(
+        &mut self,
+        log: &dyn Log,
+        at: TopicPartition,
+        end: Offset,
+        rule: &Rule,
+    ) -> Result<()> {
+        let mut next = log.start(at)?;
+        while next < end {
+            let records = match tokio::task::block_in_place(|| log.read(at, next, LOG_BYTES)) {
+                Err(LogError::Lost { next: after, .. }) => {
+                    next = after;
+                    continue;
+                }
+                read => read?,
+            };
+            let Some(last) = records.iter().map(|stored| stored.offset).rfind(|offset| *offset < end) else {
+                break;
+            };
+            let window = next.0..last.0 + 1;
+            let kept: Vec<_> = records.into_iter().take_while(|stored| stored.offset < end).collect();
+            let expected = rows(at, &kept)?.batch;
+            let place = format!(
+                r#"topic = '{}' AND partition = {} AND "offset" >= {} AND "offset" < {}"#,
+                at.topic, at.partition, window.start, window.end
+            );
+            self.compare(rule, expected, &place).await?;
+            next = Offset(window.end);
+        }
+        Ok(())
+    }
+
+    async fn partitions(&self, stream: RawStream) -> Result<Vec<u16>> {
+        let query = format!("SELECT DISTINCT partition FROM {} ORDER BY 1", rules::raw(stream).table);
+        let found = self.longs(&query).await?;
+        Ok(found.into_iter().filter_map(|partition| u16::try_from(partition).ok()).collect())
+    }
+
+    /// Derives one stream of one partition again, from a place where a session began.
+    async fn stream(&mut self, stream: RawStream, partition: u16) -> Result<()> {
+        let table = rules::raw(stream).table;
+        let begin = self.begin(table, partition).await?;
+        let columns = raw_columns(stream);
+        let query = format!(
+            r#"SELECT {columns} FROM {table} WHERE partition = {partition} AND "offset" >= {begin}
+               AND received_at < {} ORDER BY "offset""#,
+            literal(self.scope.received.end)
+        );
+        let mut raw = self.session.sql(&query).await?;
+        let mut derivation = Derivation::new(stream, partition, self.begun);
+        let (mut window, mut waiting) = (begin..begin, 0);
+        while let Some(batch) = raw.try_next().await? {
+            derivation.add(&batch)?;
+            waiting += batch.num_rows();
+            window.end = offset_of_last(&batch)?.map_or(window.end, |last| last + 1);
+            if waiting >= WINDOW_MESSAGES {
+                self.window(stream, partition, &mut derivation, window.clone()).await?;
+                (window.start, waiting) = (window.end, 0);
+            }
+        }
+        self.window(stream, partition, &mut derivation, window.start..i64::MAX).await
+    }
+
+    /// The offset of the last beginning of a session before the times looked at, or of the first message.
+    async fn begin(&self, table: Table, partition: u16) -> Result<i64> {
+        let early = literal(Timestamp(self.scope.received.start.0.saturating_sub(RUN_UP)));
+        let query = format!(
+            r#"SELECT coalesce(max("offset") FILTER (WHERE kind = 'session_start' AND received_at <= {early}), min("offset"), 0)
+               FROM {table} WHERE partition = {partition}"#
+        );
+        Ok(self.longs(&query).await?.first().copied().unwrap_or(0))
+    }
+
+    async fn window(
+        &mut self,
+        stream: RawStream,
+        partition: u16,
+        derivation: &mut Derivation,
+        offsets: Range<i64>,
+    ) -> Result<()> {
+        let mut derived = derivation.take()?;
+        for rule in rules::normalized(stream) {
+            let none = || RecordBatch::new_empty(rule.table.arrow_schema());
+            let expected = derived.remove(&rule.table).unwrap_or_else(none);
+            let place = format!(
+                "source_partition = {partition} AND source_offset >= {} AND source_offset < {}",
+                offsets.start, offsets.end
+            );
+            self.compare(rule, expected, &place).await?;
+        }
+        Ok(())
+    }
+
+    /// Compares expected rows with those of the table at a place.
+    async fn compare(&mut self, rule: &Rule, expected: RecordBatch, place: &str) -> Result<()> {
+        let Rule { layer, table, key, given, .. } = *rule;
+        if self.unreadable.contains(&table) {
+            return Ok(());
+        }
+        let received = &self.scope.received;
+        let expected = received_within(&expected, received)?;
+        let query = format!(
+            "SELECT * FROM {table} WHERE {place} AND received_at >= {} AND received_at < {} AND {given}",
+            literal(received.start),
+            literal(received.end)
+        );
+        let found = conformed(table, &self.session.sql(&query).await?.collect().await?)?;
+        *self.compared.entry(table.to_string()).or_default() += expected.num_rows() as u64;
+        let differences = rule.comparison(self.scope.tolerance).differences(&expected, &found)?;
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let name = table.to_string();
+        let mut breaks = breaks_of(Place { layer, table: &name, key }, &expected, &found, &differences)?;
+        if self.scope.repairs {
+            let repairable = |difference: &&Difference| is_repairable(layer, difference);
+            let repaired: Vec<_> = differences.iter().filter(repairable).cloned().collect();
+            let correction = Correction::of(key, &expected, &found, &repaired)?;
+            repair(self.lake, table, key, &correction).await?;
+            for (difference, broken) in differences.iter().zip(&mut breaks) {
+                broken.repaired_at = is_repairable(layer, difference).then_some(self.begun);
+            }
+        }
+        self.breaks.append(&mut breaks);
+        Ok(())
+    }
+
+    async fn longs(&self, query: &str) -> Result<Vec<i64>> {
+        let batches = self.session.sql(query).await?.collect().await?;
+        super::derive::longs(&batches)
+    }
+}
+
+/// What is in a raw table and not in the log stays: nothing else tells of it.
+fn is_repairable(layer: Layer, difference: &Difference) -> bool {
+    !(layer == Layer::Raw && matches!(difference, Difference::Unfounded { .. }))
+}
+
+/// A time as SQL, in microseconds; what lies beyond is cut to what SQL can tell.
+fn literal(time: Timestamp) -> String {
+    format!("to_timestamp_micros({})", time.0.div_euclid(1_000))
+}

@@ -1,0 +1,153 @@
+//! `depthlake reconcile`: whether each layer holds what the one before it gives.
+
+mod derive;
+mod judge;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::Args;
+use depthlake_engine::clock;
+use depthlake_lake::address::LakeAddress;
+use depthlake_lake::commit::Lake;
+use depthlake_lake::log::{EmbeddedLog, LogError, Options};
+use depthlake_lake::reconcile::{Break, BreakClass, Layer};
+use depthlake_orderbook::time::Timestamp;
+
+use crate::arguments::DataOption;
+use crate::configuration::Configuration;
+use crate::data_folder::DataFolder;
+use crate::run::deployment::Layout;
+use judge::{Judge, Scope};
+
+/// How many breaks are printed; the table holds them all.
+const PRINTED: usize = 40;
+
+/// Rows received later than this before now are left alone while something may still be writing: what they give may not be
+/// there yet.
+const SETTLING: i64 = 300_000_000_000;
+
+#[derive(Debug, Args)]
+pub struct ReconcileOptions {
+    /// Only this layer, and the one before it: raw, normalized or marts. May be given several times.
+    #[arg(long = "layer", value_name = "LAYER")]
+    layers: Vec<Layer>,
+    /// Only what was received from this time on: 2026-11-21, or 2026-11-21T10:30:00Z.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    from: Option<Timestamp>,
+    /// Only what was received before this time.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    to: Option<Timestamp>,
+    /// By how much, relative to the expected, prices, quantities and other measures may differ.
+    #[arg(long, default_value_t = 1e-4, value_name = "PART")]
+    tolerance: f64,
+    /// Puts right what differs, from the layer before.
+    #[arg(long)]
+    repair: bool,
+    #[command(flatten)]
+    data: DataOption,
+}
+
+/// Compares, keeps and prints what differs. The exit status is 1 where something does and is not repaired.
+///
+/// # Errors
+/// Where there is no lake, or a layer cannot be read.
+pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> Result<ExitCode> {
+    let data = options.data.folder(configuration);
+    let folder = DataFolder::existing(&data)?;
+    let lake = Lake::open_unchecked(&LakeAddress::local(&folder.catalog(), &folder.warehouse())).await?;
+    let begun = clock::now();
+    let log = open_log(&folder, configuration)?;
+    let scope = Scope {
+        received: options.received(begun, log.is_none())?,
+        tolerance: options.tolerance,
+        repairs: options.repair,
+    };
+    let mut judge = Judge::new(&lake, scope, begun)?;
+    judge.columns(&options.layers()).await?;
+    for layer in options.layers() {
+        match (layer, &log) {
+            (Layer::Raw, Some(log)) => judge.raw(log).await?,
+            (Layer::Raw, None) => {
+                eprintln!("the log is in use by a running depthlake: raw is not compared with it")
+            }
+            (Layer::Normalized, _) => judge.normalized().await?,
+            (Layer::Marts, _) => {}
+        }
+    }
+    judge.keep().await?;
+    print!("{}", report(&judge.compared, &judge.breaks));
+    let is_right = judge.breaks.iter().all(|broken| broken.repaired_at.is_some());
+    Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl ReconcileOptions {
+    fn layers(&self) -> Vec<Layer> {
+        if self.layers.is_empty() { Layer::ALL.to_vec() } else { self.layers.clone() }
+    }
+
+    fn received(&self, now: Timestamp, is_written: bool) -> Result<Range<Timestamp>> {
+        let settled = Timestamp(now.0.saturating_sub(SETTLING));
+        let last = if is_written { settled } else { Timestamp(i64::MAX) };
+        let received = self.from.unwrap_or(Timestamp(0))..self.to.unwrap_or(last).min(last);
+        if received.is_empty() {
+            bail!("nothing was received from {} to {} ns", received.start.0, received.end.0);
+        }
+        Ok(received)
+    }
+}
+
+/// The log of the folder; `None` where a running program has it.
+fn open_log(folder: &DataFolder, configuration: &Configuration) -> Result<Option<EmbeddedLog>> {
+    let partitions = Layout::of(configuration)?.partitions;
+    match EmbeddedLog::open(&folder.log(), &Options::new(partitions)) {
+        Ok(log) => Ok(Some(log)),
+        Err(LogError::InUse { .. }) => Ok(None),
+        Err(error) => Err(error).with_context(|| display(&folder.log())),
+    }
+}
+
+fn display(path: &Path) -> String {
+    format!("the log in {}", path.display())
+}
+
+fn report(compared: &BTreeMap<String, u64>, breaks: &[Break]) -> String {
+    let classes =
+        [BreakClass::Missing, BreakClass::Duplicate, BreakClass::ValueDrift, BreakClass::SchemaDrift];
+    let mut text = format!("{:<28} {:>14}", "table", "rows");
+    classes.iter().for_each(|class| text += &format!(" {:>12}", class.name()));
+    text.push('\n');
+    let mut tables: Vec<&str> = compared.keys().map(String::as_str).collect();
+    tables.extend(breaks.iter().map(|broken| broken.table.as_str()));
+    tables.sort_unstable();
+    tables.dedup();
+    for table in tables {
+        text += &format!("{table:<28} {:>14}", compared.get(table).copied().unwrap_or(0));
+        for class in classes {
+            let count = breaks.iter().filter(|broken| broken.table == table && broken.class == class).count();
+            text += &format!(" {count:>12}");
+        }
+        text.push('\n');
+    }
+    for Break { class, table, key, value, detail, repaired_at, .. } in breaks.iter().take(PRINTED) {
+        text += &format!("{class} {table} {key}: {detail}");
+        if let Some(value) = value {
+            let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".to_owned());
+            text += &format!(" ({} instead of {})", shown(&value.found), shown(&value.expected));
+        }
+        text += if repaired_at.is_some() { "; repaired\n" } else { "\n" };
+    }
+    if breaks.len() > PRINTED {
+        text += &format!("… and {} more: SELECT * FROM ops.recon_breaks\n", breaks.len() - PRINTED);
+    }
+    text
+}
+
+fn time(text: &str) -> Result<Timestamp> {
+    let nanoseconds = arrow_cast::parse::string_to_timestamp_nanos(text);
+    nanoseconds.map(Timestamp).map_err(|_| anyhow!("expected a time, as 2026-11-21 or 2026-11-21T10:30:00Z"))
+}
