@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 
+use crate::log_address::LogAddress;
 use crate::venue::Venue;
 
 /// What is read where no other file is named, if it is there.
@@ -35,6 +36,7 @@ pub struct EngineConfiguration {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LakeConfiguration {
+    pub log: Option<LogAddress>,
     pub partitions: Option<u16>,
     pub commit_seconds: Option<f64>,
 }

@@ -3,6 +3,7 @@
 mod arguments;
 mod configuration;
 mod data_folder;
+mod log_address;
 mod messages;
 mod reconcile;
 mod record;

@@ -29,6 +29,8 @@ pub struct Resumed {
 /// Derives what the last run kept the raw messages of, but not the records.
 pub fn resume(log: &dyn Log) -> Result<Resumed> {
     let mut resumed = Resumed::default();
+    // What the last run could not hand over is read again too.
+    log.sync()?;
     for number in 0..log.partitions().get() {
         let restored = resume_partition(log, Partition(number), &mut resumed)
             .with_context(|| format!("partition {number} of the log cannot be taken up again"))?;

@@ -57,6 +57,12 @@ impl Default for SinkConfig {
     }
 }
 
+/// The topics that a sink carries.
+#[must_use]
+pub fn topics() -> Vec<Topic> {
+    Topic::ALL.into_iter().filter(|topic| table_of(*topic).is_some()).collect()
+}
+
 /// So often in a row a sink that shares its partitions may come second.
 const MOST_SUPERSEDED: u32 = 5;
 
@@ -187,7 +193,9 @@ impl Sink {
         loop {
             let stopping = is_stopped(stop);
             match self.commit_once().await {
-                Err(error @ SinkError::Superseded(_)) if self.share.is_given() && superseded < MOST_SUPERSEDED => {
+                Err(error @ SinkError::Superseded(_))
+                    if self.share.is_given() && superseded < MOST_SUPERSEDED =>
+                {
                     superseded += 1;
                     warn!(%error, cause = %root_cause(&error), "the lake is asked where to go on");
                     self.forget();
@@ -232,11 +240,7 @@ impl Sink {
 }
 
 /// Where each partition goes on: where the lake stands, or at the log's start.
-fn next_offsets(
-    log: &dyn Log,
-    committed: &LakePositions,
-    carried: &Carried,
-) -> Result<Positions, SinkError> {
+fn next_offsets(log: &dyn Log, committed: &LakePositions, carried: &Carried) -> Result<Positions, SinkError> {
     let next = |(at, table)| {
         let TopicPartition { topic, partition } = at;
         let of = PartitionOfTable { table, topic: topic.name().to_owned(), partition: partition.0.into() };

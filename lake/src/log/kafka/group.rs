@@ -71,7 +71,11 @@ impl Member {
     fn partitions(&self, list: &TopicPartitionList) -> BTreeSet<Partition> {
         let of_topic = |topic: &Topic| -> BTreeSet<Partition> {
             let elements = list.elements_for_topic(topic.name());
-            elements.iter().filter_map(|element| u16::try_from(element.partition()).ok()).map(Partition).collect()
+            elements
+                .iter()
+                .filter_map(|element| u16::try_from(element.partition()).ok())
+                .map(Partition)
+                .collect()
         };
         let each = self.topics.iter().map(of_topic);
         each.reduce(|common, of_topic| &common & &of_topic).unwrap_or_default()

@@ -12,10 +12,6 @@ const GROUP: &str = "sinks";
 const BROKERS: &str = "DEPTHLAKE_SINK_TEST_BROKERS";
 const FOLDER: &str = "DEPTHLAKE_SINK_TEST_FOLDER";
 
-fn topics() -> Vec<Topic> {
-    Topic::ALL.into_iter().filter(|topic| table_of(*topic).is_some()).collect()
-}
-
 fn options(brokers: &str, folder: &Path) -> KafkaOptions {
     let partitions = NonZeroU16::new(PARTITIONS).unwrap();
     KafkaOptions::new(Brokers::of_list(brokers).unwrap(), partitions, folder.join("outbox"))
@@ -34,7 +30,8 @@ async fn member(lake: Lake, log: &Arc<KafkaLog>) -> (Sink, Arc<Membership>) {
 
 async fn given(membership: &Membership, count: usize) {
     let mut assigned = membership.assigned();
-    let waited = tokio::time::timeout(Duration::from_mins(1), assigned.wait_for(|given| given.len() == count));
+    let waited =
+        tokio::time::timeout(Duration::from_mins(1), assigned.wait_for(|given| given.len() == count));
     let got = waited.await;
     assert!(got.is_ok(), "not given {count} partitions within a minute: {membership:?}");
 }
