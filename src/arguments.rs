@@ -12,6 +12,7 @@ use depthlake_ingest::sim::Fault;
 
 use crate::backfill::BackfillOptions;
 use crate::configuration::Configuration;
+use crate::log_address::LogAddress;
 use crate::reconcile::ReconcileOptions;
 use crate::sql::Format;
 use crate::venue::Venue;
@@ -43,6 +44,7 @@ pub enum Command {
         depthlake run                                   fifty simulated pairs\n  \
         depthlake run --venue binance                   the same pairs at Binance\n  \
         depthlake run --venue binance --product usdm --symbols BTCUSDT,ETHUSDT\n  \
+        depthlake run --log kafka://localhost:9092      through Kafka or Redpanda\n  \
         depthlake run --duration 60 --summary run.json  a minute, then figures as JSON")]
     Run(RunOptions),
     /// Starts a simulated venue that speaks Binance's REST and WebSocket protocol.
@@ -131,6 +133,13 @@ pub struct RunOptions {
     pub generator: GeneratorOptions,
     #[command(flatten)]
     pub data: DataOption,
+    /// Where messages go first: embedded, or a broker, kafka://HOST:PORT[,HOST:PORT…] [default: embedded].
+    #[arg(long, env = "DEPTHLAKE_LOG_ADDRESS", value_name = "LOG")]
+    log: Option<LogAddress>,
+    /// A schema registry, http://HOST:PORT, whose ids the records get and which is asked whether their schemas will do
+    /// [default: none].
+    #[arg(long, env = "DEPTHLAKE_SCHEMA_REGISTRY", value_name = "URL")]
+    schema_registry: Option<String>,
     /// Ends after so many seconds [default: runs until Ctrl-C].
     #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
     pub duration: Option<Duration>,
@@ -266,6 +275,16 @@ impl GeneratorOptions {
 
     pub fn rate(&self, configuration: &Configuration) -> f64 {
         self.rate.or(configuration.rate).unwrap_or(1.0)
+    }
+}
+
+impl RunOptions {
+    pub fn log(&self, configuration: &Configuration) -> LogAddress {
+        self.log.clone().or_else(|| configuration.lake.log.clone()).unwrap_or_default()
+    }
+
+    pub fn schema_registry(&self, configuration: &Configuration) -> Option<String> {
+        self.schema_registry.clone().or_else(|| configuration.lake.schema_registry.clone())
     }
 }
 

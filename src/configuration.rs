@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 
+use crate::log_address::LogAddress;
 use crate::venue::Venue;
 
 /// What is read where no other file is named, if it is there.
@@ -35,8 +36,10 @@ pub struct EngineConfiguration {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LakeConfiguration {
+    pub log: Option<LogAddress>,
     pub partitions: Option<u16>,
     pub commit_seconds: Option<f64>,
+    pub schema_registry: Option<String>,
 }
 
 impl Configuration {
@@ -84,6 +87,7 @@ mod tests {
         assert!(set.seed.is_some() && set.rate.is_some());
         assert!(set.engine.shards.is_some() && set.engine.idle.is_some() && set.engine.pin.is_some());
         assert!(set.lake.partitions.is_some() && set.lake.commit_seconds.is_some());
+        assert!(set.lake.schema_registry.is_some());
     }
 
     #[test]

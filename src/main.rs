@@ -3,7 +3,9 @@
 mod arguments;
 mod backfill;
 mod configuration;
+mod contracts;
 mod data_folder;
+mod log_address;
 mod messages;
 mod reconcile;
 mod record;
