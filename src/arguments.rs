@@ -11,6 +11,7 @@ use depthlake_ingest::product::Product;
 use depthlake_ingest::sim::Fault;
 
 use crate::configuration::Configuration;
+use crate::lake_options::LakeOptions;
 use crate::reconcile::ReconcileOptions;
 use crate::sql::Format;
 use crate::venue::Venue;
@@ -203,7 +204,7 @@ pub struct SqlOptions {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     #[command(flatten)]
-    data: DataOption,
+    pub lake: LakeOptions,
 }
 
 #[derive(Debug, Args)]
@@ -211,7 +212,7 @@ pub struct TablesOptions {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     #[command(flatten)]
-    data: DataOption,
+    pub lake: LakeOptions,
 }
 
 #[derive(Debug, Args)]
@@ -267,18 +268,6 @@ impl SimOptions {
 
     pub fn symbols<'a>(&'a self, configuration: &'a Configuration) -> &'a [String] {
         if self.symbols.is_empty() { &configuration.symbols } else { &self.symbols }
-    }
-}
-
-impl SqlOptions {
-    pub fn data(&self, configuration: &Configuration) -> PathBuf {
-        self.data.folder(configuration)
-    }
-}
-
-impl TablesOptions {
-    pub fn data(&self, configuration: &Configuration) -> PathBuf {
-        self.data.folder(configuration)
     }
 }
 

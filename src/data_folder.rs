@@ -41,6 +41,10 @@ impl DataFolder {
         }
     }
 
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// The SQLite file of the Iceberg catalog.
     pub fn catalog(&self) -> PathBuf {
         self.0.join("lake/catalog.db")

@@ -3,6 +3,7 @@
 mod arguments;
 mod configuration;
 mod data_folder;
+mod lake_options;
 mod messages;
 mod reconcile;
 mod record;
@@ -46,11 +47,11 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Sim(options) => sim::run(&options, &configuration),
         Command::Record(options) => record::run(&options, &configuration),
         Command::Replay(options) => replay::run(&options, &configuration),
-        Command::Sql(options) => {
-            done(block_on(sql::run(&options.data(&configuration), options.query, options.format)))
-        }
+        Command::Sql(options) => done(block_on(async {
+            sql::run(&options.lake.place(&configuration)?, options.query, options.format).await
+        })),
         Command::Tables(options) => {
-            done(block_on(tables::run(&options.data(&configuration), options.format)))
+            done(block_on(async { tables::run(&options.lake.place(&configuration)?, options.format).await }))
         }
         Command::Reconcile(options) => block_on(reconcile::run(&options, &configuration)),
         Command::Top(options) => {
