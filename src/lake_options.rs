@@ -79,10 +79,21 @@ impl LakePlace {
 
     /// Opens a lake that a run has made already.
     pub async fn existing(&self) -> Result<Lake> {
-        if matches!(self.address.catalog, CatalogAddress::Sqlite(_)) {
-            DataFolder::existing(&self.folder)?;
-        }
+        self.check_existing()?;
         self.open().await
+    }
+
+    /// As [`LakePlace::existing`], whatever the layout of its tables is.
+    pub async fn existing_unchecked(&self) -> Result<Lake> {
+        self.check_existing()?;
+        Ok(Lake::open_unchecked(&self.address).await?)
+    }
+
+    fn check_existing(&self) -> Result<()> {
+        match self.address.catalog {
+            CatalogAddress::Sqlite(_) => DataFolder::existing(&self.folder).map(drop),
+            _ => Ok(()),
+        }
     }
 }
 
