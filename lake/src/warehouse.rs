@@ -184,7 +184,7 @@ impl Warehouse {
                 let options = ListOptions { recursive: true, ..ListOptions::default() };
                 let listed = operator.list_options(&self.key_of(folder), options).await;
                 let listed = listed.map_err(|error| self.not_listed(folder, error))?;
-                let bucket = operator.info().name().to_owned();
+                let bucket = operator.info().name();
                 let files = listed.into_iter().filter(|entry| entry.metadata().is_file());
                 Ok(files.map(|entry| listed_file(&bucket, &entry)).collect())
             }
