@@ -12,6 +12,7 @@ use depthlake_ingest::sim::Fault;
 
 use crate::backfill::BackfillOptions;
 use crate::configuration::Configuration;
+use crate::lake_options::LakeOptions;
 use crate::reconcile::ReconcileOptions;
 use crate::sql::Format;
 use crate::venue::Venue;
@@ -130,7 +131,7 @@ pub struct RunOptions {
     #[command(flatten)]
     pub generator: GeneratorOptions,
     #[command(flatten)]
-    pub data: DataOption,
+    pub lake: LakeOptions,
     /// Ends after so many seconds [default: runs until Ctrl-C].
     #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
     pub duration: Option<Duration>,
@@ -212,7 +213,7 @@ pub struct SqlOptions {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     #[command(flatten)]
-    data: DataOption,
+    pub lake: LakeOptions,
 }
 
 #[derive(Debug, Args)]
@@ -220,7 +221,7 @@ pub struct TablesOptions {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     #[command(flatten)]
-    data: DataOption,
+    pub lake: LakeOptions,
 }
 
 #[derive(Debug, Args)]
@@ -276,18 +277,6 @@ impl SimOptions {
 
     pub fn symbols<'a>(&'a self, configuration: &'a Configuration) -> &'a [String] {
         if self.symbols.is_empty() { &configuration.symbols } else { &self.symbols }
-    }
-}
-
-impl SqlOptions {
-    pub fn data(&self, configuration: &Configuration) -> PathBuf {
-        self.data.folder(configuration)
-    }
-}
-
-impl TablesOptions {
-    pub fn data(&self, configuration: &Configuration) -> PathBuf {
-        self.data.folder(configuration)
     }
 }
 

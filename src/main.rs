@@ -4,6 +4,7 @@ mod arguments;
 mod backfill;
 mod configuration;
 mod data_folder;
+mod lake_options;
 mod messages;
 mod reconcile;
 mod record;
@@ -48,11 +49,11 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Record(options) => record::run(&options, &configuration),
         Command::Replay(options) => replay::run(&options, &configuration),
         Command::Backfill(options) => backfill::run(&options, &configuration),
-        Command::Sql(options) => {
-            done(block_on(sql::run(&options.data(&configuration), options.query, options.format)))
-        }
+        Command::Sql(options) => done(block_on(async {
+            sql::run(&options.lake.place(&configuration)?, options.query, options.format).await
+        })),
         Command::Tables(options) => {
-            done(block_on(tables::run(&options.data(&configuration), options.format)))
+            done(block_on(async { tables::run(&options.lake.place(&configuration)?, options.format).await }))
         }
         Command::Reconcile(options) => block_on(reconcile::run(&options, &configuration)),
         Command::Top(options) => {

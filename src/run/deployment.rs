@@ -30,6 +30,7 @@ use super::retention::Retention;
 use super::router::Router;
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
+use crate::lake_options::LakePlace;
 
 /// How a deployment is laid out.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,15 +88,16 @@ impl Layout {
 }
 
 impl Deployment {
-    /// Takes up what lies in the folder, or begins it. Needs of the books go to `requests`.
+    /// Takes up what lies in the folder and the lake, or begins it. Needs of the books go to `requests`.
     pub async fn start(
-        folder: &DataFolder,
+        place: &LakePlace,
         symbols: &[Symbol],
         layout: &Layout,
         requests: mpsc::Sender<Request>,
     ) -> Result<(Self, Router)> {
+        let folder = DataFolder::at(&place.folder);
         let log: Arc<dyn Log> = Arc::new(EmbeddedLog::open(&folder.log(), &Options::new(layout.partitions))?);
-        let lake = Lake::open(&folder.catalog(), &folder.warehouse()).await?;
+        let lake = place.open().await?;
         let mut resumed = tokio::task::block_in_place(|| resume::resume(&*log))?;
         let (live_books, outlets, events) =
             LiveBooks::create(&folder.board(), symbols, layout.shards, clock::now())?;
