@@ -261,10 +261,10 @@ async fn land_books(lake: &Lake, session: &Session, noise: &mut Noise, commit: i
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bit_by_bit_and_at_once_give_the_same_marts() {
-    for seed in [7, 11] {
+    for seed in [7] {
         let (bit_by_bit, at_once) = (building().await, building().await);
         let mut landed = Vec::new();
-        for (commit, trades) in (0_i64..).zip(commits(seed, 12)) {
+        for (commit, trades) in (0_i64..).zip(commits(seed, 9)) {
             let closed = ((commit - 1) * 3 * MINUTE).max(0)..commit * 3 * MINUTE;
             for place in [&bit_by_bit, &at_once] {
                 land_trades(&place.lake.lake, &place.session, &trades).await;
@@ -312,10 +312,10 @@ async fn corrected_bars_are_those_of_all_trades(place: &Building, landed: &[Trad
             row
         })
         .collect();
-    let columns = "symbol, CAST(open_time AS BIGINT), open, high, low, close, volume, quote_volume, trades, \
+    let columns = "symbol, CAST(open_time AS BIGINT) AS minute, open, high, low, close, volume, quote_volume, trades, \
                    taker_buy_volume, taker_buy_quote_volume";
     let believed = format!(
-        "SELECT {columns} FROM normalized.ohlcv_1m WHERE is_current AND open_time < {} ORDER BY symbol, open_time",
+        "SELECT {columns} FROM normalized.ohlcv_1m WHERE is_current AND open_time < {} ORDER BY symbol, minute",
         time(newest)
     );
     assert_eq!(rows(&place.session, &believed).await, expected);
