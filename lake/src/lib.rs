@@ -47,6 +47,7 @@ pub mod address;
 pub mod bitemporal;
 pub mod commit;
 pub mod fail_points;
+pub mod history;
 pub mod log;
 pub mod model;
 pub mod reconcile;
