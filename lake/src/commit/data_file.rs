@@ -54,10 +54,9 @@ pub(super) async fn write_data_files(
 }
 
 fn writer_properties(table: Table, stored: &Schema) -> WriterProperties {
-    let level = ZstdLevel::try_new(3).expect("zstd has a level 3");
     let builder = WriterProperties::builder()
         .set_created_by(concat!("depthlake ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(level))
+        .set_compression(zstd(3))
         .set_dictionary_enabled(false)
         .set_sorting_columns(Some(sorting_columns(table, stored)));
     table.definition().columns.iter().fold(builder, encode).build()
@@ -66,20 +65,28 @@ fn writer_properties(table: Table, stored: &Schema) -> WriterProperties {
 fn encode(builder: WriterPropertiesBuilder, column: &Column) -> WriterPropertiesBuilder {
     let path = ColumnPath::from(column.name);
     match column.kind {
-        Kind::Label => builder.set_column_dictionary_enabled(path, true),
+        // Books say the same figures again and again: dictionaries of them take a quarter less.
+        Kind::Label | Kind::Double => builder.set_column_dictionary_enabled(path, true),
         Kind::Text => builder.set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY),
-        // Bounds of payloads would help no query and swell every manifest.
+        // Bounds of payloads would help no query and swell every manifest. JSON of the venue is smaller at level 1 than at 3,
+        // on every recording, and quicker.
         Kind::Bytes => builder
             .set_column_statistics_enabled(path.clone(), EnabledStatistics::None)
+            .set_column_compression(path.clone(), zstd(1))
             .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY),
         Kind::Int | Kind::Long | Kind::Time => {
             builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
         }
-        Kind::Decimal { precision, .. } if precision <= DIGITS_OF_INT64 => {
-            builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
-        }
-        Kind::Boolean | Kind::Double | Kind::Decimal { .. } => builder,
+        Kind::Decimal { precision, .. } if precision <= DIGITS_OF_INT64 => builder
+            .set_column_dictionary_enabled(path.clone(), true)
+            .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
+        Kind::Decimal { .. } => builder.set_column_dictionary_enabled(path, true),
+        Kind::Boolean => builder,
     }
+}
+
+fn zstd(level: i32) -> Compression {
+    Compression::ZSTD(ZstdLevel::try_new(level).unwrap_or_default())
 }
 
 fn sorting_columns(table: Table, stored: &Schema) -> Vec<SortingColumn> {
