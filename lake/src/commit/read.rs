@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use depthlake_orderbook::time::Timestamp;
 use iceberg::spec::{ManifestContentType, Snapshot};
 
@@ -94,9 +94,33 @@ impl Lake {
     /// # Errors
     /// [`LakeError`] where the file cannot be read or does not have a column that every row must have.
     pub async fn read_rows(&self, file: &StoredFile, table: Table) -> Result<Vec<RecordBatch>, LakeError> {
+        self.read_schema(file, table, table.arrow_schema()).await
+    }
+
+    /// As [`Lake::read_rows`], but with these columns alone, in the order of the table's; the others are not read.
+    ///
+    /// # Errors
+    /// Those of [`Lake::read_rows`].
+    pub async fn read_columns(
+        &self,
+        file: &StoredFile,
+        table: Table,
+        columns: &[&str],
+    ) -> Result<Vec<RecordBatch>, LakeError> {
+        let schema = table.arrow_schema();
+        let wanted = schema.fields().iter().filter(|field| columns.contains(&field.name().as_str()));
+        self.read_schema(file, table, Arc::new(Schema::new(wanted.cloned().collect::<Vec<_>>()))).await
+    }
+
+    async fn read_schema(
+        &self,
+        file: &StoredFile,
+        table: Table,
+        schema: SchemaRef,
+    ) -> Result<Vec<RecordBatch>, LakeError> {
         let (file_io, location) = (self.inner.file_io.clone(), file.location.clone());
         blocking(async move {
-            let mut reader = RowReader::open(&file_io, &location, table).await?;
+            let mut reader = RowReader::open(&file_io, &location, schema).await?;
             let mut batches = Vec::new();
             while let Some(batch) = reader.next().await? {
                 batches.push(batch);

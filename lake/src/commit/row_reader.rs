@@ -13,9 +13,7 @@ use iceberg::io::FileIO;
 use iceberg::{Error, Result};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
-use parquet::arrow::{PARQUET_FIELD_ID_META_KEY, ParquetRecordBatchStreamBuilder};
-
-use crate::table::Table;
+use parquet::arrow::{PARQUET_FIELD_ID_META_KEY, ParquetRecordBatchStreamBuilder, ProjectionMask};
 
 /// Rows that are decoded at a time.
 const BATCH_ROWS: usize = 8_192;
@@ -29,14 +27,18 @@ pub(super) struct RowReader {
 }
 
 impl RowReader {
-    /// Reads the file's footer.
-    pub(super) async fn open(file_io: &FileIO, location: &str, table: Table) -> Result<Self> {
+    /// Reads the file's footer. Of the rest, only the columns of `schema` are read, which are of the table's.
+    pub(super) async fn open(file_io: &FileIO, location: &str, schema: SchemaRef) -> Result<Self> {
         let input = file_io.new_input(location)?;
         let reader = ArrowFileReader::new(input.metadata().await?, input.reader().await?);
         let unreadable = |error| damaged(location, &error);
         let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(unreadable)?;
-        let row_groups = builder.with_batch_size(BATCH_ROWS).build().map_err(unreadable)?;
-        Ok(Self { location: location.to_owned(), schema: table.arrow_schema(), row_groups, batches: None })
+        let found = columns_by_field_id(builder.schema());
+        let wanted = schema.fields().iter().filter_map(|field| found.get(field_id(field)?).copied());
+        let wanted = ProjectionMask::roots(builder.parquet_schema(), wanted);
+        let builder = builder.with_projection(wanted).with_batch_size(BATCH_ROWS);
+        let row_groups = builder.build().map_err(unreadable)?;
+        Ok(Self { location: location.to_owned(), schema, row_groups, batches: None })
     }
 
     /// The next rows; `None` after the last.
@@ -86,6 +88,7 @@ mod tests {
 
     use super::super::samples::{AUGUST_8, rows};
     use super::*;
+    use crate::table::Table;
 
     #[test]
     fn columns_are_found_by_field_id() {
