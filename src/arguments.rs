@@ -14,6 +14,7 @@ use crate::backfill::BackfillOptions;
 use crate::build::{BuildOptions, ModelsOptions};
 use crate::configuration::Configuration;
 use crate::lake_options::LakeOptions;
+use crate::log_address::LogAddress;
 use crate::reconcile::ReconcileOptions;
 use crate::sql::Format;
 use crate::venue::Venue;
@@ -45,6 +46,7 @@ pub enum Command {
         depthlake run                                   fifty simulated pairs\n  \
         depthlake run --venue binance                   the same pairs at Binance\n  \
         depthlake run --venue binance --product usdm --symbols BTCUSDT,ETHUSDT\n  \
+        depthlake run --log kafka://localhost:9092      through Kafka or Redpanda\n  \
         depthlake run --duration 60 --summary run.json  a minute, then figures as JSON")]
     Run(RunOptions),
     /// Starts a simulated venue that speaks Binance's REST and WebSocket protocol.
@@ -146,6 +148,9 @@ pub struct RunOptions {
     pub generator: GeneratorOptions,
     #[command(flatten)]
     pub lake: LakeOptions,
+    /// Where messages go first: embedded, or a broker, kafka://HOST:PORT[,HOST:PORT…] [default: embedded].
+    #[arg(long, env = "DEPTHLAKE_LOG_ADDRESS", value_name = "LOG")]
+    log: Option<LogAddress>,
     /// Ends after so many seconds [default: runs until Ctrl-C].
     #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
     pub duration: Option<Duration>,
@@ -281,6 +286,12 @@ impl GeneratorOptions {
 
     pub fn rate(&self, configuration: &Configuration) -> f64 {
         self.rate.or(configuration.rate).unwrap_or(1.0)
+    }
+}
+
+impl RunOptions {
+    pub fn log(&self, configuration: &Configuration) -> LogAddress {
+        self.log.clone().or_else(|| configuration.lake.log.clone()).unwrap_or_default()
     }
 }
 

@@ -6,6 +6,7 @@ mod build;
 mod configuration;
 mod data_folder;
 mod lake_options;
+mod log_address;
 mod messages;
 mod reconcile;
 mod record;

@@ -5,6 +5,7 @@ pub mod feed_source;
 pub mod landing;
 pub mod lead;
 mod marts;
+mod open_log;
 mod progress;
 mod resume;
 mod retention;
@@ -55,7 +56,8 @@ pub fn run(options: &RunOptions, configuration: &Configuration) -> Result<ExitCo
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let source = FeedSource::open(&options.venue, &options.generator, configuration).await?;
-        let (layout, targets) = (Layout::of(configuration)?, configuration.sla.targets());
+        let layout = Layout { log: options.log(configuration), ..Layout::of(configuration)? };
+        let targets = configuration.sla.targets();
         let summary = feed(options, &place, &layout, source, targets, shows_books).await?;
         if let Some(path) = &options.summary {
             std::fs::write(path, summary.to_json()?)
