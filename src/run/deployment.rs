@@ -32,6 +32,7 @@ use super::router::Router;
 use crate::configuration::Configuration;
 use crate::contracts;
 use crate::data_folder::DataFolder;
+use crate::lake_options::LakePlace;
 use crate::log_address::LogAddress;
 
 /// How a deployment is laid out.
@@ -97,18 +98,19 @@ impl Layout {
 }
 
 impl Deployment {
-    /// Takes up what lies in the folder, or begins it. Needs of the books go to `requests`.
+    /// Takes up what lies in the folder and the lake, or begins it. Needs of the books go to `requests`.
     pub async fn start(
-        folder: &DataFolder,
+        place: &LakePlace,
         symbols: &[Symbol],
         layout: &Layout,
         requests: mpsc::Sender<Request>,
     ) -> Result<(Self, Router)> {
         // Before anything is produced.
         let contracts = tokio::task::block_in_place(|| contracts::open(layout.schema_registry.as_deref()))?;
-        let opened = tokio::task::block_in_place(|| OpenLog::open(folder, layout))?;
+        let folder = DataFolder::at(&place.folder);
+        let opened = tokio::task::block_in_place(|| OpenLog::open(&folder, layout))?;
         let log = opened.log();
-        let lake = Lake::open(&folder.catalog(), &folder.warehouse()).await?;
+        let lake = place.open().await?;
         let mut resumed = tokio::task::block_in_place(|| resume::resume(&*log, &contracts))?;
         let (live_books, outlets, events) =
             LiveBooks::create(&folder.board(), symbols, layout.shards, clock::now())?;
@@ -182,12 +184,13 @@ impl Deployment {
     }
 }
 
-/// How far the tables are.
+/// How far the tables are in the log. Positions of what is no topic of it, such as the builds of marts, do not count.
 async fn committed(lake: &Lake) -> Result<Vec<(TopicPartition, Offset)>> {
     let positions = lake.positions().await?;
-    let known = positions.into_iter().map(|(of, next)| {
-        let partition = Partition(u16::try_from(of.partition)?);
-        Ok((TopicPartition::new(of.topic.parse()?, partition), Offset(next)))
+    let known = positions.into_iter().filter_map(|(of, next)| {
+        let topic = of.topic.parse().ok()?;
+        let partition = u16::try_from(of.partition).map(Partition).map_err(anyhow::Error::from);
+        Some(partition.map(|partition| (TopicPartition::new(topic, partition), Offset(next))))
     });
     known.collect()
 }
