@@ -12,6 +12,7 @@ use depthlake_ingest::sim::Fault;
 
 use crate::backfill::BackfillOptions;
 use crate::configuration::Configuration;
+use crate::reconcile::ReconcileOptions;
 use crate::sql::Format;
 use crate::venue::Venue;
 
@@ -78,6 +79,13 @@ pub enum Command {
     Sql(SqlOptions),
     /// Lists the tables: rows, files, sizes, last commits, and what a row means.
     Tables(TablesOptions),
+    /// Compares each layer with the one before it, tells what differs, and puts it right.
+    #[command(after_help = "Examples:\n  \
+        depthlake reconcile                             the log, raw, normalized and marts, all of them\n  \
+        depthlake reconcile --layer normalized --from 2026-11-21\n  \
+        depthlake reconcile --repair\n\
+        What is found is kept in ops.recon_breaks. Exit status 1: something differs and is not repaired.")]
+    Reconcile(ReconcileOptions),
     /// Shows the live books of a running `depthlake run`, from another terminal.
     Top(TopOptions),
 }

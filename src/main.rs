@@ -5,6 +5,7 @@ mod backfill;
 mod configuration;
 mod data_folder;
 mod messages;
+mod reconcile;
 mod record;
 mod replay;
 mod run;
@@ -48,9 +49,12 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Replay(options) => replay::run(&options, &configuration),
         Command::Backfill(options) => backfill::run(&options, &configuration),
         Command::Sql(options) => {
-            block_on(sql::run(&options.data(&configuration), options.query, options.format))
+            done(block_on(sql::run(&options.data(&configuration), options.query, options.format)))
         }
-        Command::Tables(options) => block_on(tables::run(&options.data(&configuration), options.format)),
+        Command::Tables(options) => {
+            done(block_on(tables::run(&options.data(&configuration), options.format)))
+        }
+        Command::Reconcile(options) => block_on(reconcile::run(&options, &configuration)),
         Command::Top(options) => {
             let board = data_folder::DataFolder::at(&options.data(&configuration)).board();
             top::run(&board, options.symbol.as_deref(), options.refresh(), options.once)?;
@@ -59,10 +63,12 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
     }
 }
 
-fn block_on(work: impl Future<Output = Result<()>>) -> Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(work)?;
-    Ok(ExitCode::SUCCESS)
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+fn done(result: Result<()>) -> Result<ExitCode> {
+    result.map(|()| ExitCode::SUCCESS)
 }
 
 /// The error and its causes; those that a message before tells already are not told again.

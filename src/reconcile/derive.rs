@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, BinaryViewArray, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray};
+use arrow_array::{
+    Array, BinaryViewArray, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
+};
 use depthlake_engine::pipeline::{Output, Pipeline};
 use depthlake_lake::log::{Offset, Partition, StoredRecord, TopicPartition};
 use depthlake_lake::record::{rows, table_of};
@@ -142,7 +144,8 @@ impl<'a> RawRows<'a> {
             false => None,
         };
         let id = |ids: &Int64Array| ids.is_valid(row).then(|| u64::try_from(ids.value(row)).ok()).flatten();
-        let event_time = self.event_times.is_valid(row).then(|| Timestamp(self.event_times.value(row) * 1_000));
+        let event_time =
+            self.event_times.is_valid(row).then(|| Timestamp(self.event_times.value(row) * 1_000));
         let envelope = Envelope {
             kind,
             symbol,
@@ -158,4 +161,14 @@ impl<'a> RawRows<'a> {
 /// The offset of the last of raw rows; none where there are none.
 pub fn offset_of_last(raw: &RecordBatch) -> Result<Option<i64>> {
     Ok(RawRows::of(raw)?.offsets.values().last().copied())
+}
+
+/// The numbers of a column of 64-bit integers, or of narrower ones.
+pub fn longs(batches: &[RecordBatch]) -> Result<Vec<i64>> {
+    let mut numbers = Vec::new();
+    for column in batches.iter().flat_map(|batch| batch.columns().first()) {
+        let column = arrow_cast::cast(column, Int64Array::new_null(0).data_type())?;
+        numbers.extend(column.as_primitive::<Int64Type>().iter().flatten());
+    }
+    Ok(numbers)
 }

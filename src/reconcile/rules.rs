@@ -34,31 +34,34 @@ pub const fn raw(stream: RawStream) -> Rule {
 /// The tables that a raw stream gives.
 pub const fn normalized(stream: RawStream) -> &'static [Rule] {
     match stream {
-        RawStream::Orderbook => &[
-            derived(Table::BookTicker, &["symbol", "update_id", "source_offset"], "TRUE"),
-            derived(Table::FeedEvents, &["kind", "symbol", "detail", "source_offset"], "TRUE"),
-            derived(Table::DeadLetters, DEAD_LETTER, "source_topic = 'market.raw.orderbook' AND reason <> 'lost'"),
-        ],
-        RawStream::Trade => &[
-            derived(Table::Trades, &["symbol", "kind", "trade_id", "source_offset"], LIVE),
-            Rule {
-                ignored: &["published_at", "sys_from", "sys_to", "is_current", "bar_key"],
-                given: FIRST_BELIEF,
-                ..derived(Table::Bars, &["symbol", "open_time"], LIVE)
-            },
-            derived(Table::DeadLetters, DEAD_LETTER, "source_topic = 'market.raw.trade' AND reason <> 'lost'"),
-        ],
+        RawStream::Orderbook => &OF_ORDERBOOK,
+        RawStream::Trade => &OF_TRADE,
     }
 }
+
+static OF_ORDERBOOK: [Rule; 3] = [
+    derived(Table::BookTicker, &["symbol", "update_id", "source_offset"], "TRUE"),
+    derived(Table::FeedEvents, &["kind", "symbol", "detail", "source_offset"], "TRUE"),
+    derived(Table::DeadLetters, DEAD_LETTER, "source_topic = 'market.raw.orderbook' AND reason <> 'lost'"),
+];
+
+static OF_TRADE: [Rule; 3] = [
+    derived(Table::Trades, &["symbol", "kind", "trade_id", "source_offset"], LIVE),
+    Rule {
+        ignored: &["published_at", "sys_from", "sys_to", "is_current", "bar_key"],
+        ..derived(Table::Bars, &["symbol", "open_time"], FIRST_BELIEF)
+    },
+    derived(Table::DeadLetters, DEAD_LETTER, "source_topic = 'market.raw.trade' AND reason <> 'lost'"),
+];
 
 const DEAD_LETTER: &[&str] = &["reason", "symbol", "source_topic", "source_offset"];
 
 /// Not from history.
-const LIVE: &str = "source_topic IS NULL";
+const LIVE: &str = "TRUE";
 
 /// What was derived of a minute at first: later versions are corrections.
-const FIRST_BELIEF: &str = "source_topic IS NULL AND (symbol, open_time, sys_from) IN
-    (SELECT symbol, open_time, min(sys_from) FROM normalized.ohlcv_1m GROUP BY symbol, open_time)";
+const FIRST_BELIEF: &str =
+    "bar_key IN (SELECT min(bar_key) FROM normalized.ohlcv_1m GROUP BY symbol, open_time)";
 
 const fn derived(table: Table, key: &'static [&'static str], given: &'static str) -> Rule {
     Rule { layer: Layer::Normalized, table, key, ignored: &["published_at"], given }

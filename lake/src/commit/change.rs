@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use iceberg::spec::DataFile;
 use tracing::{debug, warn};
 
-use super::catalog::{Advance, AdvanceError, PointerMove, Pointers, PositionMove};
+use super::catalog::{Advance, AdvanceError, MetadataKeeper, Pointers, PositionMove};
 use super::data_file::write_data_files;
 use super::error::{CommitError, LakeError};
 use super::ledger::{Ledger, remove_files};
@@ -106,9 +106,11 @@ impl TableChange {
 }
 
 impl WrittenChange {
-    /// Whether the table gets a snapshot, rather than a position alone.
-    fn makes_a_snapshot(&self) -> bool {
-        !(self.added.is_empty() && self.removed.is_empty() && self.properties.is_empty())
+    /// Whether the table gets a snapshot, rather than a position alone. Where nobody but the snapshots keeps the
+    /// positions, a new position needs one.
+    fn makes_a_snapshot(&self, keeper: MetadataKeeper) -> bool {
+        let changes = !(self.added.is_empty() && self.removed.is_empty() && self.properties.is_empty());
+        changes || (keeper == MetadataKeeper::Server && !self.positions.is_empty())
     }
 }
 
@@ -234,7 +236,11 @@ impl Inner {
     ) -> Result<Vec<Staged>, CommitError> {
         let next = Arc::new(next);
         let mut works = Vec::new();
-        for (index, change) in changes.iter().enumerate().filter(|(_, change)| change.makes_a_snapshot()) {
+        let keeper = self.catalog.metadata_keeper();
+        for (index, change) in changes.iter().enumerate() {
+            if !change.makes_a_snapshot(keeper) {
+                continue;
+            }
             let base = self.version(change.table, pointers).await?;
             let (inner, changes) = (Arc::clone(self), Arc::clone(changes));
             let (next, ledger) = (Arc::clone(&next), ledger.clone());
@@ -252,9 +258,9 @@ impl Inner {
         staged: Vec<Staged>,
         positions: &[PositionMove],
     ) -> Result<Option<Vec<Staged>>, CommitError> {
-        let pointers: Vec<_> = staged.iter().map(pointer_move).collect();
+        let tables = staged.iter().map(|staged| staged.table_move.clone()).collect();
         fail::fail_point!("commit::before_catalog");
-        match self.catalog.advance(&pointers, positions).await {
+        match self.catalog.advance(tables, positions).await {
             Ok(Advance::Moved) => {}
             Ok(Advance::Conflict) => return Ok(None),
             Err(AdvanceError::Refused(error)) => return Err(error.into()),
@@ -348,14 +354,6 @@ fn after(committed: &Positions, moves: &[PositionMove]) -> Positions {
     let mut next = committed.clone();
     next.extend(moves.iter().map(|position| (position.of.clone(), position.to)));
     next
-}
-
-fn pointer_move(staged: &Staged) -> PointerMove {
-    PointerMove {
-        table: staged.version.table,
-        from: staged.replaces.clone(),
-        to: staged.version.location.clone(),
-    }
 }
 
 /// Runs works in parallel, each on a thread it may block, and waits for all of them even where one fails.

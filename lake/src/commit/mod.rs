@@ -22,8 +22,10 @@ mod change;
 mod data_file;
 mod error;
 mod evolution;
+mod history;
 mod ledger;
 mod manifest;
+mod next_version;
 mod position;
 mod read;
 mod row_reader;
@@ -41,15 +43,17 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use depthlake_orderbook::time::Timestamp;
+use iceberg::TableCreation;
 use iceberg::io::FileIO;
 use iceberg::spec::{FormatVersion, Schema, TableMetadata, TableMetadataBuilder};
-use iceberg::{MetadataLocation, TableCreation};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
-pub use catalog::CATALOG_NAME;
+pub use catalog::{CATALOG_NAME, RestError};
 pub use change::{ChangeKind, Changed, TableChange};
 pub use error::{CommitError, LakeError};
+pub use evolution::ColumnDrift;
+pub use history::{KeptSnapshot, Moment};
 pub use position::{OffsetRange, PartitionOfTable, Positions};
 pub use read::{TableContents, TableStatus};
 pub use stored_file::{Bounds, StoredFile};
@@ -131,7 +135,22 @@ impl Lake {
         Self::open_with(address, Upkeep::DEFAULT).await
     }
 
+    /// Opens a lake to find out what is wrong with its tables: they are taken as they are. What is read of, or written to, a
+    /// table with [`Lake::column_drifts`] may fail.
+    ///
+    /// # Errors
+    /// As [`Lake::open_at`], but for tables that are laid out otherwise.
+    pub async fn open_unchecked(address: &LakeAddress) -> Result<Self, LakeError> {
+        Self::connect(address, Upkeep::DEFAULT).await
+    }
+
     async fn open_with(address: &LakeAddress, upkeep: Upkeep) -> Result<Self, LakeError> {
+        let lake = Self::connect(address, upkeep).await?;
+        lake.inner.evolve().await?;
+        Ok(lake)
+    }
+
+    async fn connect(address: &LakeAddress, upkeep: Upkeep) -> Result<Self, LakeError> {
         let catalog = Catalog::open(&address.catalog).await?;
         let pointers = catalog.pointers().await?;
         let warehouse = open_warehouse(Warehouse::at(&address.warehouse)?, &catalog, &pointers).await?;
@@ -146,7 +165,6 @@ impl Lake {
         };
         let lake = Self { inner: Arc::new(inner) };
         lake.inner.create_missing_tables(&pointers).await?;
-        lake.inner.evolve().await?;
         Ok(lake)
     }
 
@@ -171,28 +189,13 @@ impl Inner {
         if missing.is_empty() {
             return Ok(());
         }
-        let inner = Arc::clone(self);
-        let created = blocking(async move {
-            let mut created = Pointers::new();
-            for table in missing {
-                created.insert(table, inner.write_new_table(table).await?);
-            }
-            Ok::<_, LakeError>(created)
-        });
-        let created = created.await??;
-        fail::fail_point!("open::tables_written");
-        self.catalog.register(&created).await
-    }
-
-    async fn write_new_table(&self, table: Table) -> Result<String, LakeError> {
-        let location = format!("{}/{}", self.warehouse.location(), folder_of(table));
-        let write = async {
-            let metadata = new_metadata(table, location.clone())?;
-            let file = MetadataLocation::new_with_metadata(location, &metadata);
-            metadata.write_to(&self.file_io, &file).await?;
-            Ok(file.to_string())
-        };
-        write.await.map_err(LakeError::table(table, "write the metadata"))
+        let mut tables = Vec::with_capacity(missing.len());
+        for table in missing {
+            let location = format!("{}/{}", self.warehouse.location(), folder_of(table));
+            let metadata = new_metadata(table, location);
+            tables.push((table, metadata.map_err(LakeError::table(table, "lay out the metadata"))?));
+        }
+        self.catalog.create(tables, &self.file_io).await
     }
 
     /// The version of a table that the catalog points to.
@@ -205,6 +208,9 @@ impl Inner {
         let location = pointers.get(&table).ok_or_else(missing)?;
         if let Some(known) = self.known_version(table).filter(|version| version.location == *location) {
             return Ok(known);
+        }
+        if let Some(loaded) = self.catalog.loaded(table, location) {
+            return Ok(loaded);
         }
         let (file_io, file) = (self.file_io.clone(), location.clone());
         let metadata = blocking(async move { TableMetadata::read_from(&file_io, &file).await }).await?;
@@ -219,6 +225,9 @@ impl Inner {
     }
 
     fn remember(&self, version: Arc<TableVersion>) {
+        if version.location.is_empty() {
+            return;
+        }
         self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(version.table, version);
     }
 

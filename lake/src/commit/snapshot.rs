@@ -5,12 +5,10 @@
 //! table tells its position even where its catalog is lost.
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use depthlake_orderbook::time::Timestamp;
-use iceberg::MetadataLocation;
 use iceberg::io::FileIO;
 use iceberg::spec::{
     DataFile, MAIN_BRANCH, ManifestContentType, ManifestFile, Operation, Snapshot, SnapshotRef,
@@ -18,12 +16,14 @@ use iceberg::spec::{
 };
 use uuid::Uuid;
 
+use super::catalog::TableMove;
 use super::change::{ChangeKind, WrittenChange};
 use super::error::{CommitError, LakeError};
 use super::ledger::Ledger;
 use super::manifest::{ManifestContext, Removal, lists_live_files, manifests_of};
+use super::next_version::NextVersion;
 use super::position::Positions;
-use super::{CommittedSnapshot, Inner, Upkeep};
+use super::{CommittedSnapshot, Inner};
 use crate::table::Table;
 
 /// With this begins what a summary says that Iceberg does not know of. It is carried from snapshot to snapshot.
@@ -43,7 +43,7 @@ const TOTALS: [(&str, &str, &str); 6] = [
 #[derive(Debug)]
 pub(super) struct TableVersion {
     pub(super) table: Table,
-    /// Where the metadata file is.
+    /// Where the metadata file is; empty while its server has not written it.
     pub(super) location: String,
     pub(super) metadata: TableMetadata,
 }
@@ -51,8 +51,9 @@ pub(super) struct TableVersion {
 /// A version of a table that is written but not yet current.
 #[derive(Debug)]
 pub(super) struct Staged {
-    pub(super) replaces: String,
     pub(super) version: Arc<TableVersion>,
+    /// What the catalog is told to make it current.
+    pub(super) table_move: TableMove,
     pub(super) snapshot: CommittedSnapshot,
     /// Metadata files that nothing refers to once this version is current.
     pub(super) obsolete_metadata: Vec<String>,
@@ -63,7 +64,7 @@ pub(super) struct Staged {
 /// Writes the version of the table that `change` makes of `base`, and whose summary tells `positions`, all of the table.
 pub(super) async fn stage(
     inner: &Inner,
-    base: &TableVersion,
+    base: &Arc<TableVersion>,
     change: &WrittenChange,
     positions: &Positions,
     ledger: &Ledger,
@@ -100,7 +101,7 @@ pub(super) async fn stage(
             .with_schema_id(base.metadata.current_schema_id())
             .build();
         fail::fail_point!("commit::manifests_written");
-        write_version(&inner.file_io, base, snapshot, committed, inner.upkeep, ledger).await
+        write_version(inner, base, snapshot, committed, ledger).await
     };
     Ok(write.await.map_err(&failed)?)
 }
@@ -137,14 +138,13 @@ pub(super) async fn files_of_expired(file_io: &FileIO, staged: &Staged) -> icebe
 }
 
 async fn write_version(
-    file_io: &FileIO,
-    base: &TableVersion,
+    inner: &Inner,
+    base: &Arc<TableVersion>,
     snapshot: Snapshot,
     committed: CommittedSnapshot,
-    upkeep: Upkeep,
     ledger: &Ledger,
 ) -> iceberg::Result<Staged> {
-    let expired_then_kept = expire(&base.metadata, upkeep.snapshots_kept);
+    let expired_then_kept = expire(&base.metadata, inner.upkeep.snapshots_kept);
     let expired: Vec<_> = expired_then_kept.split_last().map_or(&[][..], |(_, expired)| expired).to_vec();
     let built = base
         .metadata
@@ -153,22 +153,10 @@ async fn write_version(
         .set_branch_snapshot(snapshot, MAIN_BRANCH)?
         .remove_snapshots(&expired.iter().map(|snapshot| snapshot.snapshot_id()).collect::<Vec<_>>())
         .build()?;
-    let location =
-        MetadataLocation::from_str(&base.location)?.with_next_version().with_new_metadata(&built.metadata);
-    ledger.note(location.to_string());
-    built.metadata.write_to(file_io, &location).await?;
+    let NextVersion { version, table_move, obsolete_metadata } =
+        NextVersion::write(inner, base, built, ledger).await?;
     fail::fail_point!("commit::metadata_written");
-    Ok(Staged {
-        replaces: base.location.clone(),
-        version: Arc::new(TableVersion {
-            table: base.table,
-            location: location.to_string(),
-            metadata: built.metadata,
-        }),
-        snapshot: committed,
-        obsolete_metadata: built.expired_metadata_logs.into_iter().map(|log| log.metadata_file).collect(),
-        expired_then_kept,
-    })
+    Ok(Staged { version, table_move, snapshot: committed, obsolete_metadata, expired_then_kept })
 }
 
 /// The snapshots that must go so that `kept` remain with the new one, oldest first, and last the oldest that stays;

@@ -14,6 +14,7 @@ mod backoff;
 mod error;
 mod gather;
 mod report;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -33,16 +34,24 @@ pub use report::{CommitReport, SinkSummary};
 
 use backoff::Backoff;
 use gather::{Gathered, gather};
+use versions::closing_versions;
 
 use crate::commit::{Lake, PartitionOfTable, Positions as LakePositions};
 use crate::log::{Log, Offset, Partition, Topic, TopicPartition};
 use crate::record::table_of;
 use crate::table::Table;
 
+/// How often a running sink looks whether more waits than one commit takes.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What a record is taken to be, in bytes, before any was read.
+const USUAL_RECORD: u64 = 256;
+
 /// How often and how much a sink commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SinkConfig {
-    /// The time from the beginning of a commit to that of the next, unless more waits than one takes.
+    /// The longest time from the beginning of a commit to that of the next. Where more waits than one takes, the next
+    /// begins at once.
     pub commit_interval: Duration,
     /// Bytes of the log that one commit takes, about. It needs some times this much memory.
     pub commit_bytes: usize,
@@ -61,6 +70,8 @@ pub struct Sink {
     config: SinkConfig,
     /// The next offset needed of each partition; `None` until the lake has been asked.
     next: Option<Positions>,
+    /// Bytes of a record, by the last commit.
+    record_bytes: u64,
     /// A commit that is not known to have succeeded.
     pending: Option<Gathered>,
     on_commit: Option<OnCommit>,
@@ -73,7 +84,7 @@ impl Sink {
     /// A sink that goes on where the lake stands, and at the log's start in partitions the lake does not know.
     #[must_use]
     pub fn new(log: Arc<dyn Log>, lake: Lake, config: SinkConfig) -> Self {
-        Self { log, lake, config, next: None, pending: None, on_commit: None }
+        Self { log, lake, config, next: None, record_bytes: USUAL_RECORD, pending: None, on_commit: None }
     }
 
     /// Has `hook` called after each commit, with what it did: to release the log behind it, or to measure. It runs on the
@@ -101,13 +112,19 @@ impl Sink {
         }
         let gathered = self.pending.insert(gathered);
         fail::fail_point!("sink::gathered");
-        let changed = self.lake.change(gathered.changes.clone()).await.map_err(SinkError::of_commit)?;
+        let changes = closing_versions(&self.lake, gathered.changes.clone()).await;
+        let changed = match changes {
+            Ok(changes) => self.lake.change(changes).await,
+            Err(error) => Err(error),
+        };
+        let changed = changed.map_err(SinkError::of_commit)?;
         fail::fail_point!("sink::committed");
         let report = CommitReport::new(gathered, &changed, begun.elapsed());
         if let Some(next) = &mut self.next {
             next.extend(report.positions.iter().copied());
         }
         self.pending = None;
+        self.record_bytes = report.log_bytes.checked_div(report.total_rows()).unwrap_or(USUAL_RECORD);
         debug!(rows = report.total_rows(), log_bytes = report.log_bytes, latency = ?report.latency, "committed");
         if let Some(hook) = &mut self.on_commit {
             hook(&report);
@@ -127,10 +144,13 @@ impl Sink {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut summary = SinkSummary::default();
         loop {
+            let next = self.next.clone().unwrap_or_default();
+            let records = self.config.commit_bytes as u64 / self.record_bytes.max(1);
             let stopping = tokio::select! {
                 biased;
                 () = stopped(&mut stop) => true,
                 _ = ticks.tick() => false,
+                () = records_wait(&*self.log, &next, records) => false,
             };
             self.drain(&mut stop, &mut summary).await?;
             if stopping {
@@ -210,6 +230,20 @@ fn next_offsets(log: &dyn Log, committed: &LakePositions) -> Result<Positions, S
 
 fn durable_ends(log: &dyn Log) -> Result<Positions, SinkError> {
     sources(log).map(|(at, _)| Ok((at, log.durable_end(at)?))).collect()
+}
+
+/// Completes as soon as so many records wait.
+async fn records_wait(log: &dyn Log, next: &Positions, records: u64) {
+    loop {
+        sleep(LOOK_INTERVAL).await;
+        // What a log that does not tell has to say, the next commit will hear.
+        let Ok(ends) = durable_ends(log) else { return };
+        let begin = |at| next.get(at).copied().unwrap_or_default();
+        let waiting: u64 = ends.iter().map(|(at, end)| end.0.saturating_sub(begin(at).0)).sum();
+        if waiting >= records.max(1) {
+            return;
+        }
+    }
 }
 
 /// Every partition of every topic that a table keeps.

@@ -3,10 +3,10 @@
 use super::Kind::{Boolean, Bytes, Double, Int, Label, Long, Text, Time};
 use super::{Column, Definition, Kind, Presence};
 
-const PRICE: Kind = Kind::Decimal { precision: 18, scale: 8 };
+pub(super) const PRICE: Kind = Kind::Decimal { precision: 18, scale: 8 };
 pub(super) const QUANTITY: Kind = Kind::Decimal { precision: 28, scale: 8 };
 /// A price times a quantity, exact.
-const AMOUNT: Kind = Kind::Decimal { precision: 38, scale: 16 };
+pub(super) const AMOUNT: Kind = Kind::Decimal { precision: 38, scale: 16 };
 
 pub(super) const fn required(name: &'static str, kind: Kind, doc: &'static str) -> Column {
     Column { name, kind, presence: Presence::Required, doc }

@@ -8,6 +8,7 @@
 mod definitions;
 mod history;
 mod layout;
+mod marts;
 
 use std::fmt;
 use std::str::FromStr;
@@ -40,6 +41,12 @@ pub enum Table {
     FeedEvents,
     /// `ops.recon_breaks`: one row a difference that a reconciliation found.
     ReconBreaks,
+    /// `marts.mart_ohlcv`: one row a bar as it is believed now.
+    MartOhlcv,
+    /// `marts.mart_liquidity`: one row a symbol and minute of its book.
+    MartLiquidity,
+    /// `marts.mart_exchange_health`: one row a symbol and minute of its feed.
+    MartExchangeHealth,
 }
 
 /// A text that names no table.
@@ -51,7 +58,7 @@ pub struct UnknownTable {
 
 impl Table {
     /// Every table of the lake.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::RawOrderbookDiffs,
         Self::RawTrades,
         Self::RawHistory,
@@ -62,9 +69,12 @@ impl Table {
         Self::DeadLetters,
         Self::FeedEvents,
         Self::ReconBreaks,
+        Self::MartOhlcv,
+        Self::MartLiquidity,
+        Self::MartExchangeHealth,
     ];
 
-    /// The Iceberg namespace: `raw`, `normalized` or `ops`.
+    /// The Iceberg namespace: `raw`, `normalized`, `ops` or `marts`.
     #[must_use]
     pub const fn namespace(self) -> &'static str {
         self.definition().namespace
@@ -106,6 +116,9 @@ impl Table {
             Self::DeadLetters => &definitions::DEAD_LETTERS,
             Self::FeedEvents => &definitions::FEED_EVENTS,
             Self::ReconBreaks => &definitions::RECON_BREAKS,
+            Self::MartOhlcv => &marts::MART_OHLCV,
+            Self::MartLiquidity => &marts::MART_LIQUIDITY,
+            Self::MartExchangeHealth => &marts::MART_EXCHANGE_HEALTH,
         }
     }
 }

@@ -126,6 +126,7 @@ impl KafkaLog {
     pub fn open(options: KafkaOptions) -> Result<Self, LogError> {
         let (connected, reader) = connect(options)?;
         let (outbox, standings) = open_outbox(&connected.options, &reader, &connected.places)?;
+        fail::fail_point!("kafka::outbox_opened");
         let outbox = Arc::new(outbox);
         let shared = connected.with(reader, &standings);
         // What an earlier process left in the outbox makes its partitions ours.
