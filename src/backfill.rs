@@ -107,7 +107,9 @@ impl RestOptions {
     async fn land(&self, configuration: &Configuration) -> Result<Summary> {
         let Some(endpoints) = endpoints(&self.venue.venue(configuration), self.venue.product(configuration)?)
         else {
-            bail!("a simulated venue of this process has no past: name one by its addresses, WS_URL,REST_URL");
+            bail!(
+                "a simulated venue of this process has no past: name one by its addresses, WS_URL,REST_URL"
+            );
         };
         let symbols = self.venue.symbols(configuration);
         if symbols.is_empty() {

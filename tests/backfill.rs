@@ -14,7 +14,8 @@ use arrow_cast::display::array_value_to_string;
 use support::{LakeView, depthlake, finish, shared, succeed, text};
 
 /// What a trade says, whichever way it came.
-const TRADE: &str = "symbol, trade_time, kind, trade_id, first_trade_id, last_trade_id, price, quantity, taker_side";
+const TRADE: &str =
+    "symbol, trade_time, kind, trade_id, first_trade_id, last_trade_id, price, quantity, taker_side";
 /// What a bar says.
 const BAR: &str = "symbol, open_time, close_time, \"open\", high, low, \"close\", volume, quote_volume, taker_buy_volume, taker_buy_quote_volume";
 
@@ -39,8 +40,9 @@ fn rows(data: &Path, query: &str) -> Vec<String> {
 
 /// The frames of a stream as the recording has them.
 fn recorded(data: &Path, kind: &str) -> Vec<serde_json::Value> {
-    let query =
-        format!("SELECT arrow_cast(payload, 'LargeBinary') FROM raw.trades WHERE kind = '{kind}' ORDER BY partition, \"offset\"");
+    let query = format!(
+        "SELECT arrow_cast(payload, 'LargeBinary') FROM raw.trades WHERE kind = '{kind}' ORDER BY partition, \"offset\""
+    );
     let batches = LakeView::open(data).query(&query);
     let payloads = batches.iter().flat_map(|batch| batch.column(0).as_binary::<i64>().iter().flatten());
     payloads
@@ -58,7 +60,11 @@ fn write_trades(data: &Path, folder: &Path, microseconds: bool, header: bool) ->
     for trade in &trades {
         let of = |name: &str| trade[name].as_str().unwrap();
         let file = files.entry(of("s").to_owned()).or_insert_with(|| {
-            if header { "id,price,qty,quote_qty,time,is_buyer_maker,is_best_match\n".to_owned() } else { String::new() }
+            if header {
+                "id,price,qty,quote_qty,time,is_buyer_maker,is_best_match\n".to_owned()
+            } else {
+                String::new()
+            }
         });
         let time = trade["T"].as_i64().unwrap() * if microseconds { 1_000 } else { 1 };
         writeln!(file, "{},{},{},0,{time},{},True", trade["t"], of("p"), of("q"), trade["m"]).unwrap();
@@ -103,17 +109,25 @@ fn the_venues_own_bars_agree_with_ours_or_take_their_place() {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     for bar in rows(&live, bars) {
         let cells: Vec<_> = bar.split(',').collect();
-        let [symbol, open_time, open, high, low, close, volume, quote, trades, taker, taker_quote] = cells[..] else {
+        let [symbol, open_time, open, high, low, close, volume, quote, trades, taker, taker_quote] =
+            cells[..]
+        else {
             panic!("{bar}")
         };
         let close_time = open_time.parse::<i64>().unwrap() + 59_999;
-        let line = format!("{open_time},{open},{high},{low},{close},{volume},{close_time},{quote},{trades},{taker},{taker_quote},0\n");
+        let line = format!(
+            "{open_time},{open},{high},{low},{close},{volume},{close_time},{quote},{trades},{taker},{taker_quote},0\n"
+        );
         *files.entry(symbol.to_owned()).or_default() += &line;
     }
     fs::create_dir(folder.path().join("archive")).unwrap();
     for (symbol, lines) in &files {
         let empty = "1723075200000,1,1,1,1,0,1723075259999,0,0,0,0,0\n";
-        fs::write(folder.path().join(format!("archive/{symbol}-1m-2024-08-08.csv")), format!("{empty}{lines}")).unwrap();
+        fs::write(
+            folder.path().join(format!("archive/{symbol}-1m-2024-08-08.csv")),
+            format!("{empty}{lines}"),
+        )
+        .unwrap();
     }
     let told = succeed(folder.path(), &["backfill", "klines", "archive", "--data", "live"]);
     assert!(told.contains(&format!("bars: 0 new, 0 corrected, {} there before", ours.len())), "{told}");
@@ -131,7 +145,10 @@ fn the_venues_own_bars_agree_with_ours_or_take_their_place() {
     let cells: Vec<_> = first.split(',').collect();
     let corrected = first.replacen(&format!(",{},", cells[5]), ",99999999.5,", 1);
     fs::write(folder.path().join(format!("{symbol}-1m-2024-08-08.csv")), corrected).unwrap();
-    let told = succeed(folder.path(), &["backfill", "klines", &format!("{symbol}-1m-2024-08-08.csv"), "--data", "live"]);
+    let told = succeed(
+        folder.path(),
+        &["backfill", "klines", &format!("{symbol}-1m-2024-08-08.csv"), "--data", "live"],
+    );
     assert!(told.contains("bars: 0 new, 1 corrected, 0 there before"), "{told}");
     let versions = "SELECT is_current, volume = 99999999.5, source_topic FROM normalized.ohlcv_1m ORDER BY sys_from DESC LIMIT 1";
     assert_eq!(rows(&live, versions), ["true,true,market.raw.history"]);
@@ -165,7 +182,8 @@ fn the_recorded_klines_of_the_venue_are_believed() {
         expected.push((symbol.to_owned(), open, of("c"), of("v")));
     }
     assert!(!expected.is_empty());
-    let told = succeed(folder.path(), &["backfill", "klines", "archive", "--product", "usdm", "--data", "live"]);
+    let told =
+        succeed(folder.path(), &["backfill", "klines", "archive", "--product", "usdm", "--data", "live"]);
     assert!(told.contains("dead letters: 0"), "{told}");
     let view = LakeView::open(&live);
     for (symbol, open, close, volume) in expected {
@@ -184,7 +202,17 @@ fn write_large(path: &Path, first: u64, count: u64) {
     let mut lines = String::new();
     for id in first..first + count {
         let (cents, time) = (id * 7 % 10_000, 1_723_075_200_000 + id * 3);
-        writeln!(lines, "{id},{}.{:02},0.{:05},{},{},{time},{},True", 61_000 + cents / 100, cents % 100, id % 99_999 + 1, 2 * id, 2 * id + 1, id % 2 == 0).unwrap();
+        writeln!(
+            lines,
+            "{id},{}.{:02},0.{:05},{},{},{time},{},True",
+            61_000 + cents / 100,
+            cents % 100,
+            id % 99_999 + 1,
+            2 * id,
+            2 * id + 1,
+            id % 2 == 0
+        )
+        .unwrap();
     }
     fs::write(path, lines).unwrap();
 }
@@ -215,7 +243,11 @@ fn kills_at_any_instant_lose_nothing_and_double_nothing() {
     let archive = folder.path().join("archive");
     fs::create_dir(&archive).unwrap();
     for part in 0..4 {
-        write_large(&archive.join(format!("BTCUSDT-aggTrades-2024-08-0{}.csv", part + 1)), part * 60_000, 65_000);
+        write_large(
+            &archive.join(format!("BTCUSDT-aggTrades-2024-08-0{}.csv", part + 1)),
+            part * 60_000,
+            65_000,
+        );
     }
     let arguments = ["backfill", "trades", "archive", "--data", "data", "--jobs", "2"];
     let mut kills = 0;
@@ -241,7 +273,11 @@ fn two_at_once_land_everything_once() {
     let archive = folder.path().join("archive");
     fs::create_dir(&archive).unwrap();
     for part in 0..3 {
-        write_large(&archive.join(format!("BTCUSDT-aggTrades-2024-08-0{}.csv", part + 1)), part * 30_000, 35_000);
+        write_large(
+            &archive.join(format!("BTCUSDT-aggTrades-2024-08-0{}.csv", part + 1)),
+            part * 30_000,
+            35_000,
+        );
     }
     let arguments = ["backfill", "trades", "archive", "--data", "data"];
     let children = [start(folder.path(), &arguments), start(folder.path(), &arguments)];
@@ -261,14 +297,27 @@ fn what_cannot_be_used_is_told_and_the_rest_is_landed() {
     assert_eq!(output.status.code(), Some(1));
     let (told, errors) = (text(&output.stdout), text(&output.stderr));
     assert!(told.contains("1 sources used, 1 not"), "{told}");
-    assert!(told.contains("bars: 1 new") && told.contains("lines without trades: 1, dead letters: 1"), "{told}");
+    assert!(
+        told.contains("bars: 1 new") && told.contains("lines without trades: 1, dead letters: 1"),
+        "{told}"
+    );
     assert!(errors.contains("MSFT.csv line 1: column Low is missing"), "{errors}");
     let data = folder.path().join("data");
-    let days = rows(&data, "SELECT symbol, open_time, \"close\", adjusted_close, volume, is_current FROM normalized.ohlcv_1d");
+    let days = rows(
+        &data,
+        "SELECT symbol, open_time, \"close\", adjusted_close, volume, is_current FROM normalized.ohlcv_1d",
+    );
     assert_eq!(days.len(), 1);
     assert!(days[0].starts_with("AAPL,2024-08-07T00:00:00Z,1.5"), "{days:?}");
     let letters = rows(&data, "SELECT detail, source_topic FROM ops.dead_letters");
-    assert_eq!(letters, ["AAPL.csv line 3: open and close do not lie between low and high,market.raw.history"]);
+    assert_eq!(
+        letters,
+        ["AAPL.csv line 3: open and close do not lie between low and high,market.raw.history"]
+    );
     let refused = finish(folder.path(), &["backfill", "klines", "absent.zip", "--data", "data"]);
-    assert!(!refused.status.success() && text(&refused.stderr).contains("absent.zip"), "{}", text(&refused.stderr));
+    assert!(
+        !refused.status.success() && text(&refused.stderr).contains("absent.zip"),
+        "{}",
+        text(&refused.stderr)
+    );
 }

@@ -39,7 +39,8 @@ pub async fn land(
     let jobs = jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let jobs = jobs.min(paths.len());
     let (sender, receiver) = mpsc::channel(jobs * WAITING);
-    let reading = Arc::new(Reading { paths, next: AtomicUsize::new(0), content, symbol, landed: historian.clone() });
+    let reading =
+        Arc::new(Reading { paths, next: AtomicUsize::new(0), content, symbol, landed: historian.clone() });
     let mut readers = JoinSet::new();
     for _ in 0..jobs {
         let (reading, sender) = (Arc::clone(&reading), sender.clone());
@@ -105,7 +106,8 @@ impl Reading {
                 let amount = u64::try_from(share).unwrap_or(u64::MAX).min(*left);
                 *left -= amount;
                 let records = derive(&chunk);
-                send(to, Brought::Chunk { derived: DerivedChunk { chunk, records }, amount }).map_err(|Ended| Stop::Ended)
+                send(to, Brought::Chunk { derived: DerivedChunk { chunk, records }, amount })
+                    .map_err(|Ended| Stop::Ended)
             })?;
         }
         Ok(())

@@ -11,10 +11,10 @@ use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 use tokio::sync::mpsc;
 
+use super::UNDER_WAY;
 use super::landing::{self, Brought};
 use super::progress::Progress;
 use super::summary::Summary;
-use super::UNDER_WAY;
 
 /// Answers that wait for a commit.
 const WAITING: usize = 8;
@@ -34,8 +34,7 @@ pub async fn land(
     if from >= to {
         bail!("there are no minutes to land between --from and --to, which is ten minutes ago at the latest");
     }
-    let pages: Vec<_> =
-        symbols.iter().flat_map(|symbol| KlinePage::of_span(*symbol, from, to)).collect();
+    let pages: Vec<_> = symbols.iter().flat_map(|symbol| KlinePage::of_span(*symbol, from, to)).collect();
     let client = KlineClient::new(base, product).context("the HTTP client cannot be set up")?;
     let (sender, receiver) = mpsc::channel(WAITING);
     let progress = Progress::new(pages.len() as u64);

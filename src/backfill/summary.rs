@@ -37,7 +37,11 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sources, failures, lines, landed, elapsed } = self;
-        writeln!(f, "{sources} sources used, {failures} not, {lines} lines in {:.1} s", elapsed.as_secs_f64())?;
+        writeln!(
+            f,
+            "{sources} sources used, {failures} not, {lines} lines in {:.1} s",
+            elapsed.as_secs_f64()
+        )?;
         writeln!(f, "trades: {} new, {} there before", landed.trades, landed.trades_known)?;
         writeln!(
             f,

@@ -48,6 +48,7 @@ use iceberg::io::FileIO;
 use iceberg::spec::{FormatVersion, Schema, TableMetadata, TableMetadataBuilder};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 pub use catalog::{CATALOG_NAME, RestError};
 pub use change::{ChangeKind, Changed, TableChange};
@@ -166,6 +167,15 @@ impl Lake {
         let lake = Self { inner: Arc::new(inner) };
         lake.inner.create_missing_tables(&pointers).await?;
         Ok(lake)
+    }
+
+    /// What tells this lake from every other, on whatever machine it is opened.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the catalog or the table that has it cannot be read.
+    pub async fn id(&self) -> Result<Uuid, LakeError> {
+        let pointers = self.inner.catalog.pointers().await?;
+        Ok(self.inner.version(Table::RawOrderbookDiffs, &pointers).await?.metadata.uuid())
     }
 
     /// Where the tables' files lie.

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::RecordBatch;
 use depthlake_orderbook::history::HistoricalTrade;
 use depthlake_orderbook::time::Timestamp;
 
