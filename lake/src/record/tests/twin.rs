@@ -40,6 +40,9 @@ fn expected_row(fields: Vec<(String, Avro)>, table: Table) -> BTreeMap<String, S
     if table == Table::Bars {
         row.extend(version_of(&row));
     }
+    if matches!(table, Table::Bars | Table::Trades) {
+        row.insert("source_topic".to_owned(), "null".to_owned());
+    }
     for (name, value) in fields {
         match (name.as_str(), value) {
             ("received_at", value) if table != Table::Bars => {
