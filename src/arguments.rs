@@ -11,6 +11,7 @@ use depthlake_ingest::product::Product;
 use depthlake_ingest::sim::Fault;
 
 use crate::backfill::BackfillOptions;
+use crate::build::{BuildOptions, ModelsOptions};
 use crate::configuration::Configuration;
 use crate::reconcile::ReconcileOptions;
 use crate::sql::Format;
@@ -86,6 +87,19 @@ pub enum Command {
         depthlake reconcile --repair\n\
         What is found is kept in ops.recon_breaks. Exit status 1: something differs and is not repaired.")]
     Reconcile(ReconcileOptions),
+    /// Brings the marts up to date, and bars that late trades have made wrong.
+    ///
+    /// Computes the minutes touched by what was landed since the last build, runs the models' tests, and commits. `run` does
+    /// it every minute.
+    #[command(after_help = "Examples:\n  \
+        depthlake build                       everything, bit by bit\n  \
+        depthlake build mart_liquidity        one mart\n  \
+        depthlake build ohlcv_1m              only corrects bars, as new versions\n  \
+        depthlake build --full-refresh        everything anew\n\
+        Exit status 1: a test fails; its rows are printed, and the mart stays as it was.")]
+    Build(BuildOptions),
+    /// Lists the SQL models: what each reads, and how fresh the marts are.
+    Models(ModelsOptions),
     /// Shows the live books of a running `depthlake run`, from another terminal.
     Top(TopOptions),
 }

@@ -152,12 +152,13 @@ impl Deployment {
     }
 }
 
-/// How far the tables are.
+/// How far the tables are in the log. Positions of what is no topic of it, such as the builds of marts, do not count.
 async fn committed(lake: &Lake) -> Result<Vec<(TopicPartition, Offset)>> {
     let positions = lake.positions().await?;
-    let known = positions.into_iter().map(|(of, next)| {
-        let partition = Partition(u16::try_from(of.partition)?);
-        Ok((TopicPartition::new(of.topic.parse()?, partition), Offset(next)))
+    let known = positions.into_iter().filter_map(|(of, next)| {
+        let topic = of.topic.parse().ok()?;
+        let partition = u16::try_from(of.partition).map(Partition).map_err(anyhow::Error::from);
+        Some(partition.map(|partition| (TopicPartition::new(topic, partition), Offset(next))))
     });
     known.collect()
 }

@@ -4,6 +4,7 @@ pub mod deployment;
 pub mod feed_source;
 pub mod landing;
 pub mod lead;
+mod marts;
 mod progress;
 mod resume;
 mod retention;
@@ -21,6 +22,7 @@ use anyhow::{Context, Result};
 use depthlake_engine::clock;
 use depthlake_ingest::live::{self, FeedConfig, FeedError, FeedReport, Request};
 use depthlake_ingest::sim;
+use depthlake_lake::model::Targets;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -51,7 +53,8 @@ pub fn run(options: &RunOptions, configuration: &Configuration) -> Result<ExitCo
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let source = FeedSource::open(&options.venue, &options.generator, configuration).await?;
-        let summary = feed(options, &folder, &Layout::of(configuration)?, source, shows_books).await?;
+        let (layout, targets) = (Layout::of(configuration)?, configuration.sla.targets());
+        let summary = feed(options, &folder, &layout, source, targets, shows_books).await?;
         if let Some(path) = &options.summary {
             std::fs::write(path, summary.to_json()?)
                 .with_context(|| format!("the summary {} cannot be written", path.display()))?;
@@ -66,6 +69,7 @@ async fn feed(
     folder: &DataFolder,
     layout: &Layout,
     source: FeedSource,
+    targets: Targets,
     shows_books: bool,
 ) -> Result<Summary> {
     let begun = Instant::now();
@@ -77,6 +81,7 @@ async fn feed(
     let counts = router.counts();
     let mut running = Feeding::start(&source, router, pending);
     let view = View::start(folder, shows_books, &deployment, Arc::clone(&counts));
+    let building = marts::spawn(&deployment.lake, targets)?;
 
     let failure = tokio::select! {
         () = stop::stop_requested(options.duration) => None,
@@ -84,6 +89,7 @@ async fn feed(
         error = deployment.failed() => Some(error),
         () = running.ended() => None,
     };
+    building.abort();
     view.stop().await?;
     let has_settled = match source.simulated.as_ref().filter(|_| failure.is_none()) {
         Some(venue) => settle(venue, &counts).await,
