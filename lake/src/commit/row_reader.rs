@@ -17,8 +17,6 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
 use parquet::arrow::{PARQUET_FIELD_ID_META_KEY, ParquetRecordBatchStreamBuilder, ProjectionMask};
 
-use crate::table::Table;
-
 /// The rows of one file, in its order. Holds one row group of it, compressed, and one batch.
 pub(super) struct RowReader {
     location: String,
