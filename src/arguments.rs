@@ -151,6 +151,10 @@ pub struct RunOptions {
     /// Where messages go first: embedded, or a broker, kafka://HOST:PORT[,HOST:PORT…] [default: embedded].
     #[arg(long, env = "DEPTHLAKE_LOG_ADDRESS", value_name = "LOG")]
     log: Option<LogAddress>,
+    /// A schema registry, http://HOST:PORT, whose ids the records get and which is asked whether their schemas will do
+    /// [default: none].
+    #[arg(long, env = "DEPTHLAKE_SCHEMA_REGISTRY", value_name = "URL")]
+    schema_registry: Option<String>,
     /// Ends after so many seconds [default: runs until Ctrl-C].
     #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
     pub duration: Option<Duration>,
@@ -292,6 +296,10 @@ impl GeneratorOptions {
 impl RunOptions {
     pub fn log(&self, configuration: &Configuration) -> LogAddress {
         self.log.clone().or_else(|| configuration.lake.log.clone()).unwrap_or_default()
+    }
+
+    pub fn schema_registry(&self, configuration: &Configuration) -> Option<String> {
+        self.schema_registry.clone().or_else(|| configuration.lake.schema_registry.clone())
     }
 }
 

@@ -47,6 +47,7 @@ pub struct LakeConfiguration {
     pub log: Option<LogAddress>,
     pub partitions: Option<u16>,
     pub commit_seconds: Option<f64>,
+    pub schema_registry: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -127,6 +128,7 @@ mod tests {
         assert!(set.seed.is_some() && set.rate.is_some());
         assert!(set.engine.shards.is_some() && set.engine.idle.is_some() && set.engine.pin.is_some());
         assert!(set.lake.partitions.is_some() && set.lake.commit_seconds.is_some());
+        assert!(set.lake.schema_registry.is_some());
         assert!(
             set.lake.catalog.is_some() && set.lake.catalog_token.is_some() && set.lake.warehouse.is_some()
         );

@@ -4,6 +4,7 @@ mod arguments;
 mod backfill;
 mod build;
 mod configuration;
+mod contracts;
 mod data_folder;
 mod lake_options;
 mod log_address;
