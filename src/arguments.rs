@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use depthlake_engine::replay::Speed;
 use depthlake_ingest::product::Product;
 use depthlake_ingest::sim::Fault;
+use depthlake_lake::table::Table;
 
 use crate::backfill::BackfillOptions;
 use crate::build::{BuildOptions, ModelsOptions};
@@ -241,6 +242,9 @@ pub struct SqlOptions {
 
 #[derive(Debug, Args)]
 pub struct TablesOptions {
+    /// Lists the states of this table that are kept instead, such as those of normalized.ohlcv_1m.
+    #[arg(long, value_name = "TABLE")]
+    pub snapshots: Option<Table>,
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     #[command(flatten)]
