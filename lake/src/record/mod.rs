@@ -12,6 +12,7 @@ mod avro_schema;
 mod columns;
 mod datum;
 mod error;
+mod letter;
 mod resolution;
 mod rows;
 mod schema;
@@ -27,6 +28,7 @@ use depthlake_orderbook::frame::{Envelope, RawStream};
 use depthlake_orderbook::record::{Derived, RecordKind, Trigger};
 
 pub use error::{DecodeError, Defect, EncodeError, RowsError};
+pub use letter::letter;
 pub use rows::{Fault, Rows, Unusable, rows, unusable_rows};
 pub use schema::{Schema, Version};
 pub use trigger::{TRIGGER_LENGTH, decode_trigger, encode_trigger};

@@ -14,6 +14,7 @@ use thiserror::Error;
 use super::avro::DatumReader;
 use super::columns::{Columns, Value};
 use super::error::{DecodeError, RowsError};
+use super::letter::is_letter;
 use super::resolution::{Field, FieldKind};
 use super::schema::Schema;
 use super::table_of;
@@ -115,7 +116,7 @@ fn derived_rows(
     let sources = sources(schema.fields(), table, &told)?;
     let mut columns = Columns::new(told, records.len())?;
     let (mut values, mut unusable) = (Vec::with_capacity(schema.fields().len()), Vec::new());
-    for stored in records {
+    for stored in records.iter().filter(|stored| !is_letter(at, stored)) {
         if let Err(error) = read_datum(schema, &stored.record.value, &mut values) {
             unusable.push(undecodable(at, stored, error));
             continue;

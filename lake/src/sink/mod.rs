@@ -4,7 +4,8 @@
 //! it and appends them in one step together with the positions they reach. Invariants:
 //!
 //! - a record gives one row of its topic's table, or one of `ops.dead_letters` in the same commit that passes it, so a bad
-//!   record stops nothing and is in the lake once as well;
+//!   record stops nothing and is in the lake once as well; `market.dlq` is told of it too, once or, where the sink dies
+//!   before the commit, more often;
 //! - a commit that failed is repeated as it was, with the same rows and ranges, so whether it had taken or not it is
 //!   never doubled; after a restart the lake itself tells where to go on;
 //! - two sinks on the same partitions do no harm: the one that comes second stops ([`SinkError::Superseded`]), or, where
@@ -39,7 +40,7 @@ use share::{Carried, Share};
 
 use crate::commit::{Lake, PartitionOfTable, Positions as LakePositions};
 use crate::log::{Log, Offset, Partition, Topic, TopicPartition};
-use crate::record::table_of;
+use crate::record::{letter, table_of};
 use crate::table::Table;
 
 /// How often and how much a sink commits.
@@ -115,9 +116,12 @@ impl Sink {
         if self.share.has_changed() {
             self.forget();
         }
-        let gathered = match self.pending.take() {
-            Some(pending) => pending,
-            None => self.gather().await?,
+        let gathered = if let Some(pending) = self.pending.take() {
+            pending
+        } else {
+            let gathered = self.gather().await?;
+            self.remark(&gathered);
+            gathered
         };
         if gathered.ends.is_empty() {
             return Ok(CommitReport::default());
@@ -209,6 +213,15 @@ impl Sink {
                     }
                 }
                 done => return done,
+            }
+        }
+    }
+
+    /// Tells those who read the topic of dead letters what gave no row.
+    fn remark(&self, gathered: &Gathered) {
+        for (at, record) in gathered.unusable.iter().map(letter) {
+            if let Err(error) = self.log.remark(at, &record) {
+                warn!(%error, "a dead letter is in the lake, but not in its topic");
             }
         }
     }
