@@ -10,7 +10,10 @@ use depthlake_engine::replay::Speed;
 use depthlake_ingest::product::Product;
 use depthlake_ingest::sim::Fault;
 
+use crate::backfill::BackfillOptions;
+use crate::build::{BuildOptions, ModelsOptions};
 use crate::configuration::Configuration;
+use crate::lake_options::LakeOptions;
 use crate::log_address::LogAddress;
 use crate::reconcile::ReconcileOptions;
 use crate::sql::Format;
@@ -64,6 +67,14 @@ pub enum Command {
         Without --data nothing is kept; with it the messages go through the log into the tables, as live ones do."
     )]
     Replay(ReplayOptions),
+    /// Lands what was not received live: files of the venue's archive, its bars by REST, daily bars of stocks.
+    #[command(after_help = "Examples:\n  \
+        depthlake backfill klines archive/ --data lake\n  \
+        depthlake backfill trades BTCUSDT-aggTrades-2024-08-08.zip\n  \
+        depthlake backfill rest --venue binance --symbols BTCUSDT --from 2024-08-08 --to 2024-08-09\n  \
+        depthlake backfill daily AAPL.csv\n\n\
+        May be repeated and run beside `depthlake run`: what is in the lake is not landed again.")]
+    Backfill(BackfillOptions),
     /// Asks the tables a question in SQL, or many: without a query, a prompt with history.
     #[command(after_help = "Examples:\n  \
         depthlake sql \"SELECT symbol, count(*) FROM normalized.book_ticker GROUP BY symbol\"\n  \
@@ -79,6 +90,19 @@ pub enum Command {
         depthlake reconcile --repair\n\
         What is found is kept in ops.recon_breaks. Exit status 1: something differs and is not repaired.")]
     Reconcile(ReconcileOptions),
+    /// Brings the marts up to date, and bars that late trades have made wrong.
+    ///
+    /// Computes the minutes touched by what was landed since the last build, runs the models' tests, and commits. `run` does
+    /// it every minute.
+    #[command(after_help = "Examples:\n  \
+        depthlake build                       everything, bit by bit\n  \
+        depthlake build mart_liquidity        one mart\n  \
+        depthlake build ohlcv_1m              only corrects bars, as new versions\n  \
+        depthlake build --full-refresh        everything anew\n\
+        Exit status 1: a test fails; its rows are printed, and the mart stays as it was.")]
+    Build(BuildOptions),
+    /// Lists the SQL models: what each reads, and how fresh the marts are.
+    Models(ModelsOptions),
     /// Shows the live books of a running `depthlake run`, from another terminal.
     Top(TopOptions),
 }
@@ -123,7 +147,7 @@ pub struct RunOptions {
     #[command(flatten)]
     pub generator: GeneratorOptions,
     #[command(flatten)]
-    pub data: DataOption,
+    pub lake: LakeOptions,
     /// Where messages go first: embedded, or a broker, kafka://HOST:PORT[,HOST:PORT…] [default: embedded].
     #[arg(long, env = "DEPTHLAKE_LOG_ADDRESS", value_name = "LOG")]
     log: Option<LogAddress>,
@@ -208,7 +232,7 @@ pub struct SqlOptions {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     #[command(flatten)]
-    data: DataOption,
+    pub lake: LakeOptions,
 }
 
 #[derive(Debug, Args)]
@@ -216,7 +240,7 @@ pub struct TablesOptions {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     #[command(flatten)]
-    data: DataOption,
+    pub lake: LakeOptions,
 }
 
 #[derive(Debug, Args)]
@@ -278,18 +302,6 @@ impl SimOptions {
 
     pub fn symbols<'a>(&'a self, configuration: &'a Configuration) -> &'a [String] {
         if self.symbols.is_empty() { &configuration.symbols } else { &self.symbols }
-    }
-}
-
-impl SqlOptions {
-    pub fn data(&self, configuration: &Configuration) -> PathBuf {
-        self.data.folder(configuration)
-    }
-}
-
-impl TablesOptions {
-    pub fn data(&self, configuration: &Configuration) -> PathBuf {
-        self.data.folder(configuration)
     }
 }
 

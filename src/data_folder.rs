@@ -13,7 +13,7 @@ impl DataFolder {
     /// The folder, made where it is missing and seen to be writable.
     pub fn create(path: &Path) -> Result<Self> {
         let folder = Self(path.to_owned());
-        std::fs::create_dir_all(folder.warehouse())
+        std::fs::create_dir_all(path)
             .with_context(|| format!("the data folder {} cannot be made", path.display()))?;
         let probe = path.join(".writable");
         std::fs::write(&probe, [])
@@ -39,6 +39,10 @@ impl DataFolder {
                 Err(error).with_context(|| format!("the lake in {} cannot be read", path.display()))
             }
         }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 
     /// The SQLite file of the Iceberg catalog.

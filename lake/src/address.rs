@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use reqwest::Url;
+use serde::Deserialize;
 use thiserror::Error;
 
 /// The catalog and the warehouse of one lake.
@@ -22,6 +23,8 @@ pub enum CatalogAddress {
     Sqlite(PathBuf),
     /// A `PostgreSQL` database that several machines share.
     Postgres(DatabaseUrl),
+    /// A server of the Iceberg REST protocol.
+    Rest(RestAddress),
 }
 
 /// Where the tables' files lie.
@@ -37,6 +40,15 @@ pub enum WarehouseAddress {
 /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Shown without the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl(Url);
+
+/// `http(s)://HOST/PATH`, with `?warehouse=NAME` where the server has several warehouses, and the token it wants to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestAddress {
+    pub(crate) base: Url,
+    pub(crate) warehouse: Option<String>,
+    /// Sent as a bearer token with every request.
+    pub token: Option<Secret>,
+}
 
 /// A prefix in a bucket, and how its server is reached. Buckets are named in the path of a request, not in the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,18 +66,25 @@ pub struct S3Settings {
     /// The server's address; AWS's own where it is not given.
     pub endpoint: Option<String>,
     pub region: Option<String>,
-    pub access_key_id: Option<String>,
-    pub secret_access_key: Option<Secret>,
+    pub credentials: Option<S3Credentials>,
+}
+
+/// Who asks a server of S3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Credentials {
+    pub access_key_id: String,
+    pub secret_access_key: Secret,
 }
 
 /// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
 pub struct Secret(String);
 
 /// A text that is no address.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AddressError {
-    #[error("expected a catalog as sqlite or postgres://USER@HOST/DATABASE")]
+    #[error("expected a catalog as sqlite, postgres://USER@HOST/DATABASE or http(s)://HOST/PATH")]
     UnknownCatalog,
     #[error("expected a warehouse as a folder or s3://BUCKET/PREFIX")]
     UnknownWarehouse,
@@ -92,8 +111,19 @@ impl FromStr for CatalogAddress {
         let url = || Url::parse(text).map_err(|error| malformed(&error));
         match text.split_once("://") {
             Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(DatabaseUrl(url()?))),
+            Some(("http" | "https", _)) => Ok(Self::Rest(RestAddress::of(url()?))),
             _ => Err(AddressError::UnknownCatalog),
         }
+    }
+}
+
+impl RestAddress {
+    fn of(mut base: Url) -> Self {
+        let warehouse =
+            base.query_pairs().find(|(key, _)| key == "warehouse").map(|(_, name)| name.into_owned());
+        base.set_query(None);
+        base.set_fragment(None);
+        Self { base, warehouse, token: None }
     }
 }
 
@@ -155,6 +185,11 @@ impl fmt::Display for CatalogAddress {
         match self {
             Self::Sqlite(path) => path.display().fmt(f),
             Self::Postgres(url) => url.fmt(f),
+            Self::Rest(RestAddress { base, .. }) => {
+                let mut shown = base.clone();
+                let _ = shown.set_password(None);
+                shown.fmt(f)
+            }
         }
     }
 }
@@ -169,7 +204,9 @@ impl fmt::Display for WarehouseAddress {
 }
 
 impl Secret {
-    pub(crate) fn reveal(&self) -> &str {
+    /// The text, for those it is meant for.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -199,6 +236,13 @@ mod tests {
         let postgres: CatalogAddress = "postgres://ana:hidden@db:5433/lake?password=hidden".parse().unwrap();
         assert_eq!(postgres.to_string(), "postgres://ana@db:5433/lake");
         assert!(!format!("{postgres:?}").contains("hidden"));
+        let CatalogAddress::Rest(rest) = "https://host/api/catalog?warehouse=one+two".parse().unwrap() else {
+            panic!("no REST catalog")
+        };
+        assert_eq!(
+            (rest.base.as_str(), rest.warehouse.as_deref()),
+            ("https://host/api/catalog", Some("one two"))
+        );
         for text in ["sqlite", "mysql://host/db", "", "catalog.db"] {
             assert_eq!(text.parse::<CatalogAddress>(), Err(AddressError::UnknownCatalog), "{text}");
         }
@@ -227,10 +271,8 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let settings = S3Settings {
-            secret_access_key: Some(Secret::from("hidden".to_owned())),
-            ..S3Settings::default()
-        };
-        assert!(!format!("{settings:?}").contains("hidden"));
+        let secret_access_key = Secret::from("hidden".to_owned());
+        let credentials = S3Credentials { access_key_id: "id".to_owned(), secret_access_key };
+        assert!(!format!("{credentials:?}").contains("hidden"));
     }
 }

@@ -24,12 +24,14 @@ use depthlake_orderbook::symbol::Symbol;
 use tokio::sync::{mpsc, watch};
 
 use super::landing::Landing;
+use super::lead::Lead;
 use super::open_log::OpenLog;
 use super::resume::{self, Resumed};
 use super::retention::Retention;
 use super::router::Router;
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
+use crate::lake_options::LakePlace;
 use crate::log_address::LogAddress;
 
 /// How a deployment is laid out.
@@ -47,6 +49,8 @@ pub struct Layout {
 pub struct Deployment {
     pub resumed: Resumed,
     pub lake: Lake,
+    /// How far the tables are behind those who hand messages on.
+    pub lead: Lead,
     log: Arc<dyn Log>,
     /// Kept here so that the sink does not end it.
     membership: Option<Arc<Membership>>,
@@ -90,16 +94,17 @@ impl Layout {
 }
 
 impl Deployment {
-    /// Takes up what lies in the folder, or begins it. Needs of the books go to `requests`.
+    /// Takes up what lies in the folder and the lake, or begins it. Needs of the books go to `requests`.
     pub async fn start(
-        folder: &DataFolder,
+        place: &LakePlace,
         symbols: &[Symbol],
         layout: &Layout,
         requests: mpsc::Sender<Request>,
     ) -> Result<(Self, Router)> {
-        let opened = tokio::task::block_in_place(|| OpenLog::open(folder, layout))?;
+        let folder = DataFolder::at(&place.folder);
+        let opened = tokio::task::block_in_place(|| OpenLog::open(&folder, layout))?;
         let log = opened.log();
-        let lake = Lake::open(&folder.catalog(), &folder.warehouse()).await?;
+        let lake = place.open().await?;
         let mut resumed = tokio::task::block_in_place(|| resume::resume(&*log))?;
         let (live_books, outlets, events) =
             LiveBooks::create(&folder.board(), symbols, layout.shards, clock::now())?;
@@ -111,11 +116,23 @@ impl Deployment {
         let landing = Landing::spawn(Arc::clone(&log), handles, Arc::clone(&retention), last_kept)?;
         let (stop_sink, sink_stopped) = watch::channel(false);
         let membership = opened.join(&lake).await?;
-        let sink = spawn_sink(&log, &lake, layout, sink_stopped, retention, membership.as_ref());
+        let lead = Lead::default();
+        let sink =
+            spawn_sink(&log, &lake, layout, sink_stopped, retention, lead.clone(), membership.as_ref());
         let router = Router::new(Arc::clone(&log), senders);
         let stop_heartbeat = spawn_heartbeat(live_books);
-        let started =
-            Self { resumed, lake, log, membership, latencies, landing, sink, stop_sink, stop_heartbeat };
+        let started = Self {
+            resumed,
+            lake,
+            lead,
+            log,
+            membership,
+            latencies,
+            landing,
+            sink,
+            stop_sink,
+            stop_heartbeat,
+        };
         Ok((started, router))
     }
 
@@ -159,12 +176,13 @@ impl Deployment {
     }
 }
 
-/// How far the tables are.
+/// How far the tables are in the log. Positions of what is no topic of it, such as the builds of marts, do not count.
 async fn committed(lake: &Lake) -> Result<Vec<(TopicPartition, Offset)>> {
     let positions = lake.positions().await?;
-    let known = positions.into_iter().map(|(of, next)| {
-        let partition = Partition(u16::try_from(of.partition)?);
-        Ok((TopicPartition::new(of.topic.parse()?, partition), Offset(next)))
+    let known = positions.into_iter().filter_map(|(of, next)| {
+        let topic = of.topic.parse().ok()?;
+        let partition = u16::try_from(of.partition).map(Partition).map_err(anyhow::Error::from);
+        Some(partition.map(|partition| (TopicPartition::new(topic, partition), Offset(next))))
     });
     known.collect()
 }
@@ -229,6 +247,7 @@ fn spawn_sink(
     layout: &Layout,
     stopped: watch::Receiver<bool>,
     retention: Arc<Mutex<Retention>>,
+    lead: Lead,
     membership: Option<&Arc<Membership>>,
 ) -> tokio::task::JoinHandle<Result<SinkSummary, SinkError>> {
     let config = SinkConfig { commit_interval: layout.commit_interval, ..SinkConfig::default() };
@@ -239,6 +258,7 @@ fn spawn_sink(
     }
     let membership = membership.cloned();
     let sink = sink.on_commit(move |report| {
+        lead.committed(report);
         if let Some(membership) = &membership {
             membership.commit(&report.positions);
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::catalog::RestError;
 use crate::table::Table;
 use crate::warehouse::WarehouseError;
 
@@ -36,14 +37,26 @@ pub enum LakeError {
     TableMissing { catalog: String, table: Table },
     #[error("table {table} has row deletes, which another engine wrote and this one does not apply")]
     RowDeletes { table: Table },
-    #[error("the catalog {catalog} holds the impossible offset {offset} of partition {partition} of {table}")]
-    ImpossiblePosition { catalog: String, table: String, partition: i64, offset: i64 },
+    #[error("the catalog {catalog} holds the impossible position {position} of {table}")]
+    ImpossiblePosition { catalog: String, table: String, position: String },
     #[error("cannot {action} the catalog {catalog}")]
     Catalog { catalog: String, action: &'static str, source: sqlx::Error },
+    #[error("cannot {action} the REST catalog {catalog}")]
+    RestCatalog { catalog: String, action: &'static str, source: RestError },
+    #[error(
+        "the REST catalog {catalog} cannot move several tables at once (it lacks POST transactions/commit), without which a row could be lost or come twice; use one that can, or a database"
+    )]
+    NoTransactions { catalog: String },
+    #[error(
+        "others changed the tables of the catalog {catalog} each of the {looks} times that they were looked at"
+    )]
+    Unsteady { catalog: String, looks: usize },
     #[error(transparent)]
     Warehouse(#[from] WarehouseError),
     #[error("cannot {action} of table {table}")]
     Table { table: Table, action: &'static str, source: Box<iceberg::Error> },
+    #[error("table {table} keeps no {moment}")]
+    NoSnapshot { table: Table, moment: super::Moment },
     #[error("the program is shutting down")]
     ShuttingDown,
 }

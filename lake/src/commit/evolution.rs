@@ -6,23 +6,53 @@
 //!
 //! Columns are known by name, since the ids of a table that others have changed are the table's own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch, new_null_array};
 use arrow_schema::{ArrowError, Schema as ArrowSchema};
 use iceberg::spec::{NestedField, NestedFieldRef, Schema, TableMetadataBuildResult};
-use iceberg::{Error, ErrorKind, MetadataLocation};
+use iceberg::{Error, ErrorKind};
 use tracing::{info, warn};
 
-use super::catalog::{Advance, AdvanceError, PointerMove};
+use super::catalog::{Advance, AdvanceError};
 use super::error::LakeError;
 use super::ledger::{Ledger, remove_files};
+use super::next_version::NextVersion;
 use super::snapshot::TableVersion;
-use super::{Inner, blocking};
+use super::{Inner, Lake, blocking};
 use crate::table::{Table, iceberg_schema};
 
 /// How often tables are looked at anew because another program changed them meanwhile.
 const ATTEMPTS: usize = 5;
+
+/// A column of a table that is not as declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnDrift {
+    pub table: Table,
+    pub column: String,
+    /// Presence and type as declared; `None` for a column that is not.
+    pub expected: Option<String>,
+    /// Presence and type in the table; `None` where it has no such column.
+    pub found: Option<String>,
+}
+
+impl Lake {
+    /// The columns of all tables that were added, removed or given another type than is declared here.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the catalog or a table's metadata cannot be read.
+    pub async fn column_drifts(&self) -> Result<Vec<ColumnDrift>, LakeError> {
+        let pointers = self.inner.catalog.pointers().await?;
+        let mut drifts = Vec::new();
+        for table in Table::ALL {
+            let version = self.inner.version(table, &pointers).await?;
+            let declared = iceberg_schema(table).map_err(LakeError::table(table, "lay out the columns"))?;
+            drifts.extend(drifts_of(table, version.metadata.current_schema(), &declared));
+        }
+        Ok(drifts)
+    }
+}
 
 impl Inner {
     /// Checks the layout of all tables and adds the columns they lack, to all in one step.
@@ -70,8 +100,8 @@ impl Inner {
                 return Err(AdvanceError::Refused(error));
             }
         };
-        let moves: Vec<_> = staged.iter().map(StagedColumns::pointer_move).collect();
-        let advanced = self.catalog.advance(&moves, &[]).await;
+        let moves = staged.iter().map(|staged| staged.table_move.clone()).collect();
+        let advanced = self.catalog.advance(moves, &[]).await;
         match &advanced {
             Ok(Advance::Moved) => {
                 for staged in staged {
@@ -89,47 +119,15 @@ impl Inner {
 
     async fn stage_columns(
         &self,
-        base: &TableVersion,
+        base: &Arc<TableVersion>,
         columns: &[NestedFieldRef],
         ledger: &Ledger,
-    ) -> Result<StagedColumns, LakeError> {
-        let stage = async {
-            let built = with_columns(base, columns)?;
-            let location = base.location.parse::<MetadataLocation>()?;
-            let location = location.with_next_version().with_new_metadata(&built.metadata);
-            ledger.note(location.to_string());
-            built.metadata.write_to(&self.file_io, &location).await?;
-            Ok((built, location))
-        };
-        let (built, location) = stage.await.map_err(LakeError::table(base.table, "add the columns"))?;
+    ) -> Result<NextVersion, LakeError> {
+        let stage = async { NextVersion::write(self, base, with_columns(base, columns)?, ledger).await };
+        let staged = stage.await.map_err(LakeError::table(base.table, "add the columns"))?;
         let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
         info!(table = %base.table, columns = names.join(", "), "a table made by an earlier version gets columns");
-        Ok(StagedColumns {
-            replaces: base.location.clone(),
-            version: Arc::new(TableVersion {
-                table: base.table,
-                location: location.to_string(),
-                metadata: built.metadata,
-            }),
-            obsolete_metadata: built.expired_metadata_logs.into_iter().map(|log| log.metadata_file).collect(),
-        })
-    }
-}
-
-/// A version with more columns that is written but not yet current.
-struct StagedColumns {
-    replaces: String,
-    version: Arc<TableVersion>,
-    obsolete_metadata: Vec<String>,
-}
-
-impl StagedColumns {
-    fn pointer_move(&self) -> PointerMove {
-        PointerMove {
-            table: self.version.table,
-            from: self.replaces.clone(),
-            to: self.version.location.clone(),
-        }
+        Ok(staged)
     }
 }
 
@@ -163,6 +161,17 @@ fn compare(table: Table, found: &Schema, declared: &Schema) -> Result<Vec<Nested
         Some(column) => differs(&column.name, describe(column), "no such column".to_owned()),
         None => Ok(missing),
     }
+}
+
+fn drifts_of(table: Table, found: &Schema, declared: &Schema) -> Vec<ColumnDrift> {
+    let fields = found.as_struct().fields().iter().chain(declared.as_struct().fields());
+    let all: BTreeSet<String> = fields.map(|field| field.name.clone()).collect();
+    let drifts = all.into_iter().filter_map(|column| {
+        let describe_in = |schema: &Schema| schema.field_by_name(&column).map(|field| describe(field));
+        let (expected, found) = (describe_in(declared), describe_in(found));
+        (expected != found).then_some(ColumnDrift { table, column, expected, found })
+    });
+    drifts.collect()
 }
 
 fn describe(column: &NestedField) -> String {

@@ -19,16 +19,24 @@
 
 mod catalog;
 mod change;
+mod compaction;
 mod data_file;
 mod error;
 mod evolution;
+mod expiry;
+mod history;
 mod ledger;
 mod manifest;
+mod merge;
+mod next_version;
+mod orphans;
 mod position;
 mod read;
+mod retention;
 mod row_reader;
 mod rows;
 mod snapshot;
+mod sort_key;
 mod stored_file;
 
 #[cfg(test)]
@@ -41,21 +49,28 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use depthlake_orderbook::time::Timestamp;
+use iceberg::TableCreation;
 use iceberg::io::FileIO;
 use iceberg::spec::{FormatVersion, Schema, TableMetadata, TableMetadataBuilder};
-use iceberg::{MetadataLocation, TableCreation};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-pub use catalog::CATALOG_NAME;
+pub use catalog::{CATALOG_NAME, RestError};
 pub use change::{ChangeKind, Changed, TableChange};
+pub use compaction::{Compacted, CompactionRules};
 pub use error::{CommitError, LakeError};
+pub use evolution::ColumnDrift;
+pub use expiry::{Expired, SnapshotRetention};
+pub use history::{KeptSnapshot, Moment};
+pub use orphans::ORPHAN_AGE;
 pub use position::{OffsetRange, PartitionOfTable, Positions};
 pub use read::{TableContents, TableStatus};
+pub use retention::{LetGo, RETAINED_FROM};
 pub use stored_file::{Bounds, StoredFile};
 
 use catalog::{Catalog, Pointers};
+use expiry::Departing;
 use snapshot::TableVersion;
 use stored_file::StoredFiles;
 
@@ -94,6 +109,7 @@ struct Inner {
     /// The versions last seen, which spares reading metadata that this process has written itself.
     versions: Mutex<HashMap<Table, Arc<TableVersion>>>,
     stored_files: StoredFiles,
+    departing: Departing,
     /// Held while a commit reads the catalog, stages and moves pointers, so that commits of one process wait for each other
     /// instead of being prepared in vain.
     turn: tokio::sync::Mutex<()>,
@@ -104,12 +120,14 @@ struct Inner {
 struct Upkeep {
     /// Small manifests are merged when a snapshot has more than so many.
     manifests_before_merge: usize,
-    /// Snapshots in a table's metadata; older ones are dropped as new ones come.
-    snapshots_kept: usize,
+    /// What a commit lets go by itself; of its parts only `most` and `grace` count.
+    snapshots: SnapshotRetention,
 }
 
 impl Upkeep {
-    const DEFAULT: Self = Self { manifests_before_merge: 100, snapshots_kept: 1_000 };
+    fn new() -> Self {
+        Self { manifests_before_merge: 50, snapshots: SnapshotRetention::default() }
+    }
 }
 
 impl Lake {
@@ -129,10 +147,25 @@ impl Lake {
     /// [`LakeError`] where the catalog or the warehouse cannot be reached or created, the catalog is damaged or lost, its
     /// warehouse is missing or another one, or a table has been laid out otherwise.
     pub async fn open_at(address: &LakeAddress) -> Result<Self, LakeError> {
-        Self::open_with(address, Upkeep::DEFAULT).await
+        Self::open_with(address, Upkeep::new()).await
+    }
+
+    /// Opens a lake to find out what is wrong with its tables: they are taken as they are. What is read of, or written to, a
+    /// table with [`Lake::column_drifts`] may fail.
+    ///
+    /// # Errors
+    /// As [`Lake::open_at`], but for tables that are laid out otherwise.
+    pub async fn open_unchecked(address: &LakeAddress) -> Result<Self, LakeError> {
+        Self::connect(address, Upkeep::new()).await
     }
 
     async fn open_with(address: &LakeAddress, upkeep: Upkeep) -> Result<Self, LakeError> {
+        let lake = Self::connect(address, upkeep).await?;
+        lake.inner.evolve().await?;
+        Ok(lake)
+    }
+
+    async fn connect(address: &LakeAddress, upkeep: Upkeep) -> Result<Self, LakeError> {
         let catalog = Catalog::open(&address.catalog).await?;
         let pointers = catalog.pointers().await?;
         let warehouse = open_warehouse(Warehouse::at(&address.warehouse)?, &catalog, &pointers).await?;
@@ -143,11 +176,11 @@ impl Lake {
             upkeep,
             versions: Mutex::default(),
             stored_files: StoredFiles::default(),
+            departing: Departing::default(),
             turn: tokio::sync::Mutex::default(),
         };
         let lake = Self { inner: Arc::new(inner) };
         lake.inner.create_missing_tables(&pointers).await?;
-        lake.inner.evolve().await?;
         Ok(lake)
     }
 
@@ -181,28 +214,13 @@ impl Inner {
         if missing.is_empty() {
             return Ok(());
         }
-        let inner = Arc::clone(self);
-        let created = blocking(async move {
-            let mut created = Pointers::new();
-            for table in missing {
-                created.insert(table, inner.write_new_table(table).await?);
-            }
-            Ok::<_, LakeError>(created)
-        });
-        let created = created.await??;
-        fail::fail_point!("open::tables_written");
-        self.catalog.register(&created).await
-    }
-
-    async fn write_new_table(&self, table: Table) -> Result<String, LakeError> {
-        let location = format!("{}/{}", self.warehouse.location(), folder_of(table));
-        let write = async {
-            let metadata = new_metadata(table, location.clone())?;
-            let file = MetadataLocation::new_with_metadata(location, &metadata);
-            metadata.write_to(&self.file_io, &file).await?;
-            Ok(file.to_string())
-        };
-        write.await.map_err(LakeError::table(table, "write the metadata"))
+        let mut tables = Vec::with_capacity(missing.len());
+        for table in missing {
+            let location = format!("{}/{}", self.warehouse.location(), folder_of(table));
+            let metadata = new_metadata(table, location);
+            tables.push((table, metadata.map_err(LakeError::table(table, "lay out the metadata"))?));
+        }
+        self.catalog.create(tables, &self.file_io).await
     }
 
     /// The version of a table that the catalog points to.
@@ -215,6 +233,9 @@ impl Inner {
         let location = pointers.get(&table).ok_or_else(missing)?;
         if let Some(known) = self.known_version(table).filter(|version| version.location == *location) {
             return Ok(known);
+        }
+        if let Some(loaded) = self.catalog.loaded(table, location) {
+            return Ok(loaded);
         }
         let (file_io, file) = (self.file_io.clone(), location.clone());
         let metadata = blocking(async move { TableMetadata::read_from(&file_io, &file).await }).await?;
@@ -229,6 +250,9 @@ impl Inner {
     }
 
     fn remember(&self, version: Arc<TableVersion>) {
+        if version.location.is_empty() {
+            return;
+        }
         self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(version.table, version);
     }
 

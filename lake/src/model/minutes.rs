@@ -35,12 +35,6 @@ impl Minutes {
         least < self.until && self.from <= greatest
     }
 
-    /// The minutes of these that are `other`'s too.
-    pub(super) fn within(self, other: Self) -> Option<Self> {
-        let both = Self { from: self.from.max(other.from), until: self.until.min(other.until) };
-        (both.from < both.until).then_some(both)
-    }
-
     /// These and so many more behind.
     pub(super) const fn reaching(self, minutes: u32) -> Self {
         Self { from: self.from, until: self.until.saturating_add(minutes as i64 * MINUTE) }

@@ -16,9 +16,6 @@ mod declaration;
 mod minutes;
 mod query;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::LazyLock;

@@ -1,7 +1,7 @@
 //! A model's query as one statement over tables: views in their places, placeholders filled.
 
-use super::minutes::{MINUTE, Minutes};
 use super::Model;
+use super::minutes::{MINUTE, Minutes};
 
 /// What the feed is measured against.
 #[derive(Debug, Clone, Copy, PartialEq)]

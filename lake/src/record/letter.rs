@@ -7,7 +7,6 @@ use bytes::Bytes;
 use depthlake_orderbook::record::RecordKind;
 
 use super::avro::DatumWriter;
-use super::schema::{Schema, Version};
 use super::{Unusable, topic_of_kind};
 use crate::log::{Record, StoredRecord, Topic, TopicPartition};
 
@@ -15,10 +14,9 @@ use crate::log::{Record, StoredRecord, Topic, TopicPartition};
 const HEADER: &[u8] = b"sink";
 
 /// The record about a place in the log that gives no row, and its topic.
-#[must_use]
-pub fn letter(unusable: &Unusable) -> (TopicPartition, Record) {
+pub(super) fn letter(schema_id: u32, unusable: &Unusable) -> (TopicPartition, Record) {
     let Unusable { at, offset, fault, symbol, time, payload } = unusable;
-    let mut value = DatumWriter::new(Schema::of(RecordKind::DeadLetter).id(Version::LATEST));
+    let mut value = DatumWriter::new(schema_id);
     value.text(fault.name());
     value.text(&fault.to_string());
     value.optional(symbol.as_ref(), |to, symbol| to.text(symbol.as_str()));

@@ -28,10 +28,13 @@ impl SinkError {
     /// Whether the same call may succeed later with nothing else changed: storage, catalog or log did not answer or
     /// refused.
     #[must_use]
-    pub const fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Log(LogError::Io { .. } | LogError::Broker { .. })
-            | Self::Commit(CommitError::Contended { .. } | CommitError::Doubtful(_)) => true,
+            | Self::Rows(RowsError::Registry { .. })
+            | Self::Commit(
+                CommitError::Contended { .. } | CommitError::Doubtful(_) | CommitError::FilesGone { .. },
+            ) => true,
             Self::Commit(CommitError::Lake(error)) | Self::Positions(error) => passes(error),
             _ => false,
         }
@@ -47,11 +50,15 @@ impl SinkError {
     }
 }
 
-const fn passes(error: &LakeError) -> bool {
+fn passes(error: &LakeError) -> bool {
+    if let LakeError::RestCatalog { source, .. } = error {
+        return source.passes();
+    }
     matches!(
         error,
         LakeError::Create { .. }
             | LakeError::Catalog { .. }
+            | LakeError::Unsteady { .. }
             | LakeError::Warehouse(_)
             | LakeError::Table { .. }
     )

@@ -17,6 +17,7 @@ mod error;
 mod gather;
 mod report;
 mod share;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -37,16 +38,24 @@ pub use report::{CommitReport, SinkSummary};
 use backoff::Backoff;
 use gather::{Gathered, gather};
 use share::{Carried, Share};
+use versions::closing_versions;
 
 use crate::commit::{Lake, PartitionOfTable, Positions as LakePositions};
 use crate::log::{Log, Offset, Partition, Topic, TopicPartition};
-use crate::record::{letter, table_of};
+use crate::record::{Contracts, table_of};
 use crate::table::Table;
+
+/// How often a running sink looks whether more waits than one commit takes.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What a record is taken to be, in bytes, before any was read.
+const USUAL_RECORD: u64 = 256;
 
 /// How often and how much a sink commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SinkConfig {
-    /// The time from the beginning of a commit to that of the next, unless more waits than one takes.
+    /// The longest time from the beginning of a commit to that of the next. Where more waits than one takes, the next
+    /// begins at once.
     pub commit_interval: Duration,
     /// Bytes of the log that one commit takes, about. It needs some times this much memory.
     pub commit_bytes: usize,
@@ -72,9 +81,12 @@ pub struct Sink {
     log: Arc<dyn Log>,
     lake: Lake,
     config: SinkConfig,
+    contracts: Contracts,
     share: Share,
     /// The next offset needed of each partition; `None` until the lake has been asked.
     next: Option<Positions>,
+    /// Bytes of a record, by the last commit.
+    record_bytes: u64,
     /// A commit that is not known to have succeeded.
     pending: Option<Gathered>,
     on_commit: Option<OnCommit>,
@@ -87,7 +99,24 @@ impl Sink {
     /// A sink that goes on where the lake stands, and at the log's start in partitions the lake does not know.
     #[must_use]
     pub fn new(log: Arc<dyn Log>, lake: Lake, config: SinkConfig) -> Self {
-        Self { log, lake, config, share: Share::All, next: None, pending: None, on_commit: None }
+        Self {
+            log,
+            lake,
+            config,
+            share: Share::All,
+            contracts: Contracts::own(),
+            next: None,
+            record_bytes: USUAL_RECORD,
+            pending: None,
+            on_commit: None,
+        }
+    }
+
+    /// Reads records with the schema ids of `contracts`.
+    #[must_use]
+    pub fn with_contracts(mut self, contracts: Contracts) -> Self {
+        self.contracts = contracts;
+        self
     }
 
     /// Has the sink carry these partitions only, as they change: those that a group of sinks has given to this one.
@@ -128,13 +157,19 @@ impl Sink {
         }
         let gathered = self.pending.insert(gathered);
         fail::fail_point!("sink::gathered");
-        let changed = self.lake.change(gathered.changes.clone()).await.map_err(SinkError::of_commit)?;
+        let changes = closing_versions(&self.lake, gathered.changes.clone()).await;
+        let changed = match changes {
+            Ok(changes) => self.lake.change(changes).await,
+            Err(error) => Err(error),
+        };
+        let changed = changed.map_err(SinkError::of_commit)?;
         fail::fail_point!("sink::committed");
         let report = CommitReport::new(gathered, &changed, begun.elapsed());
         if let Some(next) = &mut self.next {
             next.extend(report.positions.iter().copied());
         }
         self.pending = None;
+        self.record_bytes = report.log_bytes.checked_div(report.total_rows()).unwrap_or(USUAL_RECORD);
         debug!(rows = report.total_rows(), log_bytes = report.log_bytes, latency = ?report.latency, "committed");
         if let Some(hook) = &mut self.on_commit {
             hook(&report);
@@ -157,10 +192,13 @@ impl Sink {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut summary = SinkSummary::default();
         loop {
+            let next = self.next.clone().unwrap_or_default();
+            let records = self.config.commit_bytes as u64 / self.record_bytes.max(1);
             let stopping = tokio::select! {
                 biased;
                 () = stopped(&mut stop) => true,
                 _ = ticks.tick() => false,
+                () = records_wait(&*self.log, &next, records) => false,
             };
             if stopping {
                 self.share.wait_to_be_given().await;
@@ -219,7 +257,7 @@ impl Sink {
 
     /// Tells those who read the topic of dead letters what gave no row.
     fn remark(&self, gathered: &Gathered) {
-        for (at, record) in gathered.unusable.iter().map(letter) {
+        for (at, record) in gathered.unusable.iter().map(|unusable| self.contracts.letter(unusable)) {
             if let Err(error) = self.log.remark(at, &record) {
                 warn!(%error, "a dead letter is in the lake, but not in its topic");
             }
@@ -241,8 +279,9 @@ impl Sink {
             let committed = self.lake.positions().await.map_err(SinkError::Positions)?;
             self.next.insert(next_offsets(&*self.log, &committed, &carried)?).clone()
         };
-        let (log, bytes) = (Arc::clone(&self.log), self.config.commit_bytes);
-        match spawn_blocking(move || gather(&*log, &from, bytes)).await {
+        let (log, contracts) = (Arc::clone(&self.log), self.contracts.clone());
+        let bytes = self.config.commit_bytes;
+        match spawn_blocking(move || gather(&*log, &contracts, &from, bytes)).await {
             Ok(gathered) => gathered,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -267,6 +306,20 @@ fn next_offsets(log: &dyn Log, committed: &LakePositions, carried: &Carried) -> 
 
 fn durable_ends(log: &dyn Log) -> Result<Positions, SinkError> {
     sources(log).map(|(at, _)| Ok((at, log.durable_end(at)?))).collect()
+}
+
+/// Completes as soon as so many records wait.
+async fn records_wait(log: &dyn Log, next: &Positions, records: u64) {
+    loop {
+        sleep(LOOK_INTERVAL).await;
+        // What a log that does not tell has to say, the next commit will hear.
+        let Ok(ends) = durable_ends(log) else { return };
+        let end = |at| ends.get(at).copied().unwrap_or_default();
+        let waiting: u64 = next.iter().map(|(at, next)| end(at).0.saturating_sub(next.0)).sum();
+        if waiting >= records.max(1) {
+            return;
+        }
+    }
 }
 
 /// Every partition of every topic that a table keeps.

@@ -11,7 +11,7 @@ use sqlx::{AnyConnection, AnyPool, Executor};
 use tokio::time::timeout;
 
 use super::dialect::{Dialect, PATIENCE, connect_postgres, connect_sqlite};
-use super::{Advance, AdvanceError, CATALOG_NAME, PointerMove, Pointers, PositionMove};
+use super::{Advance, AdvanceError, CATALOG_NAME, Pointers, PositionMove, TableMove};
 use crate::address::DatabaseUrl;
 use crate::commit::error::LakeError;
 use crate::commit::position::{PartitionOfTable, Positions};
@@ -107,7 +107,7 @@ impl DatabaseCatalog {
 
     pub(super) async fn advance(
         &self,
-        pointers: &[PointerMove],
+        tables: &[TableMove],
         positions: &[PositionMove],
     ) -> Result<Advance, AdvanceError> {
         let prepare = async {
@@ -116,7 +116,7 @@ impl DatabaseCatalog {
                 transaction.execute(statement).await?;
             }
             fail::fail_point!("catalog::begun");
-            let moved = move_all(&mut transaction, pointers, positions).await?;
+            let moved = move_all(&mut transaction, tables, positions).await?;
             Ok((moved == Advance::Moved).then_some(transaction))
         };
         let transaction = match in_time(prepare).await {
@@ -163,8 +163,7 @@ impl DatabaseCatalog {
             let impossible = |_| LakeError::ImpossiblePosition {
                 catalog: self.name.clone(),
                 table: name.clone(),
-                partition,
-                offset,
+                position: format!("{topic}/{partition} {offset}"),
             };
             let partition = u32::try_from(partition).map_err(impossible)?;
             let next = u64::try_from(offset).map_err(impossible)?;
@@ -205,13 +204,13 @@ async fn read_positions(connection: &mut AnyConnection) -> Result<Vec<PositionRo
 /// In one order, whoever commits, so that no two transactions wait for each other.
 async fn move_all(
     connection: &mut AnyConnection,
-    pointers: &[PointerMove],
+    tables: &[TableMove],
     positions: &[PositionMove],
 ) -> Result<Advance, sqlx::Error> {
-    let mut pointers: Vec<_> = pointers.iter().collect();
-    pointers.sort_by_key(|pointer| pointer.table);
-    for pointer in pointers {
-        if move_pointer(connection, pointer).await? == Advance::Conflict {
+    let mut tables: Vec<_> = tables.iter().collect();
+    tables.sort_by_key(|table| table.base.table);
+    for table in tables {
+        if move_pointer(connection, table).await? == Advance::Conflict {
             return Ok(Advance::Conflict);
         }
     }
@@ -226,13 +225,17 @@ async fn move_all(
     Ok(Advance::Moved)
 }
 
-async fn move_pointer(connection: &mut AnyConnection, pointer: &PointerMove) -> Result<Advance, sqlx::Error> {
+async fn move_pointer(
+    connection: &mut AnyConnection,
+    moved_table: &TableMove,
+) -> Result<Advance, sqlx::Error> {
+    let TableMove { base, to, .. } = moved_table;
     let update = sqlx::query(
         "UPDATE iceberg_tables SET metadata_location = $1, previous_metadata_location = $2
          WHERE catalog_name = $3 AND table_namespace = $4 AND table_name = $5 AND metadata_location = $2",
     );
-    let update = update.bind(pointer.to.as_str()).bind(pointer.from.as_str()).bind(CATALOG_NAME);
-    let update = update.bind(pointer.table.namespace()).bind(pointer.table.name());
+    let update = update.bind(to.as_str()).bind(base.location.as_str()).bind(CATALOG_NAME);
+    let update = update.bind(base.table.namespace()).bind(base.table.name());
     Ok(moved(update.execute(connection).await?.rows_affected()))
 }
 

@@ -1,9 +1,11 @@
 //! Commits on real files: restarts, races, crashes, damage, and what other engines read.
 
 mod appending;
+mod caring;
 mod changing;
 mod evolving;
 mod opening;
+mod shared;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +17,6 @@ use tempfile::TempDir;
 
 use super::samples::{self, TOPIC};
 use super::*;
-use crate::storage::path_of;
 
 struct Place {
     folder: TempDir,
@@ -61,16 +62,17 @@ impl Place {
 
 /// The rows of a table as its files have them.
 async fn count_rows(lake: &Lake, table: Table) -> u64 {
-    let contents = lake.data_files(table).await.unwrap();
-    let rows = |file: &StoredFile| {
-        let path = path_of(&file.location);
-        let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&path).unwrap()).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().len(), file.bytes);
+    let mut count = 0;
+    for file in lake.data_files(table).await.unwrap().files {
+        let warehouse = lake.warehouse();
+        assert_eq!(warehouse.size(&file.location).await.unwrap(), file.bytes);
+        let bytes = warehouse.read(&file.location, 0..file.bytes).await.unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
         let rows = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap();
         assert_eq!(rows, file.rows);
-        rows
-    };
-    contents.files.iter().map(rows).sum()
+        count += rows;
+    }
+    count
 }
 
 async fn position(lake: &Lake, table: Table) -> Option<u64> {

@@ -137,6 +137,7 @@ impl KafkaLog {
         let (connected, reader, (outbox, standings)) = answered(options, |connected, reader| {
             open_outbox(&connected.options, reader, &connected.places)
         })?;
+        fail::fail_point!("kafka::outbox_opened");
         let outbox = Arc::new(outbox);
         let shared = connected.with(reader, &standings);
         // What an earlier process left in the outbox makes its partitions ours.

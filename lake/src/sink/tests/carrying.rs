@@ -60,7 +60,7 @@ async fn positions_of_a_report_are_those_of_the_lake_and_can_be_released() {
         assert_eq!(log.durable_end(*at).unwrap(), *next);
         (at.topic.name().to_owned(), u32::from(at.partition.0), next.0)
     });
-    let sorted = |places: Vec<_>| places.into_iter().collect::<std::collections::BTreeSet<_>>();
+    let sorted = |places: Vec<_>| places.into_iter().collect::<BTreeSet<_>>();
     assert_eq!(sorted(committed.collect()), sorted(reported.collect()));
     log.release(&report.positions).unwrap();
     feed(&*log, &mut TestRunner::deterministic(), 12);

@@ -67,3 +67,26 @@ async fn a_commit_ends_though_producers_go_on() {
     sink.commit_once().await.unwrap();
     assert_lake_is_log(&place, &*log).await;
 }
+
+#[tokio::test]
+async fn a_running_sink_does_not_wait_for_the_interval_while_more_waits_than_one_commit_takes() {
+    let place = Place::new();
+    let log = place.log();
+    let mut sink = place.sink(&log).await;
+    sink.config = SinkConfig { commit_interval: Duration::from_hours(1), commit_bytes: 5_000 };
+    let (committed, mut commits) = tokio::sync::mpsc::unbounded_channel();
+    let sink = sink.on_commit(move |report| committed.send(report.total_rows()).unwrap());
+    let (stop, stopped) = watch::channel(false);
+    let running = tokio::spawn(sink.run(stopped));
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..2 {
+        feed(&*log, &mut runner, 600);
+        let mut rows = 0;
+        while rows < 300 {
+            rows += commits.recv().await.unwrap();
+        }
+    }
+    stop.send(true).unwrap();
+    running.await.unwrap().unwrap();
+    assert_lake_is_log(&place, &*log).await;
+}
