@@ -3,6 +3,7 @@
 mod files;
 mod landing;
 mod progress;
+mod raw;
 mod rest;
 mod summary;
 
@@ -17,13 +18,15 @@ use depthlake_ingest::history::Content;
 use depthlake_ingest::product::Product;
 use depthlake_lake::commit::Lake;
 use depthlake_lake::history::Historian;
+use depthlake_lake::model::Mode;
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 
 use crate::arguments::{DataOption, VenueOptions};
+use crate::build;
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
-use crate::venue::Venue;
+use raw::RawOptions;
 use summary::Summary;
 
 #[derive(Debug, Args)]
@@ -42,6 +45,8 @@ enum Source {
     Daily(FileOptions),
     /// One-minute bars from the venue's REST interface.
     Rest(RestOptions),
+    /// What a range of a raw topic gives, derived again from the raw tables.
+    Raw(RawOptions),
 }
 
 #[derive(Debug, Args)]
@@ -85,8 +90,14 @@ pub fn run(options: &BackfillOptions, configuration: &Configuration) -> Result<E
             Source::Trades(files) => files.land(Content::Trades, configuration).await,
             Source::Daily(files) => files.land(Content::DailyBars, configuration).await,
             Source::Rest(rest) => rest.land(configuration).await,
+            Source::Raw(raw) => {
+                print!("{}", raw.land(configuration).await?);
+                return Ok(None);
+            }
         }
+        .map(Some)
     })?;
+    let Some(summary) = summary else { return Ok(ExitCode::SUCCESS) };
     println!("{summary}");
     Ok(if summary.failures > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -98,8 +109,13 @@ impl FileOptions {
                 "bars of COIN-M futures count contracts and the base currency, which do not give price * quantity: land their trades"
             );
         }
-        let historian = historian(&self.data, configuration).await?;
-        files::land(historian, &self.paths, content, self.symbol, self.jobs).await
+        let lake = lake(&self.data, configuration).await?;
+        let historian = Historian::open(lake.clone()).await?;
+        let summary = files::land(historian, &self.paths, content, self.symbol, self.jobs).await?;
+        if content == Content::Trades {
+            make_bars(&lake, configuration).await?;
+        }
+        Ok(summary)
     }
 }
 
@@ -116,26 +132,26 @@ impl RestOptions {
             bail!("no symbols: name them by --symbols");
         }
         let symbols = symbols.iter().map(|text| Symbol::new(text)).collect::<Result<Vec<_>, _>>()?;
-        let product = self.venue.product(configuration)?;
-        if product == Product::CoinM {
-            bail!("bars of COIN-M futures do not give price * quantity: land their trades");
-        }
-        let historian = historian(&self.data, configuration).await?;
-        rest::land(historian, &endpoints, product, &symbols, self.from, self.to).await
+        let historian = Historian::open(lake(&self.data, configuration).await?).await?;
+        rest::land(historian, &endpoints.rest, product, &symbols, self.from, self.to).await
     }
 }
 
 /// How long a minute may be on its way from the venue into the lake.
 const UNDER_WAY: Duration = Duration::from_mins(10);
 
-async fn historian(data: &DataOption, configuration: &Configuration) -> Result<Historian> {
+async fn lake(data: &DataOption, configuration: &Configuration) -> Result<Lake> {
     let folder = DataFolder::create(&data.folder(configuration))?;
-    let lake = Lake::open(&folder.catalog(), &folder.warehouse()).await?;
-    Ok(Historian::open(lake).await?)
+    Ok(Lake::open(&folder.catalog(), &folder.warehouse()).await?)
 }
 
-fn endpoints(venue: &Venue, product: Product) -> Option<String> {
-    venue.endpoints(product).ok().flatten().map(|endpoints| endpoints.rest)
+/// Bars of the minutes that got trades, as versions: the same that corrections make of late trades.
+async fn make_bars(lake: &Lake, configuration: &Configuration) -> Result<()> {
+    let builder = build::builder(lake, configuration.sla.targets())?;
+    for built in builder.build(&["ohlcv_1m".to_owned()], Mode::Incremental).await? {
+        println!("{}: {} bars made or corrected", built.name, built.rows);
+    }
+    Ok(())
 }
 
 /// A time as people write it, in UTC: a date, or a date and a time of day.

@@ -16,6 +16,7 @@ use depthlake_lake::address::LakeAddress;
 use depthlake_lake::commit::Lake;
 use depthlake_lake::log::{EmbeddedLog, LogError, Options};
 use depthlake_lake::reconcile::{Break, BreakClass, Layer};
+use depthlake_orderbook::frame::RawStream;
 use depthlake_orderbook::time::Timestamp;
 
 use crate::arguments::DataOption;
@@ -83,6 +84,33 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
     print!("{}", report(&judge.compared, &judge.breaks));
     let is_right = judge.breaks.iter().all(|broken| broken.repaired_at.is_some());
     Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Derives the raw rows of some offsets again, and puts right what the normalized tables have of them otherwise or not at
+/// all. Gives what was compared and what was put right, as text.
+///
+/// # Errors
+/// Where the lake does not have these offsets, they are still on their way, or a table cannot be read or changed.
+pub async fn derive_again(
+    lake: &Lake,
+    stream: RawStream,
+    partition: u16,
+    offsets: Range<u64>,
+) -> Result<String> {
+    let begun = clock::now();
+    let everything = Scope { received: Timestamp(0)..Timestamp(i64::MAX), tolerance: 0.0, repairs: true };
+    let mut judge = Judge::new(lake, everything, begun)?;
+    let Some(received) = judge.received(stream, partition, &offsets).await? else {
+        bail!("the lake has no raw rows of these offsets");
+    };
+    let settled = Timestamp(begun.0.saturating_sub(SETTLING));
+    if received.end > settled {
+        bail!("what these offsets give may still be on its way: they are younger than five minutes");
+    }
+    judge.scope.received = received;
+    judge.stream(stream, partition).await?;
+    judge.keep().await?;
+    Ok(report(&judge.compared, &judge.breaks))
 }
 
 impl ReconcileOptions {
