@@ -13,6 +13,8 @@ use depthlake_ingest::sim::Fault;
 use crate::backfill::BackfillOptions;
 use crate::build::{BuildOptions, ModelsOptions};
 use crate::configuration::Configuration;
+use crate::lake_options::LakeOptions;
+use crate::log_address::LogAddress;
 use crate::reconcile::ReconcileOptions;
 use crate::sql::Format;
 use crate::venue::Venue;
@@ -44,6 +46,7 @@ pub enum Command {
         depthlake run                                   fifty simulated pairs\n  \
         depthlake run --venue binance                   the same pairs at Binance\n  \
         depthlake run --venue binance --product usdm --symbols BTCUSDT,ETHUSDT\n  \
+        depthlake run --log kafka://localhost:9092      through Kafka or Redpanda\n  \
         depthlake run --duration 60 --summary run.json  a minute, then figures as JSON")]
     Run(RunOptions),
     /// Starts a simulated venue that speaks Binance's REST and WebSocket protocol.
@@ -145,7 +148,10 @@ pub struct RunOptions {
     #[command(flatten)]
     pub generator: GeneratorOptions,
     #[command(flatten)]
-    pub data: DataOption,
+    pub lake: LakeOptions,
+    /// Where messages go first: embedded, or a broker, kafka://HOST:PORT[,HOST:PORT…] [default: embedded].
+    #[arg(long, env = "DEPTHLAKE_LOG_ADDRESS", value_name = "LOG")]
+    log: Option<LogAddress>,
     /// Ends after so many seconds [default: runs until Ctrl-C].
     #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
     pub duration: Option<Duration>,
@@ -227,7 +233,7 @@ pub struct SqlOptions {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     #[command(flatten)]
-    data: DataOption,
+    pub lake: LakeOptions,
 }
 
 #[derive(Debug, Args)]
@@ -235,7 +241,7 @@ pub struct TablesOptions {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     #[command(flatten)]
-    data: DataOption,
+    pub lake: LakeOptions,
 }
 
 #[derive(Debug, Args)]
@@ -284,6 +290,12 @@ impl GeneratorOptions {
     }
 }
 
+impl RunOptions {
+    pub fn log(&self, configuration: &Configuration) -> LogAddress {
+        self.log.clone().or_else(|| configuration.lake.log.clone()).unwrap_or_default()
+    }
+}
+
 impl SimOptions {
     pub fn product(&self, configuration: &Configuration) -> anyhow::Result<Product> {
         product(self.product, configuration)
@@ -291,18 +303,6 @@ impl SimOptions {
 
     pub fn symbols<'a>(&'a self, configuration: &'a Configuration) -> &'a [String] {
         if self.symbols.is_empty() { &configuration.symbols } else { &self.symbols }
-    }
-}
-
-impl SqlOptions {
-    pub fn data(&self, configuration: &Configuration) -> PathBuf {
-        self.data.folder(configuration)
-    }
-}
-
-impl TablesOptions {
-    pub fn data(&self, configuration: &Configuration) -> PathBuf {
-        self.data.folder(configuration)
     }
 }
 

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
+use depthlake_lake::address::Secret;
 use depthlake_lake::model::Targets;
 use serde::Deserialize;
 
+use crate::log_address::LogAddress;
 use crate::venue::Venue;
 
 /// What is read where no other file is named, if it is there.
@@ -37,8 +39,23 @@ pub struct EngineConfiguration {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LakeConfiguration {
+    /// May hold a password.
+    pub catalog: Option<Secret>,
+    pub catalog_token: Option<Secret>,
+    pub warehouse: Option<String>,
+    pub s3: S3Configuration,
+    pub log: Option<LogAddress>,
     pub partitions: Option<u16>,
     pub commit_seconds: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct S3Configuration {
+    pub endpoint: Option<String>,
+    pub region: Option<String>,
+    pub access_key_id: Option<String>,
+    pub secret_access_key: Option<Secret>,
 }
 
 /// What the feed is measured against in `marts.mart_exchange_health`.
@@ -110,6 +127,13 @@ mod tests {
         assert!(set.seed.is_some() && set.rate.is_some());
         assert!(set.engine.shards.is_some() && set.engine.idle.is_some() && set.engine.pin.is_some());
         assert!(set.lake.partitions.is_some() && set.lake.commit_seconds.is_some());
+        assert!(
+            set.lake.catalog.is_some() && set.lake.catalog_token.is_some() && set.lake.warehouse.is_some()
+        );
+        let S3Configuration { endpoint, region, access_key_id, secret_access_key } = set.lake.s3;
+        assert!(
+            endpoint.is_some() && region.is_some() && access_key_id.is_some() && secret_access_key.is_some()
+        );
         assert_eq!(set.sla.targets(), Targets::default());
         assert!(set.sla.receive_lag_p99_ms.is_some() && set.sla.event_lag_p99_ms.is_some());
         assert!(set.sla.silent_seconds.is_some() && set.sla.stale_seconds.is_some());

@@ -2,14 +2,12 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use depthlake_lake::commit::Lake;
 use depthlake_lake::log::Topic;
 use depthlake_lake::record::topic_of_stream;
 use depthlake_orderbook::frame::RawStream;
 
-use crate::arguments::DataOption;
 use crate::configuration::Configuration;
-use crate::data_folder::DataFolder;
+use crate::lake_options::LakeOptions;
 use crate::reconcile::derive_again;
 
 #[derive(Debug, Args)]
@@ -27,7 +25,7 @@ pub struct RawOptions {
     #[arg(long, value_name = "OFFSET")]
     to: u64,
     #[command(flatten)]
-    data: DataOption,
+    lake: LakeOptions,
 }
 
 impl RawOptions {
@@ -36,8 +34,7 @@ impl RawOptions {
         if self.from >= self.to {
             bail!("the offsets {} to {} are no range", self.from, self.to);
         }
-        let folder = DataFolder::existing(&self.data.folder(configuration))?;
-        let lake = Lake::open(&folder.catalog(), &folder.warehouse()).await?;
+        let lake = self.lake.place(configuration)?.existing().await?;
         let place =
             || format!("{}/{} {}..{}", topic_of_stream(self.topic), self.partition, self.from, self.to);
         derive_again(&lake, self.topic, self.partition, self.from..self.to).await.with_context(place)

@@ -12,16 +12,14 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use depthlake_engine::clock;
-use depthlake_lake::address::LakeAddress;
-use depthlake_lake::commit::Lake;
 use depthlake_lake::log::{EmbeddedLog, LogError, Options};
 use depthlake_lake::reconcile::{Break, BreakClass, Layer};
 use depthlake_orderbook::frame::RawStream;
 use depthlake_orderbook::time::Timestamp;
 
-use crate::arguments::DataOption;
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
+use crate::lake_options::LakeOptions;
 use crate::run::deployment::Layout;
 use judge::{Judge, Scope};
 
@@ -50,7 +48,7 @@ pub struct ReconcileOptions {
     #[arg(long)]
     repair: bool,
     #[command(flatten)]
-    data: DataOption,
+    lake: LakeOptions,
 }
 
 /// Compares, keeps and prints what differs. The exit status is 1 where something does and is not repaired.
@@ -58,9 +56,9 @@ pub struct ReconcileOptions {
 /// # Errors
 /// Where there is no lake, or a layer cannot be read.
 pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> Result<ExitCode> {
-    let data = options.data.folder(configuration);
-    let folder = DataFolder::existing(&data)?;
-    let lake = Lake::open_unchecked(&LakeAddress::local(&folder.catalog(), &folder.warehouse())).await?;
+    let place = options.lake.place(configuration)?;
+    let lake = place.existing_unchecked().await?;
+    let folder = DataFolder::at(&place.folder);
     let begun = clock::now();
     let log = open_log(&folder, configuration)?;
     let scope = Scope {
@@ -175,7 +173,8 @@ fn report(compared: &BTreeMap<String, u64>, breaks: &[Break]) -> String {
     text
 }
 
-fn time(text: &str) -> Result<Timestamp> {
+/// A time as people write it: a date, or a date and a time of day, in UTC where it names no zone.
+pub fn time(text: &str) -> Result<Timestamp> {
     let nanoseconds = arrow_cast::parse::string_to_timestamp_nanos(text);
     nanoseconds.map(Timestamp).map_err(|_| anyhow!("expected a time, as 2026-11-21 or 2026-11-21T10:30:00Z"))
 }

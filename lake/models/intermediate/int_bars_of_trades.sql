@@ -43,6 +43,6 @@ SELECT
     open, high, low, close, volume, quote_volume,
     CAST(quote_volume AS DOUBLE) / CAST(volume AS DOUBLE) AS vwap,
     trades, taker_buy_volume, taker_buy_quote_volume, event_time, received_at, last_published,
-    source_partition, source_offset, source_topic, first_trade_id, last_trade_id
+    source_partition, source_offset, source_topic, first_trade_id, last_trade_id, trades_of_venue
 FROM kinds
 WHERE rank = 1 AND volume > 0
