@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use depthlake_engine::clock;
+use depthlake_lake::commit::Lake;
 use depthlake_lake::log::{EmbeddedLog, LogError, Options};
 use depthlake_lake::reconcile::{Break, BreakClass, Layer};
 use depthlake_orderbook::frame::RawStream;
