@@ -72,7 +72,7 @@ struct FileOptions {
 struct RestOptions {
     #[command(flatten)]
     venue: VenueOptions,
-    /// The first minute, as 2024-08-08 or 2024-08-08T12:30 (UTC).
+    /// The first minute, as 2024-08-08 or 2024-08-08T12:30:00Z.
     #[arg(long, value_name = "TIME", value_parser = time)]
     from: Timestamp,
     /// The end, exclusive [default and latest: ten minutes ago, for later ones may still be on their way].

@@ -385,18 +385,18 @@ fn bars_by_rest_come_in_pages_and_once() {
     let venue = BarVenue::start();
     let address = format!("ws://127.0.0.1:1,{}", venue.address);
     let land = |to: &str| {
-        let span = ["--from", "2024-08-08T10:00", "--to", to];
+        let span = ["--from", "2024-08-08T10:00:00Z", "--to", to];
         let venue =
             ["backfill", "rest", "--venue", &address, "--symbols", "BTCUSDT,ETHUSDT", "--data", "data"];
         succeed(folder.path(), &[&venue[..], &span[..]].concat())
     };
-    let told = land("2024-08-09T10:00");
+    let told = land("2024-08-09T10:00:00Z");
     assert!(told.contains("bars: 2880 new, 0 corrected, 0 there before"), "{told}");
     let asked = venue.requests.load(Ordering::SeqCst);
     assert!(asked > 4, "{asked}");
-    land("2024-08-09T10:00");
+    land("2024-08-09T10:00:00Z");
     assert_eq!(venue.requests.load(Ordering::SeqCst), asked, "what is landed is not asked for again");
-    let told = land("2024-08-09T11:00");
+    let told = land("2024-08-09T11:00:00Z");
     assert!(told.contains("bars: 120 new, 0 corrected"), "{told}");
     let view = LakeView::open(&folder.path().join("data"));
     assert_eq!(view.count("SELECT count(*) FROM normalized.ohlcv_1m"), 3_000);

@@ -34,10 +34,12 @@ impl RawOptions {
         if self.from >= self.to {
             bail!("the offsets {} to {} are no range", self.from, self.to);
         }
-        let lake = self.lake.place(configuration)?.existing().await?;
+        let lake = self.lake.place(configuration)?;
         let place =
             || format!("{}/{} {}..{}", topic_of_stream(self.topic), self.partition, self.from, self.to);
-        derive_again(&lake, self.topic, self.partition, self.from..self.to).await.with_context(place)
+        let offsets = self.from..self.to;
+        let derived = derive_again(&lake, configuration, self.topic, self.partition, offsets).await;
+        derived.with_context(place)
     }
 }
 

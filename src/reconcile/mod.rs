@@ -12,7 +12,6 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use depthlake_engine::clock;
-use depthlake_lake::commit::Lake;
 use depthlake_lake::log::{EmbeddedLog, LogError, Options};
 use depthlake_lake::reconcile::{Break, BreakClass, Layer};
 use depthlake_orderbook::frame::RawStream;
@@ -20,7 +19,7 @@ use depthlake_orderbook::time::Timestamp;
 
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
-use crate::lake_options::LakeOptions;
+use crate::lake_options::{LakeOptions, LakePlace};
 use crate::run::deployment::Layout;
 use judge::{Judge, Scope};
 
@@ -86,24 +85,30 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
 }
 
 /// Derives the raw rows of some offsets again, and puts right what the normalized tables have of them otherwise or not at
-/// all. Gives what was compared and what was put right, as text.
+/// all. Gives what was compared and what was put right, as text. What was received within the last minutes is left alone while
+/// a program is writing.
 ///
 /// # Errors
-/// Where the lake does not have these offsets, they are still on their way, or a table cannot be read or changed.
+/// Where the lake does not have these offsets, or a table cannot be read or changed.
 pub async fn derive_again(
-    lake: &Lake,
+    place: &LakePlace,
+    configuration: &Configuration,
     stream: RawStream,
     partition: u16,
     offsets: Range<u64>,
 ) -> Result<String> {
+    let lake = place.existing().await?;
+    let log = open_log(&DataFolder::at(&place.folder), configuration)?;
     let begun = clock::now();
     let everything = Scope { received: Timestamp(0)..Timestamp(i64::MAX), tolerance: 0.0, repairs: true };
-    let mut judge = Judge::new(lake, everything, begun)?;
-    let Some(received) = judge.received(stream, partition, &offsets).await? else {
+    let mut judge = Judge::new(&lake, everything, begun)?;
+    let Some(mut received) = judge.received(stream, partition, &offsets).await? else {
         bail!("the lake has no raw rows of these offsets");
     };
-    let settled = Timestamp(begun.0.saturating_sub(SETTLING));
-    if received.end > settled {
+    if log.is_none() {
+        received.end = received.end.min(Timestamp(begun.0.saturating_sub(SETTLING)));
+    }
+    if received.is_empty() {
         bail!("what these offsets give may still be on its way: they are younger than five minutes");
     }
     judge.scope.received = received;
