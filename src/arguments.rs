@@ -73,7 +73,8 @@ pub enum Command {
         depthlake backfill klines archive/ --data lake\n  \
         depthlake backfill trades BTCUSDT-aggTrades-2024-08-08.zip\n  \
         depthlake backfill rest --venue binance --symbols BTCUSDT --from 2024-08-08 --to 2024-08-09\n  \
-        depthlake backfill daily AAPL.csv\n\n\
+        depthlake backfill daily AAPL.csv\n  \
+        depthlake backfill raw --topic market.raw.trade --partition 0 --from 0 --to 5000\n\n\
         May be repeated and run beside `depthlake run`: what is in the lake is not landed again.")]
     Backfill(BackfillOptions),
     /// Asks the tables a question in SQL, or many: without a query, a prompt with history.
