@@ -10,6 +10,7 @@ use depthlake_engine::replay::Speed;
 use depthlake_ingest::product::Product;
 use depthlake_ingest::sim::Fault;
 
+use crate::backfill::BackfillOptions;
 use crate::configuration::Configuration;
 use crate::reconcile::ReconcileOptions;
 use crate::sql::Format;
@@ -62,6 +63,14 @@ pub enum Command {
         Without --data nothing is kept; with it the messages go through the log into the tables, as live ones do."
     )]
     Replay(ReplayOptions),
+    /// Lands what was not received live: files of the venue's archive, its bars by REST, daily bars of stocks.
+    #[command(after_help = "Examples:\n  \
+        depthlake backfill klines archive/ --data lake\n  \
+        depthlake backfill trades BTCUSDT-aggTrades-2024-08-08.zip\n  \
+        depthlake backfill rest --venue binance --symbols BTCUSDT --from 2024-08-08 --to 2024-08-09\n  \
+        depthlake backfill daily AAPL.csv\n\n\
+        May be repeated and run beside `depthlake run`: what is in the lake is not landed again.")]
+    Backfill(BackfillOptions),
     /// Asks the tables a question in SQL, or many: without a query, a prompt with history.
     #[command(after_help = "Examples:\n  \
         depthlake sql \"SELECT symbol, count(*) FROM normalized.book_ticker GROUP BY symbol\"\n  \

@@ -1,6 +1,7 @@
 //! The `depthlake` command: arguments, configuration, wiring.
 
 mod arguments;
+mod backfill;
 mod configuration;
 mod data_folder;
 mod messages;
@@ -46,6 +47,7 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Sim(options) => sim::run(&options, &configuration),
         Command::Record(options) => record::run(&options, &configuration),
         Command::Replay(options) => replay::run(&options, &configuration),
+        Command::Backfill(options) => backfill::run(&options, &configuration),
         Command::Sql(options) => {
             done(block_on(sql::run(&options.data(&configuration), options.query, options.format)))
         }

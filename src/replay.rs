@@ -8,10 +8,12 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Error, Result, bail};
+use bytes::Bytes;
 use depthlake_engine::clock;
 use depthlake_engine::pipeline::{Agreement, Pipeline};
 use depthlake_engine::replay::{self, BarLines, BookLines, OfflinePipelines, Report, SymbolCounts};
 use depthlake_ingest::recording::{Recording, RecordingError};
+use depthlake_orderbook::frame::Envelope;
 use depthlake_orderbook::symbol::Symbol;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -50,7 +52,7 @@ pub fn run(options: &ReplayOptions, configuration: &Configuration) -> Result<Exi
     let messages = replay::play(&recording, options.speed, lost, |envelope, payload| {
         pipelines.frame(envelope, payload, &mut report);
         if let Some(lake) = &mut lake {
-            lake.router.message(envelope, payload)?;
+            lake.message(envelope, payload)?;
         }
         progress.message();
         Ok::<(), Error>(())
@@ -84,6 +86,8 @@ struct Landing {
     runtime: Runtime,
     deployment: Deployment,
     router: Router,
+    /// Messages handed to the router.
+    handed: u64,
 }
 
 impl Landing {
@@ -108,7 +112,14 @@ impl Landing {
             tokio::spawn(async move { Deployment::start(&folder, &symbols, &layout, requests).await }).await?
         })?;
         router.start_session(clock::now(), &format!("replay of {}", source.display()))?;
-        Ok(Self { runtime, deployment, router })
+        Ok(Self { runtime, deployment, router, handed: 0 })
+    }
+
+    fn message(&mut self, envelope: &Envelope, payload: &Bytes) -> Result<()> {
+        self.router.message(envelope, payload)?;
+        self.handed += 1;
+        self.deployment.lead.wait(self.handed);
+        Ok(())
     }
 
     /// Waits until everything is committed. Gives the number of rows in the lake.

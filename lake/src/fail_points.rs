@@ -40,9 +40,18 @@ pub const EMBEDDED_LOG: [&str; 9] = [
     "log::after_release",
 ];
 
+/// The log at a broker: what is sent, what is answered, and what the outbox lets go of.
+pub const KAFKA_LOG: [&str; 5] = [
+    "kafka::outbox_opened",
+    "kafka::sent",
+    "kafka::answered",
+    "kafka::acknowledged",
+    "kafka::before_release",
+];
+
 /// Every fail point of this crate.
 pub fn all() -> impl Iterator<Item = &'static str> {
-    OPENING.into_iter().chain(COMMIT).chain(SINK).chain(EMBEDDED_LOG)
+    OPENING.into_iter().chain(COMMIT).chain(SINK).chain(EMBEDDED_LOG).chain(KAFKA_LOG)
 }
 
 #[cfg(test)]

@@ -1,19 +1,25 @@
 //! The names of the lake's tables: `depthlake.SCHEMA.TABLE`, `SCHEMA.TABLE`, and `TABLE` alone where only one schema
-//! has it.
+//! has it; and of its views, the models that are no tables.
+//!
+//! A table's name may tell which state of it is meant, as [`StateOfTable`] has it.
 
 use std::any::Any;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
-use datafusion::datasource::TableType;
+use datafusion::datasource::{MemTable, TableType, ViewTable};
 use datafusion::error::Result;
+use datafusion::prelude::SessionContext;
 use datafusion::sql::TableReference;
 use depthlake_lake::commit::Lake;
+use depthlake_lake::model::{Model, Targets};
 use depthlake_lake::table::Table;
 
 use crate::error::{Position, QueryError, nearest};
+use crate::session::config;
 use crate::snapshot_table::SnapshotTable;
+use crate::state_of_table::StateOfTable;
 
 /// The catalog of the tables.
 pub(crate) const CATALOG: &str = "depthlake";
@@ -23,15 +29,25 @@ pub(crate) const ANY_SCHEMA: &str = "any";
 
 const INFORMATION_SCHEMA: &str = "information_schema";
 
-/// The catalog of one lake.
-#[derive(Debug)]
+/// The catalog of one lake, and of a table of rows that are in no lake, where one is given by its full name.
+#[derive(Debug, Clone)]
 pub(crate) struct LakeCatalog {
     lake: Lake,
+    given: Option<(&'static str, Arc<MemTable>)>,
 }
 
 impl LakeCatalog {
     pub(crate) fn new(lake: Lake) -> Self {
-        Self { lake }
+        Self { lake, given: None }
+    }
+
+    pub(crate) fn with_rows(lake: Lake, name: &'static str, rows: MemTable) -> Self {
+        Self { lake, given: Some((name, Arc::new(rows))) }
+    }
+
+    fn given(&self, schema: &str, name: &str) -> Option<Arc<MemTable>> {
+        let (full_name, rows) = self.given.as_ref()?;
+        (full_name.split_once('.') == Some((schema, name))).then(|| Arc::clone(rows))
     }
 }
 
@@ -41,25 +57,40 @@ impl CatalogProvider for LakeCatalog {
     }
 
     fn schema_names(&self) -> Vec<String> {
-        let mut names: Vec<_> = Table::ALL.iter().map(|table| table.namespace().to_owned()).collect();
+        let of_tables = Table::ALL.iter().map(|table| table.namespace());
+        let mut names: Vec<_> = of_tables.chain(Model::all().iter().map(Model::layer)).collect();
+        names.sort_unstable();
         names.dedup();
-        names
+        names.into_iter().map(str::to_owned).collect()
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         let tables: Vec<_> = Table::ALL.into_iter().filter(|table| belongs(*table, name)).collect();
-        if tables.is_empty() {
+        let views: Vec<_> = views().filter(|view| name == ANY_SCHEMA || view.layer() == name).collect();
+        let is_given = self
+            .given
+            .as_ref()
+            .is_some_and(|(given, _)| given.split_once('.').is_some_and(|(s, _)| s == name));
+        if tables.is_empty() && views.is_empty() && !is_given {
             return None;
         }
-        Some(Arc::new(LakeSchema { lake: self.lake.clone(), tables }))
+        Some(Arc::new(LakeSchema { catalog: self.clone(), name: name.to_owned(), tables, views }))
     }
 }
 
-/// The tables of one schema, or of all.
+/// The tables and views of one schema, or of all.
 #[derive(Debug)]
 struct LakeSchema {
-    lake: Lake,
+    catalog: LakeCatalog,
+    name: String,
     tables: Vec<Table>,
+    views: Vec<&'static Model>,
+}
+
+impl LakeSchema {
+    fn view(&self, name: &str) -> Option<&'static Model> {
+        self.views.iter().find(|view| view.short_name() == name).copied()
+    }
 }
 
 #[async_trait]
@@ -69,21 +100,45 @@ impl SchemaProvider for LakeSchema {
     }
 
     fn table_names(&self) -> Vec<String> {
-        self.tables.iter().map(|table| table.name().to_owned()).collect()
+        let tables = self.tables.iter().map(|table| table.name());
+        tables.chain(self.views.iter().map(|view| view.short_name())).map(str::to_owned).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let [table] = named(&self.tables, name)[..] else { return Ok(None) };
-        Ok(Some(Arc::new(SnapshotTable::new(self.lake.clone(), table))))
+        if let Some(rows) = self.catalog.given(&self.name, name) {
+            return Ok(Some(rows));
+        }
+        if let Some(view) = self.view(name) {
+            return Ok(Some(Arc::new(planned(view, &self.catalog.lake).await?)));
+        }
+        let (name, state) = StateOfTable::split(name);
+        let ([table], Some(state)) = (&named(&self.tables, name)[..], state) else { return Ok(None) };
+        Ok(Some(Arc::new(SnapshotTable::new(self.catalog.lake.clone(), *table, state))))
     }
 
     async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
-        Ok(self.table_exist(name).then_some(TableType::Base))
+        let kind = if self.view(name).is_some() { TableType::View } else { TableType::Base };
+        Ok(self.table_exist(name).then_some(kind))
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        named(&self.tables, name).len() == 1
+        let (of_table, state) = StateOfTable::split(name);
+        let is_table = state.is_some() && named(&self.tables, of_table).len() == 1;
+        is_table || self.view(name).is_some() || self.catalog.given(&self.name, name).is_some()
     }
+}
+
+/// The models that are no tables.
+fn views() -> impl Iterator<Item = &'static Model> {
+    Model::all().iter().filter(|model| model.declaration.incremental.is_none())
+}
+
+/// A view over the tables as they are now.
+async fn planned(view: &Model, lake: &Lake) -> Result<ViewTable> {
+    let context = SessionContext::new_with_config(config());
+    context.register_catalog(CATALOG, Arc::new(LakeCatalog::new(lake.clone())));
+    let plan = context.state().create_logical_plan(&view.view(&Targets::default())).await?;
+    Ok(ViewTable::new(plan, Some(view.sql.to_owned())))
 }
 
 /// Why a reference names no table; `None` where it does.
@@ -93,8 +148,18 @@ pub(crate) fn why_unknown(reference: &TableReference, position: Option<Position>
     if in_this_catalog && schema == INFORMATION_SCHEMA {
         return None;
     }
+    let is_view = |view: &Model| {
+        (schema == ANY_SCHEMA || view.layer() == schema) && view.short_name() == reference.table()
+    };
+    if in_this_catalog && views().any(is_view) {
+        return None;
+    }
     let tables: Vec<_> = Table::ALL.into_iter().filter(|table| belongs(*table, schema)).collect();
-    let candidates = named(&tables, reference.table());
+    let (name, state) = StateOfTable::split(reference.table());
+    if state.is_none() {
+        return Some(unknown(reference, position));
+    }
+    let candidates = named(&tables, name);
     match candidates.len() {
         1 if in_this_catalog => None,
         0 | 1 => Some(unknown(reference, position)),
@@ -103,11 +168,14 @@ pub(crate) fn why_unknown(reference: &TableReference, position: Option<Position>
 }
 
 fn unknown(reference: &TableReference, position: Option<Position>) -> QueryError {
-    let full_names = || Table::ALL.iter().map(Table::to_string);
+    let full_names = || Table::ALL.iter().map(Table::to_string).chain(views().map(ToString::to_string));
     let nearest = match reference.schema() {
         Some(schema) => nearest(&format!("{schema}.{}", reference.table()), full_names()),
-        None => nearest(reference.table(), Table::ALL.iter().map(|table| table.name().to_owned()))
-            .and_then(|name| full_names().find(|full| full.ends_with(&format!(".{name}")))),
+        None => nearest(
+            reference.table(),
+            full_names().filter_map(|full| Some(full.split_once('.')?.1.to_owned())),
+        )
+        .and_then(|name| full_names().find(|full| full.ends_with(&format!(".{name}")))),
     };
     QueryError::UnknownTable { name: reference.to_string(), nearest: nearest.unwrap_or_default(), position }
 }

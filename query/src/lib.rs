@@ -8,6 +8,7 @@ mod error;
 pub mod output;
 mod session;
 mod snapshot_table;
+mod state_of_table;
 pub mod statement;
 mod warehouse_store;
 

@@ -6,18 +6,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::datasource::MemTable;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use depthlake_lake::commit::Lake;
+use depthlake_lake::model::{ROWS_UNDER_TEST, Sql, SqlError};
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use crate::catalog::{ANY_SCHEMA, CATALOG, LakeCatalog, why_unknown};
 use crate::error::{QueryError, position_of};
+use crate::state_of_table::with_states_in_names;
 use crate::statement::{name_of, parse};
 use crate::warehouse_store::WarehouseStore;
 
@@ -29,6 +33,7 @@ const MEMORY_LIMIT: usize = 1 << 30;
 /// Tables are called `raw.trades` or `depthlake.raw.trades`; a table that only one schema has needs no schema. NULLs sort
 /// last, and numbers with a decimal point are exact decimals.
 pub struct Session {
+    lake: Lake,
     context: SessionContext,
 }
 
@@ -51,13 +56,25 @@ impl Session {
             .with_memory_pool(Arc::new(FairSpillPool::new(bytes)))
             .build_arc()
             .map_err(QueryError::of_execution)?;
-        let context = SessionContext::new_with_config_rt(config(), runtime);
         if let Some(store) = WarehouseStore::of(lake.warehouse()) {
             let (url, store) = store.map_err(QueryError::of_execution)?;
-            context.register_object_store(url.as_ref(), Arc::new(store));
+            runtime.register_object_store(url.as_ref(), Arc::new(store));
         }
-        context.register_catalog(CATALOG, Arc::new(LakeCatalog::new(lake)));
-        Ok(Self { context })
+        Ok(Self::over(lake.clone(), LakeCatalog::new(lake), runtime))
+    }
+
+    fn over(lake: Lake, catalog: LakeCatalog, runtime: Arc<RuntimeEnv>) -> Self {
+        let context = SessionContext::new_with_config_rt(config(), runtime);
+        context.register_catalog(CATALOG, Arc::new(catalog));
+        Self { lake, context }
+    }
+
+    /// A session that has a table of these rows besides.
+    fn with_rows(&self, rows: &[RecordBatch]) -> Result<Self, QueryError> {
+        let schema = rows.first().map(RecordBatch::schema).unwrap_or_default();
+        let rows = MemTable::try_new(schema, vec![rows.to_vec()]).map_err(QueryError::of_planning)?;
+        let catalog = LakeCatalog::with_rows(self.lake.clone(), ROWS_UNDER_TEST, rows);
+        Ok(Self::over(self.lake.clone(), catalog, self.context.runtime_env()))
     }
 
     /// Plans one statement and begins to answer it.
@@ -75,13 +92,23 @@ impl Session {
     }
 
     async fn plan(&self, text: &str) -> Result<LogicalPlan, QueryError> {
-        let statement = parse(text)?;
+        let statement = parse(&with_states_in_names(text))?;
         let state = self.context.state();
         let tables = state.resolve_table_references(&statement).map_err(QueryError::of_planning)?;
         state.statement_to_plan(statement).await.map_err(|error| {
             let position = error.diagnostic().and_then(position_of);
             let unknown = tables.iter().find_map(|table| why_unknown(table, position));
             unknown.unwrap_or_else(|| QueryError::of_planning(error))
+        })
+    }
+}
+
+#[async_trait]
+impl Sql for Session {
+    async fn query(&self, sql: &str, rows: Option<&[RecordBatch]>) -> Result<Vec<RecordBatch>, SqlError> {
+        Ok(match rows {
+            Some(rows) => self.with_rows(rows)?.sql(sql).await?.collect().await?,
+            None => self.sql(sql).await?.collect().await?,
         })
     }
 }
@@ -110,7 +137,7 @@ impl Stream for Rows {
     }
 }
 
-fn config() -> SessionConfig {
+pub(crate) fn config() -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, ANY_SCHEMA)
         .with_create_default_catalog_and_schema(false)

@@ -27,6 +27,7 @@ use depthlake_lake::storage::path_of;
 use depthlake_lake::table::Table;
 use tokio::sync::OnceCell;
 
+use crate::state_of_table::StateOfTable;
 use crate::warehouse_store::bucket_and_key;
 
 /// One table for one query.
@@ -34,17 +35,18 @@ use crate::warehouse_store::bucket_and_key;
 pub(crate) struct SnapshotTable {
     lake: Lake,
     table: Table,
+    state: StateOfTable,
     schema: SchemaRef,
     contents: OnceCell<TableContents>,
 }
 
 impl SnapshotTable {
-    pub(crate) fn new(lake: Lake, table: Table) -> Self {
-        Self { lake, table, schema: scanned_schema(&table.arrow_schema()), contents: OnceCell::new() }
+    pub(crate) fn new(lake: Lake, table: Table, state: StateOfTable) -> Self {
+        Self { lake, table, state, schema: scanned_schema(&table.arrow_schema()), contents: OnceCell::new() }
     }
 
     async fn contents(&self) -> Result<&TableContents> {
-        let read = || self.lake.data_files(self.table);
+        let read = || self.state.contents(&self.lake, self.table);
         self.contents.get_or_try_init(read).await.map_err(|error| DataFusionError::External(Box::new(error)))
     }
 

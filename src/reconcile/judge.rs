@@ -1,14 +1,15 @@
 //! Goes through the layers, compares, and keeps what differs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use anyhow::{Context, Result};
 use arrow_array::RecordBatch;
-use depthlake_lake::commit::{Lake, PartitionOfTable, TableChange};
+use depthlake_lake::commit::{ColumnDrift, Lake, PartitionOfTable, TableChange};
 use depthlake_lake::log::{Log, LogError, Offset, Partition, TopicPartition};
 use depthlake_lake::reconcile::{
-    Break, Correction, Difference, Layer, Place, break_rows, breaks_of, conformed, received_within, repair,
+    Break, BreakClass, Correction, Difference, Layer, Place, ValueDrift, break_rows, breaks_of, conformed,
+    received_within, repair,
 };
 use depthlake_lake::record::{rows, topic_of_stream};
 use depthlake_lake::table::Table;
@@ -47,6 +48,7 @@ pub struct Judge<'a> {
     session: Session,
     scope: Scope,
     begun: Timestamp,
+    unreadable: BTreeSet<Table>,
     pub breaks: Vec<Break>,
     /// Rows expected, by table.
     pub compared: BTreeMap<String, u64>,
@@ -55,7 +57,44 @@ pub struct Judge<'a> {
 impl<'a> Judge<'a> {
     pub fn new(lake: &'a Lake, scope: Scope, begun: Timestamp) -> Result<Self> {
         let session = Session::new(lake.clone())?;
-        Ok(Self { lake, session, scope, begun, breaks: Vec::new(), compared: BTreeMap::new() })
+        Ok(Self {
+            lake,
+            session,
+            scope,
+            begun,
+            unreadable: BTreeSet::new(),
+            breaks: Vec::new(),
+            compared: BTreeMap::new(),
+        })
+    }
+
+    /// Compares the columns of the layers' tables with those declared. Tables that cannot be read as declared are looked at no
+    /// further.
+    pub async fn columns(&mut self, layers: &[Layer]) -> Result<()> {
+        for ColumnDrift { table, column, expected, found } in self.lake.column_drifts().await? {
+            let Some(layer) = layers.iter().copied().find(|layer| layer.name() == table.namespace()) else {
+                continue;
+            };
+            let detail = match (&expected, &found) {
+                (None, _) => "this column was added".to_owned(),
+                (_, None) => "this column was removed".to_owned(),
+                _ => "this column was given another type".to_owned(),
+            };
+            if expected.is_some() {
+                self.unreadable.insert(table);
+            }
+            let value = ValueDrift { column: column.clone(), expected, found, relative_difference: None };
+            self.breaks.push(Break {
+                layer,
+                class: BreakClass::SchemaDrift,
+                table: table.to_string(),
+                key: column,
+                value: Some(value),
+                detail,
+                repaired_at: None,
+            });
+        }
+        Ok(())
     }
 
     /// Compares the raw tables with what the log still holds of what they have read.
@@ -79,7 +118,8 @@ impl<'a> Judge<'a> {
 
     /// Compares the normalized tables with what the raw ones give.
     pub async fn normalized(&mut self) -> Result<()> {
-        for stream in STREAMS {
+        let readable = |stream: &RawStream| !self.unreadable.contains(&rules::raw(*stream).table);
+        for stream in STREAMS.into_iter().filter(readable).collect::<Vec<_>>() {
             for partition in self.partitions(stream).await? {
                 let derived = self.stream(stream, partition).await;
                 derived.with_context(|| format!("partition {partition} of {}", rules::raw(stream).table))?;
@@ -194,6 +234,9 @@ impl<'a> Judge<'a> {
     /// Compares expected rows with those of the table at a place.
     async fn compare(&mut self, rule: &Rule, expected: RecordBatch, place: &str) -> Result<()> {
         let Rule { layer, table, key, given, .. } = *rule;
+        if self.unreadable.contains(&table) {
+            return Ok(());
+        }
         let received = &self.scope.received;
         let expected = received_within(&expected, received)?;
         let query = format!(

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use depthlake_engine::clock;
+use depthlake_lake::address::LakeAddress;
 use depthlake_lake::commit::Lake;
 use depthlake_lake::log::{EmbeddedLog, LogError, Options};
 use depthlake_lake::reconcile::{Break, BreakClass, Layer};
@@ -58,7 +59,7 @@ pub struct ReconcileOptions {
 pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> Result<ExitCode> {
     let data = options.data.folder(configuration);
     let folder = DataFolder::existing(&data)?;
-    let lake = Lake::open(&folder.catalog(), &folder.warehouse()).await?;
+    let lake = Lake::open_unchecked(&LakeAddress::local(&folder.catalog(), &folder.warehouse())).await?;
     let begun = clock::now();
     let log = open_log(&folder, configuration)?;
     let scope = Scope {
@@ -67,6 +68,7 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
         repairs: options.repair,
     };
     let mut judge = Judge::new(&lake, scope, begun)?;
+    judge.columns(&options.layers()).await?;
     for layer in options.layers() {
         match (layer, &log) {
             (Layer::Raw, Some(log)) => judge.raw(log).await?,

@@ -57,11 +57,10 @@ static OF_TRADE: [Rule; 3] = [
 const DEAD_LETTER: &[&str] = &["reason", "symbol", "source_topic", "source_offset"];
 
 /// Not from history.
-const LIVE: &str = "TRUE";
+const LIVE: &str = "source_topic IS NULL";
 
 /// What was derived of a minute at first: later versions are corrections.
-const FIRST_BELIEF: &str =
-    "bar_key IN (SELECT min(bar_key) FROM normalized.ohlcv_1m GROUP BY symbol, open_time)";
+const FIRST_BELIEF: &str = "bar_key IN (SELECT min(bar_key) FROM normalized.ohlcv_1m WHERE source_topic IS NULL GROUP BY symbol, open_time)";
 
 const fn derived(table: Table, key: &'static [&'static str], given: &'static str) -> Rule {
     Rule { layer: Layer::Normalized, table, key, ignored: &["published_at"], given }

@@ -24,6 +24,7 @@ use depthlake_orderbook::symbol::Symbol;
 use tokio::sync::{mpsc, watch};
 
 use super::landing::Landing;
+use super::lead::Lead;
 use super::resume::{self, Resumed};
 use super::retention::Retention;
 use super::router::Router;
@@ -44,6 +45,8 @@ pub struct Layout {
 pub struct Deployment {
     pub resumed: Resumed,
     pub lake: Lake,
+    /// How far the tables are behind those who hand messages on.
+    pub lead: Lead,
     log: Arc<dyn Log>,
     latencies: Vec<shard::LatencyProbe>,
     landing: Landing,
@@ -103,10 +106,11 @@ impl Deployment {
         let last_kept = std::mem::take(&mut resumed.last_kept);
         let landing = Landing::spawn(Arc::clone(&log), handles, Arc::clone(&retention), last_kept)?;
         let (stop_sink, sink_stopped) = watch::channel(false);
-        let sink = spawn_sink(&log, &lake, layout, sink_stopped, retention);
+        let lead = Lead::default();
+        let sink = spawn_sink(&log, &lake, layout, sink_stopped, retention, lead.clone());
         let router = Router::new(Arc::clone(&log), senders);
         let stop_heartbeat = spawn_heartbeat(live_books);
-        Ok((Self { resumed, lake, log, latencies, landing, sink, stop_sink, stop_heartbeat }, router))
+        Ok((Self { resumed, lake, lead, log, latencies, landing, sink, stop_sink, stop_heartbeat }, router))
     }
 
     /// Completes when the sink or the landing has stopped of itself, which they do only on an error. The landing's own is
@@ -218,10 +222,12 @@ fn spawn_sink(
     layout: &Layout,
     stopped: watch::Receiver<bool>,
     retention: Arc<Mutex<Retention>>,
+    lead: Lead,
 ) -> tokio::task::JoinHandle<Result<SinkSummary, SinkError>> {
     let config = SinkConfig { commit_interval: layout.commit_interval, ..SinkConfig::default() };
     let released = Arc::clone(log);
     let sink = Sink::new(Arc::clone(log), lake.clone(), config).on_commit(move |report| {
+        lead.committed(report);
         let mut retention = retention.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = retention.release(&*released, report.positions.iter().copied()) {
             tracing::warn!(%error, "the log could not let go of what is committed");

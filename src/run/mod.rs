@@ -3,6 +3,7 @@
 pub mod deployment;
 pub mod feed_source;
 pub mod landing;
+pub mod lead;
 mod progress;
 mod resume;
 mod retention;

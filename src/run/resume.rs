@@ -28,6 +28,8 @@ pub struct Resumed {
 
 /// Derives what the last run kept the raw messages of, but not the records.
 pub fn resume(log: &dyn Log) -> Result<Resumed> {
+    // What the last run left on its way to a broker is to be read too.
+    log.sync()?;
     let mut resumed = Resumed::default();
     for number in 0..log.partitions().get() {
         let restored = resume_partition(log, Partition(number), &mut resumed)

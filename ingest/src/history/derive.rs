@@ -159,7 +159,7 @@ mod tests {
     }
 
     fn usual_chunk(kind: ChunkKind, payload: &str) -> Records {
-        derive(&chunk(kind, usual(kind)[0], payload))
+        derive(&chunk(kind, usual(kind).first().copied().unwrap_or_default(), payload))
     }
 
     const BAR: &str = "1723161240000,61800.01,61850.00,61790.5,61840.00000000,12.5,1723161299999,772500.25,321,6.25,386000.125,0";

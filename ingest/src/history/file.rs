@@ -103,6 +103,11 @@ impl HistoryFile {
         Ok(Self { path: path.to_owned(), members: members.collect::<Result<_, _>>()? })
     }
 
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The tables in it.
     #[must_use]
     pub fn members(&self) -> &[Member] {
@@ -300,12 +305,20 @@ fn first_line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
+/// The SHA-256 of what a reader gives, in hexadecimal.
+///
+/// # Errors
+/// Those of the reader.
+pub fn sha256(reader: &mut impl Read) -> io::Result<String> {
+    let mut hasher = Hasher(Sha256::new());
+    io::copy(reader, &mut hasher)?;
+    Ok(hasher.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// The file's SHA-256, and whether a checksum beside it says the same.
 fn checksum(path: &Path) -> Result<(String, bool), HistoryError> {
     let mut file = File::open(path).map_err(|source| unreadable(path, source))?;
-    let mut hasher = Hasher(Sha256::new());
-    io::copy(&mut file, &mut hasher).map_err(|source| unreadable(path, source))?;
-    let found = hasher.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let found = sha256(&mut file).map_err(|source| unreadable(path, source))?;
     let mut checksum = path.as_os_str().to_owned();
     checksum.push(".CHECKSUM");
     let checksum = PathBuf::from(checksum);

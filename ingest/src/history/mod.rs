@@ -21,4 +21,4 @@ mod records;
 
 pub use derive::derive;
 pub use error::HistoryError;
-pub use file::{Content, HistoryFile, Member, files_below};
+pub use file::{Content, HistoryFile, Member, files_below, sha256};

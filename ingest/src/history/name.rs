@@ -24,8 +24,12 @@ impl<'a> ArchiveName<'a> {
 /// The name without folders and extensions.
 pub(super) fn stem(name: &str) -> &str {
     let name = name.rsplit('/').next().unwrap_or(name);
-    let name = name.strip_suffix(".zip").unwrap_or(name);
-    name.strip_suffix(".csv").unwrap_or(name)
+    without_extension(without_extension(name, ".zip"), ".csv")
+}
+
+fn without_extension<'a>(name: &'a str, extension: &str) -> &'a str {
+    let split = name.len().checked_sub(extension.len()).and_then(|at| name.split_at_checked(at));
+    split.filter(|(_, end)| end.eq_ignore_ascii_case(extension)).map_or(name, |(stem, _)| stem)
 }
 
 /// The symbol of a stock's file, which is its whole name: `AAPL.csv`.

@@ -20,6 +20,7 @@ mod control;
 mod exchange_info;
 mod handover;
 mod hub;
+mod klines;
 mod plan;
 mod requests;
 mod rest;
@@ -54,6 +55,7 @@ use scheduler::Scheduler;
 use shard::Shard;
 
 pub use clock::ClockOffset;
+pub use klines::{KlineAnswer, KlineClient, KlinePage};
 pub use rest::RequestError;
 
 /// How often silent symbols are looked for.

@@ -118,6 +118,10 @@ impl Rest {
         self.request("time").await
     }
 
+    pub(super) async fn klines(&self, query: &str) -> Reply {
+        self.request(query).await
+    }
+
     /// The address of a resource, as errors name it.
     pub(super) fn url(&self, resource: &str) -> String {
         format!("{}{}/{resource}", self.base, self.product.rest_prefix())

@@ -6,7 +6,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, TimestampMicrosecondType};
 use arrow_array::{
     ArrayRef, Decimal128Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    TimestampMicrosecondArray, new_null_array,
 };
 use arrow_schema::{DataType, Field};
 
@@ -76,6 +76,7 @@ fn column(field: &Field, facts: &[Fact]) -> ArrayRef {
             let units = Decimal128Array::from_iter_values(facts.iter().map(|fact| i128::from(fact.open)));
             Arc::new(units.with_precision_and_scale(precision, scale).unwrap())
         }
+        (_, other) if field.is_nullable() => new_null_array(other, facts.len()),
         (name, other) => panic!("no sample of {name}, {other}"),
     }
 }

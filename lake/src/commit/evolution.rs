@@ -6,6 +6,7 @@
 //!
 //! Columns are known by name, since the ids of a table that others have changed are the table's own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch, new_null_array};
@@ -19,11 +20,39 @@ use super::error::LakeError;
 use super::ledger::{Ledger, remove_files};
 use super::next_version::NextVersion;
 use super::snapshot::TableVersion;
-use super::{Inner, blocking};
+use super::{Inner, Lake, blocking};
 use crate::table::{Table, iceberg_schema};
 
 /// How often tables are looked at anew because another program changed them meanwhile.
 const ATTEMPTS: usize = 5;
+
+/// A column of a table that is not as declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnDrift {
+    pub table: Table,
+    pub column: String,
+    /// Presence and type as declared; `None` for a column that is not.
+    pub expected: Option<String>,
+    /// Presence and type in the table; `None` where it has no such column.
+    pub found: Option<String>,
+}
+
+impl Lake {
+    /// The columns of all tables that were added, removed or given another type than is declared here.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the catalog or a table's metadata cannot be read.
+    pub async fn column_drifts(&self) -> Result<Vec<ColumnDrift>, LakeError> {
+        let pointers = self.inner.catalog.pointers().await?;
+        let mut drifts = Vec::new();
+        for table in Table::ALL {
+            let version = self.inner.version(table, &pointers).await?;
+            let declared = iceberg_schema(table).map_err(LakeError::table(table, "lay out the columns"))?;
+            drifts.extend(drifts_of(table, version.metadata.current_schema(), &declared));
+        }
+        Ok(drifts)
+    }
+}
 
 impl Inner {
     /// Checks the layout of all tables and adds the columns they lack, to all in one step.
@@ -132,6 +161,17 @@ fn compare(table: Table, found: &Schema, declared: &Schema) -> Result<Vec<Nested
         Some(column) => differs(&column.name, describe(column), "no such column".to_owned()),
         None => Ok(missing),
     }
+}
+
+fn drifts_of(table: Table, found: &Schema, declared: &Schema) -> Vec<ColumnDrift> {
+    let fields = found.as_struct().fields().iter().chain(declared.as_struct().fields());
+    let all: BTreeSet<String> = fields.map(|field| field.name.clone()).collect();
+    let drifts = all.into_iter().filter_map(|column| {
+        let describe_in = |schema: &Schema| schema.field_by_name(&column).map(|field| describe(field));
+        let (expected, found) = (describe_in(declared), describe_in(found));
+        (expected != found).then_some(ColumnDrift { table, column, expected, found })
+    });
+    drifts.collect()
 }
 
 fn describe(column: &NestedField) -> String {

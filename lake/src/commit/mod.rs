@@ -54,11 +54,13 @@ use iceberg::io::FileIO;
 use iceberg::spec::{FormatVersion, Schema, TableMetadata, TableMetadataBuilder};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 pub use catalog::{CATALOG_NAME, RestError};
 pub use change::{ChangeKind, Changed, TableChange};
 pub use compaction::{Compacted, CompactionRules};
 pub use error::{CommitError, LakeError};
+pub use evolution::ColumnDrift;
 pub use expiry::{Expired, SnapshotRetention};
 pub use history::{KeptSnapshot, Moment};
 pub use orphans::ORPHAN_AGE;
@@ -148,7 +150,22 @@ impl Lake {
         Self::open_with(address, Upkeep::new()).await
     }
 
+    /// Opens a lake to find out what is wrong with its tables: they are taken as they are. What is read of, or written to, a
+    /// table with [`Lake::column_drifts`] may fail.
+    ///
+    /// # Errors
+    /// As [`Lake::open_at`], but for tables that are laid out otherwise.
+    pub async fn open_unchecked(address: &LakeAddress) -> Result<Self, LakeError> {
+        Self::connect(address, Upkeep::new()).await
+    }
+
     async fn open_with(address: &LakeAddress, upkeep: Upkeep) -> Result<Self, LakeError> {
+        let lake = Self::connect(address, upkeep).await?;
+        lake.inner.evolve().await?;
+        Ok(lake)
+    }
+
+    async fn connect(address: &LakeAddress, upkeep: Upkeep) -> Result<Self, LakeError> {
         let catalog = Catalog::open(&address.catalog).await?;
         let pointers = catalog.pointers().await?;
         let warehouse = open_warehouse(Warehouse::at(&address.warehouse)?, &catalog, &pointers).await?;
@@ -164,8 +181,16 @@ impl Lake {
         };
         let lake = Self { inner: Arc::new(inner) };
         lake.inner.create_missing_tables(&pointers).await?;
-        lake.inner.evolve().await?;
         Ok(lake)
+    }
+
+    /// What tells this lake from every other, on whatever machine it is opened.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the catalog or the table that has it cannot be read.
+    pub async fn id(&self) -> Result<Uuid, LakeError> {
+        let pointers = self.inner.catalog.pointers().await?;
+        Ok(self.inner.version(Table::RawOrderbookDiffs, &pointers).await?.metadata.uuid())
     }
 
     /// Where the tables' files lie.

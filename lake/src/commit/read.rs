@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use depthlake_orderbook::time::Timestamp;
 use iceberg::spec::{ManifestContentType, Snapshot};
 
 use super::error::LakeError;
 use super::manifest::manifests_of;
 use super::position::Positions;
-use super::row_reader::{RowReader, declared_columns};
+use super::row_reader::{RowReader, own_ids};
 use super::snapshot::{PROPERTY_PREFIX, TableVersion, count};
 use super::stored_file::StoredFile;
 use super::{Inner, Lake, blocking};
@@ -97,16 +97,41 @@ impl Lake {
     /// # Errors
     /// [`LakeError`] where the file cannot be read or does not have a column that every row must have.
     pub async fn read_rows(&self, file: &StoredFile, table: Table) -> Result<Vec<RecordBatch>, LakeError> {
+        self.read_schema(file, table, table.arrow_schema()).await
+    }
+
+    /// As [`Lake::read_rows`], but with these columns alone, in the order of the table's; the others are not read.
+    ///
+    /// # Errors
+    /// Those of [`Lake::read_rows`].
+    pub async fn read_columns(
+        &self,
+        file: &StoredFile,
+        table: Table,
+        columns: &[&str],
+    ) -> Result<Vec<RecordBatch>, LakeError> {
+        let schema = table.arrow_schema();
+        let wanted = schema.fields().iter().filter(|field| columns.contains(&field.name().as_str()));
+        self.read_schema(file, table, Arc::new(Schema::new(wanted.cloned().collect::<Vec<_>>()))).await
+    }
+
+    async fn read_schema(
+        &self,
+        file: &StoredFile,
+        table: Table,
+        schema: SchemaRef,
+    ) -> Result<Vec<RecordBatch>, LakeError> {
         let pointers = self.inner.catalog.pointers().await?;
         let version = self.inner.version(table, &pointers).await?;
         let (file_io, location) = (self.inner.file_io.clone(), file.location.clone());
         blocking(async move {
-            let columns = declared_columns(table, &version.metadata);
-            let mut reader = RowReader::open(&file_io, &location, &columns, BATCH_ROWS).await?;
+            let mut reader =
+                RowReader::open(&file_io, &location, &own_ids(&schema, &version.metadata), BATCH_ROWS)
+                    .await?;
             let mut batches = Vec::new();
             while let Some(batch) = reader.next().await? {
                 batches.push(
-                    RecordBatch::try_new(table.arrow_schema(), batch.columns().to_vec()).map_err(misfit)?,
+                    RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec()).map_err(misfit)?,
                 );
             }
             Ok(batches)

@@ -15,9 +15,7 @@ use iceberg::spec::TableMetadata;
 use iceberg::{Error, Result};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
-use parquet::arrow::{PARQUET_FIELD_ID_META_KEY, ParquetRecordBatchStreamBuilder};
-
-use crate::table::Table;
+use parquet::arrow::{PARQUET_FIELD_ID_META_KEY, ParquetRecordBatchStreamBuilder, ProjectionMask};
 
 /// The rows of one file, in its order. Holds one row group of it, compressed, and one batch.
 pub(super) struct RowReader {
@@ -28,7 +26,8 @@ pub(super) struct RowReader {
 }
 
 impl RowReader {
-    /// Reads the file's footer. Batches will have the columns of `schema`, each with its field id, and at most `batch_rows`.
+    /// Reads the file's footer. Of the rest, only the columns of `schema` are read, each known by its field id. Batches have
+    /// at most `batch_rows`.
     pub(super) async fn open(
         file_io: &FileIO,
         location: &str,
@@ -39,7 +38,11 @@ impl RowReader {
         let reader = ArrowFileReader::new(input.metadata().await?, input.reader().await?);
         let unreadable = |error| damaged(location, &error);
         let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(unreadable)?;
-        let row_groups = builder.with_batch_size(batch_rows).build().map_err(unreadable)?;
+        let found = columns_by_field_id(builder.schema());
+        let wanted = schema.fields().iter().filter_map(|field| found.get(field_id(field)?).copied());
+        let wanted = ProjectionMask::roots(builder.parquet_schema(), wanted);
+        let builder = builder.with_projection(wanted).with_batch_size(batch_rows);
+        let row_groups = builder.build().map_err(unreadable)?;
         Ok(Self { location: location.to_owned(), schema: Arc::clone(schema), row_groups, batches: None })
     }
 
@@ -59,16 +62,15 @@ impl RowReader {
     }
 }
 
-/// The declared columns of a table, with the ids that the table has given them.
-pub(super) fn declared_columns(table: Table, metadata: &TableMetadata) -> SchemaRef {
+/// Columns of a table's declaration, with the ids that the table itself has given them.
+pub(super) fn own_ids(declared: &Schema, metadata: &TableMetadata) -> SchemaRef {
     let column = |field: &Arc<Field>| -> Field {
         let mut own = field.metadata().clone();
-        if let Some(id) = metadata.current_schema().field_id_by_name(field.name()) {
-            own.insert(PARQUET_FIELD_ID_META_KEY.to_owned(), id.to_string());
-        }
+        own.remove(PARQUET_FIELD_ID_META_KEY);
+        let id = metadata.current_schema().field_id_by_name(field.name());
+        own.extend(id.map(|id| (PARQUET_FIELD_ID_META_KEY.to_owned(), id.to_string())));
         field.as_ref().clone().with_metadata(own)
     };
-    let declared = table.arrow_schema();
     Arc::new(Schema::new(declared.fields().iter().map(column).collect::<Vec<_>>()))
 }
 
@@ -103,6 +105,7 @@ mod tests {
 
     use super::super::samples::{AUGUST_8, rows};
     use super::*;
+    use crate::table::Table;
 
     #[test]
     fn columns_are_found_by_field_id() {

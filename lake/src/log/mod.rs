@@ -21,7 +21,7 @@ use depthlake_orderbook::time::Timestamp;
 
 pub use embedded::{EmbeddedLog, Options};
 pub use error::{Defect, LogError};
-pub use kafka::{Brokers, BrokersError, KafkaLog, KafkaOptions};
+pub use kafka::{Brokers, BrokersError, KafkaLog, KafkaOptions, Membership};
 pub use topic::{Offset, Partition, Topic, TopicPartition};
 
 /// The most a record may hold, in bytes, over key, header and value together.
@@ -129,5 +129,7 @@ pub trait Log: Send + Sync {
     fn release(&self, committed: &[(TopicPartition, Offset)]) -> Result<(), LogError>;
 }
 
+#[cfg(test)]
+pub(crate) use kafka::tests::{mock::Mock, real::Broker};
 #[cfg(test)]
 mod tests;

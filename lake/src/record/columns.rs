@@ -10,7 +10,7 @@ use depthlake_orderbook::time::Timestamp;
 
 /// A value on its way into a column. Times are nanoseconds, cut to microseconds where the column has no more.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Null,
     Text(&'a str),
     Bytes(&'a [u8]),
@@ -23,7 +23,7 @@ pub(super) enum Value<'a> {
 
 /// Rows of a table in the making.
 #[derive(Debug)]
-pub(super) struct Columns {
+pub(crate) struct Columns {
     schema: SchemaRef,
     columns: Vec<Column>,
 }
@@ -41,19 +41,19 @@ enum Column {
 
 impl Columns {
     /// Columns with room for so many rows.
-    pub(super) fn new(schema: SchemaRef, rows: usize) -> Result<Self, ArrowError> {
+    pub(crate) fn new(schema: SchemaRef, rows: usize) -> Result<Self, ArrowError> {
         let columns = schema.fields().iter().map(|field| Column::new(field.data_type(), rows));
         Ok(Self { columns: columns.collect::<Result<_, _>>()?, schema })
     }
 
     /// Adds a row: one value for each column, in their order. A value of another type than its column's counts as null.
-    pub(super) fn push<'a>(&mut self, row: impl IntoIterator<Item = Value<'a>>) {
+    pub(crate) fn push<'a>(&mut self, row: impl IntoIterator<Item = Value<'a>>) {
         for (column, value) in self.columns.iter_mut().zip(row) {
             column.push(value);
         }
     }
 
-    pub(super) fn finish(mut self) -> Result<RecordBatch, ArrowError> {
+    pub(crate) fn finish(mut self) -> Result<RecordBatch, ArrowError> {
         RecordBatch::try_new(self.schema, self.columns.iter_mut().map(Column::finish).collect())
     }
 }
@@ -117,7 +117,7 @@ impl<'a> Value<'a> {
         if let Self::Int(number) = self { Some(number) } else { None }
     }
 
-    pub(super) fn long(self) -> Option<i64> {
+    pub(crate) fn long(self) -> Option<i64> {
         if let Self::Long(number) = self { Some(number) } else { None }
     }
 

@@ -9,7 +9,7 @@
 
 mod avro;
 mod avro_schema;
-mod columns;
+pub(crate) mod columns;
 mod datum;
 mod error;
 mod resolution;

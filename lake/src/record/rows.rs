@@ -100,6 +100,8 @@ enum Source {
     /// The end of the minute that begins at the time of this field.
     MinuteAfter(usize),
     AppendTime,
+    /// Records of the log say nothing of it.
+    Absent,
 }
 
 fn derived_rows(
@@ -152,6 +154,7 @@ fn sources(fields: &[Field], table: Table, told: &ArrowSchema) -> Result<Vec<Sou
             "published_at" => Source::AppendTime,
             "received_ns" => Source::Field(field("received_at")?),
             "close_time" => Source::MinuteAfter(field("open_time")?),
+            "source_topic" if table != Table::DeadLetters => Source::Absent,
             name => Source::Field(field(name)?),
         })
     };
@@ -182,6 +185,7 @@ impl Source {
                 start.map_or(Value::Null, |start| Value::Long(Timestamp(start).next_minute().0))
             }
             Self::AppendTime => Value::Long(appended_at.0),
+            Self::Absent => Value::Null,
         }
     }
 }

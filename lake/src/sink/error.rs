@@ -30,7 +30,7 @@ impl SinkError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Log(LogError::Io { .. })
+            Self::Log(LogError::Io { .. } | LogError::Broker { .. })
             | Self::Commit(
                 CommitError::Contended { .. } | CommitError::Doubtful(_) | CommitError::FilesGone { .. },
             ) => true,

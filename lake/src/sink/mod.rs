@@ -7,19 +7,21 @@
 //!   record stops nothing and is in the lake once as well;
 //! - a commit that failed is repeated as it was, with the same rows and ranges, so whether it had taken or not it is
 //!   never doubled; after a restart the lake itself tells where to go on;
-//! - two sinks on the same partitions do no harm: the one that comes second stops ([`SinkError::Superseded`]);
+//! - two sinks on the same partitions do no harm: the one that comes second stops ([`SinkError::Superseded`]), or, where
+//!   sinks share the partitions, says so and reads from the lake where it goes on;
 //! - memory is bounded: a commit takes [`SinkConfig::commit_bytes`] of the log, and the next takes the rest.
 
 mod backoff;
 mod error;
 mod gather;
 mod report;
+mod share;
 mod versions;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,6 +36,7 @@ pub use report::{CommitReport, SinkSummary};
 
 use backoff::Backoff;
 use gather::{Gathered, gather};
+use share::{Carried, Share};
 use versions::closing_versions;
 
 use crate::commit::{Lake, PartitionOfTable, Positions as LakePositions};
@@ -41,10 +44,17 @@ use crate::log::{Log, Offset, Partition, Topic, TopicPartition};
 use crate::record::table_of;
 use crate::table::Table;
 
+/// How often a running sink looks whether more waits than one commit takes.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What a record is taken to be, in bytes, before any was read.
+const USUAL_RECORD: u64 = 256;
+
 /// How often and how much a sink commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SinkConfig {
-    /// The time from the beginning of a commit to that of the next, unless more waits than one takes.
+    /// The longest time from the beginning of a commit to that of the next. Where more waits than one takes, the next
+    /// begins at once.
     pub commit_interval: Duration,
     /// Bytes of the log that one commit takes, about. It needs some times this much memory.
     pub commit_bytes: usize,
@@ -56,13 +66,19 @@ impl Default for SinkConfig {
     }
 }
 
+/// So often in a row a sink that shares its partitions may come second.
+const MOST_SUPERSEDED: u32 = 5;
+
 /// Carries the records of a log into a lake.
 pub struct Sink {
     log: Arc<dyn Log>,
     lake: Lake,
     config: SinkConfig,
+    share: Share,
     /// The next offset needed of each partition; `None` until the lake has been asked.
     next: Option<Positions>,
+    /// Bytes of a record, by the last commit.
+    record_bytes: u64,
     /// A commit that is not known to have succeeded.
     pending: Option<Gathered>,
     on_commit: Option<OnCommit>,
@@ -75,7 +91,23 @@ impl Sink {
     /// A sink that goes on where the lake stands, and at the log's start in partitions the lake does not know.
     #[must_use]
     pub fn new(log: Arc<dyn Log>, lake: Lake, config: SinkConfig) -> Self {
-        Self { log, lake, config, next: None, pending: None, on_commit: None }
+        Self {
+            log,
+            lake,
+            config,
+            share: Share::All,
+            next: None,
+            record_bytes: USUAL_RECORD,
+            pending: None,
+            on_commit: None,
+        }
+    }
+
+    /// Has the sink carry these partitions only, as they change: those that a group of sinks has given to this one.
+    #[must_use]
+    pub fn sharing(mut self, partitions: watch::Receiver<BTreeSet<Partition>>) -> Self {
+        self.share = Share::given(partitions);
+        self
     }
 
     /// Has `hook` called after each commit, with what it did: to release the log behind it, or to measure. It runs on the
@@ -94,6 +126,9 @@ impl Sink {
     /// of which [`SinkError::is_transient`] tells whether calling again may help.
     pub async fn commit_once(&mut self) -> Result<CommitReport, SinkError> {
         let begun = Instant::now();
+        if self.share.has_changed() {
+            self.forget();
+        }
         let gathered = match self.pending.take() {
             Some(pending) => pending,
             None => self.gather().await?,
@@ -115,6 +150,7 @@ impl Sink {
             next.extend(report.positions.iter().copied());
         }
         self.pending = None;
+        self.record_bytes = report.log_bytes.checked_div(report.total_rows()).unwrap_or(USUAL_RECORD);
         debug!(rows = report.total_rows(), log_bytes = report.log_bytes, latency = ?report.latency, "committed");
         if let Some(hook) = &mut self.on_commit {
             hook(&report);
@@ -126,6 +162,9 @@ impl Sink {
     /// Commits every interval, and at once while more waits than one commit takes, until `stop` holds `true` or its sender
     /// is gone; then once more what is durable at that time. Failures that may pass are retried with growing delays.
     ///
+    /// A sink that shares its partitions and was superseded, since it was slow to learn that others carry them, asks the lake
+    /// where it goes on; it stops where that happens again and again.
+    ///
     /// # Errors
     /// Those of [`Sink::commit_once`] that do not pass; and once told to stop, any. Nothing is lost by it: the next sink
     /// goes on where the lake stands.
@@ -134,11 +173,17 @@ impl Sink {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut summary = SinkSummary::default();
         loop {
+            let next = self.next.clone().unwrap_or_default();
+            let records = self.config.commit_bytes as u64 / self.record_bytes.max(1);
             let stopping = tokio::select! {
                 biased;
                 () = stopped(&mut stop) => true,
                 _ = ticks.tick() => false,
+                () = records_wait(&*self.log, &next, records) => false,
             };
+            if stopping {
+                self.share.wait_to_be_given().await;
+            }
             self.drain(&mut stop, &mut summary).await?;
             if stopping {
                 return Ok(summary);
@@ -167,9 +212,17 @@ impl Sink {
 
     async fn commit_retrying(&mut self, stop: &mut watch::Receiver<bool>) -> Result<CommitReport, SinkError> {
         let mut backoff = Backoff::default();
+        let mut superseded = 0;
         loop {
             let stopping = is_stopped(stop);
             match self.commit_once().await {
+                Err(error @ SinkError::Superseded(_))
+                    if self.share.is_given() && superseded < MOST_SUPERSEDED =>
+                {
+                    superseded += 1;
+                    warn!(%error, cause = %root_cause(&error), "the lake is asked where to go on");
+                    self.forget();
+                }
                 Err(error) if error.is_transient() && !stopping => {
                     let delay = backoff.next_delay();
                     warn!(%error, cause = %root_cause(&error), ?delay, "a commit failed, to be repeated");
@@ -183,13 +236,20 @@ impl Sink {
         }
     }
 
+    /// Forgets where it stands: the lake knows.
+    fn forget(&mut self) {
+        self.next = None;
+        self.pending = None;
+    }
+
     /// Reads and decodes on threads that may block.
     async fn gather(&mut self) -> Result<Gathered, SinkError> {
         let from = if let Some(next) = &self.next {
             next.clone()
         } else {
+            let carried = self.share.partitions();
             let committed = self.lake.positions().await.map_err(SinkError::Positions)?;
-            self.next.insert(next_offsets(&*self.log, &committed)?).clone()
+            self.next.insert(next_offsets(&*self.log, &committed, &carried)?).clone()
         };
         let (log, bytes) = (Arc::clone(&self.log), self.config.commit_bytes);
         match spawn_blocking(move || gather(&*log, &from, bytes)).await {
@@ -203,7 +263,7 @@ impl Sink {
 }
 
 /// Where each partition goes on: where the lake stands, or at the log's start.
-fn next_offsets(log: &dyn Log, committed: &LakePositions) -> Result<Positions, SinkError> {
+fn next_offsets(log: &dyn Log, committed: &LakePositions, carried: &Carried) -> Result<Positions, SinkError> {
     let next = |(at, table)| {
         let TopicPartition { topic, partition } = at;
         let of = PartitionOfTable { table, topic: topic.name().to_owned(), partition: partition.0.into() };
@@ -212,11 +272,25 @@ fn next_offsets(log: &dyn Log, committed: &LakePositions) -> Result<Positions, S
             None => (at, log.start(at)?),
         })
     };
-    sources(log).map(next).collect()
+    sources(log).filter(|(at, _)| carried.contains(at.partition)).map(next).collect()
 }
 
 fn durable_ends(log: &dyn Log) -> Result<Positions, SinkError> {
     sources(log).map(|(at, _)| Ok((at, log.durable_end(at)?))).collect()
+}
+
+/// Completes as soon as so many records wait.
+async fn records_wait(log: &dyn Log, next: &Positions, records: u64) {
+    loop {
+        sleep(LOOK_INTERVAL).await;
+        // What a log that does not tell has to say, the next commit will hear.
+        let Ok(ends) = durable_ends(log) else { return };
+        let begin = |at| next.get(at).copied().unwrap_or_default();
+        let waiting: u64 = ends.iter().map(|(at, end)| end.0.saturating_sub(begin(at).0)).sum();
+        if waiting >= records.max(1) {
+            return;
+        }
+    }
 }
 
 /// Every partition of every topic that a table keeps.

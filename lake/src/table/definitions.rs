@@ -34,19 +34,25 @@ const RECEIVED_AT: Column = required(
     Time,
     "When the frame was received, by the receiver's clock, cut to microseconds",
 );
-const RECEIVED_NS: Column =
+pub(super) const RECEIVED_NS: Column =
     required("received_ns", Long, "When the frame was received, in nanoseconds since 1970-01-01 UTC");
-const PUBLISHED_AT: Column =
+pub(super) const PUBLISHED_AT: Column =
     required("published_at", Time, "When the row was derived and published to the log");
-const TOPIC: Column = required("topic", Label, "The topic of the log in which the frame was received");
-const PARTITION: Column = required("partition", Int, "The partition of the topic");
-const OFFSET: Column =
+pub(super) const TOPIC: Column =
+    required("topic", Label, "The topic of the log in which the frame was received");
+pub(super) const PARTITION: Column = required("partition", Int, "The partition of the topic");
+pub(super) const OFFSET: Column =
     required("offset", Long, "The offset in the partition; with topic and partition the row's key");
 const PAYLOAD_AS_RECEIVED: Column = required("payload", Bytes, "The bytes of the frame, never changed");
 const SOURCE_PARTITION: Column =
     required("source_partition", Int, "The partition of the raw topic from which the row was derived");
 const SOURCE_OFFSET: Column =
     required("source_offset", Long, "The offset of the raw frame from which the row was derived");
+const SOURCE_TOPIC: Column = optional(
+    "source_topic",
+    Label,
+    "The topic of the raw record: market.raw.history for what was not received live; null for the live topic",
+);
 
 pub(super) const RAW_ORDERBOOK_DIFFS: Definition = Definition {
     namespace: "raw",
@@ -167,6 +173,7 @@ pub(super) const TRADES: Definition = Definition {
             AMOUNT,
             "price * quantity, in quote currency; null where it has more digits than the column",
         ),
+        SOURCE_TOPIC,
     ],
     partition_by_day_of: "event_time",
     sorted_by: &["symbol", "event_time"],
@@ -223,6 +230,7 @@ pub(super) const BARS: Definition = Definition {
             Long,
             "The venue's number of the last trade; of an aggregate, that of its last part",
         ),
+        SOURCE_TOPIC,
     ],
     partition_by_day_of: "open_time",
     sorted_by: &["symbol", "open_time"],

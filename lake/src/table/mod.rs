@@ -6,6 +6,7 @@
 //! never null, and sorted by symbol and time.
 
 mod definitions;
+mod history;
 mod layout;
 mod marts;
 
@@ -24,12 +25,16 @@ pub enum Table {
     RawOrderbookDiffs,
     /// `raw.trades`: one row a frame of a trade stream, as it came.
     RawTrades,
+    /// `raw.history`: one row a part of a historical file or answer, as it came.
+    RawHistory,
     /// `normalized.book_ticker`: one row a change of a book's touch, with its features.
     BookTicker,
     /// `normalized.trades`: one row a trade.
     Trades,
     /// `normalized.ohlcv_1m`: one row a symbol and minute with trades.
     Bars,
+    /// `normalized.ohlcv_1d`: one row a version of a stock's trading day.
+    DailyBars,
     /// `ops.dead_letters`: one row a message that could not be used.
     DeadLetters,
     /// `ops.feed_events`: one row a gap, resynchronisation, reconnect or silence of a feed.
@@ -53,12 +58,14 @@ pub struct UnknownTable {
 
 impl Table {
     /// Every table of the lake.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::RawOrderbookDiffs,
         Self::RawTrades,
+        Self::RawHistory,
         Self::BookTicker,
         Self::Trades,
         Self::Bars,
+        Self::DailyBars,
         Self::DeadLetters,
         Self::FeedEvents,
         Self::ReconBreaks,
@@ -101,9 +108,11 @@ impl Table {
         match self {
             Self::RawOrderbookDiffs => &definitions::RAW_ORDERBOOK_DIFFS,
             Self::RawTrades => &definitions::RAW_TRADES,
+            Self::RawHistory => &history::RAW_HISTORY,
             Self::BookTicker => &definitions::BOOK_TICKER,
             Self::Trades => &definitions::TRADES,
             Self::Bars => &definitions::BARS,
+            Self::DailyBars => &history::DAILY_BARS,
             Self::DeadLetters => &definitions::DEAD_LETTERS,
             Self::FeedEvents => &definitions::FEED_EVENTS,
             Self::ReconBreaks => &definitions::RECON_BREAKS,

@@ -17,6 +17,8 @@ use crate::place::{Place, Told, durable_ends, ends_of};
 use crate::records::record;
 
 pub const FOLDER: &str = "DEPTHLAKE_KILL_FOLDER";
+/// The broker that has the log; none where it is embedded.
+pub const BROKER: &str = "DEPTHLAKE_KILL_BROKER";
 /// The step to die at, and at which time of reaching it, as `commit::data_written 2`.
 pub const STEP: &str = "DEPTHLAKE_KILL_STEP";
 /// Set where the process shall end of itself, with everything committed.
@@ -36,7 +38,7 @@ fn carries_until_killed() {
     if let Ok(step) = env::var(STEP) {
         die_at(&step);
     }
-    let place = Place::new(PathBuf::from(folder));
+    let place = Place::new(PathBuf::from(folder)).with_broker(env::var(BROKER).ok());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(carry(&place, env::var_os(FINISH).is_some()));
 }
@@ -74,6 +76,8 @@ async fn carry(place: &Place, ends: bool) {
 
 /// Goes on where the log ends: what a record says follows from where it is.
 fn append(log: &dyn Log, bursts: u64) {
+    // What the last process left on its way to a broker counts first.
+    log.sync().unwrap();
     let mut next = durable_ends(log);
     for _ in 0..bursts {
         for (at, next) in &mut next {

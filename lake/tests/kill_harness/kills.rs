@@ -2,15 +2,15 @@
 
 use std::env;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use depthlake_lake::fail_points;
+use depthlake_lake::fail_points::{COMMIT, EMBEDDED_LOG, KAFKA_LOG, OPENING, SINK};
 use fail::FailScenario;
 
-use crate::carrier::{FINISH, FOLDER, STEP};
+use crate::broker::Broker;
+use crate::carrier::{BROKER, FINISH, FOLDER, STEP};
 use crate::judge::judge;
 use crate::place::{Ends, Place, Told, durable_ends};
 use crate::records::Random;
@@ -19,8 +19,12 @@ use crate::records::Random;
 const KILLS: u64 = 40;
 /// No step is so rare that a process would not reach it within this time, however busy the machine is.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// Microseconds from a process's start to its death, at most. At a broker it takes longer to get to work.
 const LATEST_KILL: u64 = 700_000;
+const LATEST_KILL_AT_A_BROKER: u64 = 3_000_000;
 const ABORTED: i32 = 6;
+/// What a process does once.
+const ONCE: [&str; 1] = ["kafka::outbox_opened"];
 
 /// How a process ends.
 #[derive(Debug, Clone, Copy)]
@@ -36,36 +40,51 @@ enum End {
 #[tokio::test]
 async fn a_lake_killed_at_every_step_and_at_any_instant_holds_each_record_once() {
     let _alone = FailScenario::setup();
-    let (kills, seed) = (number("DEPTHLAKE_KILLS").unwrap_or(KILLS), seed());
-    let mut random = Random::new(seed);
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::new(folder.path().to_owned());
-    let steps: Vec<_> = fail_points::all().filter(|step| !fail_points::OPENING.contains(step)).collect();
-    let planned = steps.iter().map(|&step| End::At(step, 1 + random.below(3))).collect::<Vec<_>>();
-    for end in planned {
-        kill(&place, end).await;
-    }
-    for _ in steps.len() as u64..kills {
-        let end = if random.below(2) == 0 {
-            let step = usize::try_from(random.below(steps.len() as u64)).unwrap();
-            End::At(steps[step], 1 + random.below(12))
-        } else {
-            End::After(random.below(LATEST_KILL))
-        };
-        kill(&place, end).await;
-    }
-    finish(&place).await;
+    let steps = COMMIT.into_iter().chain(SINK).chain(EMBEDDED_LOG).collect();
+    kill_often(&Place::new(folder.path().to_owned()), steps).await;
+}
+
+#[tokio::test]
+async fn a_lake_behind_a_broker_holds_each_record_once_too() {
+    let Some(broker) = Broker::start() else { return };
+    let _alone = FailScenario::setup();
+    let folder = tempfile::tempdir().unwrap();
+    // Opening and releasing are of the outbox here.
+    let steps = COMMIT.into_iter().chain(SINK).chain(EMBEDDED_LOG).chain(KAFKA_LOG).collect();
+    let place = Place::new(folder.path().to_owned()).with_broker(Some(broker.address.clone()));
+    kill_often(&place, steps).await;
 }
 
 #[tokio::test]
 async fn a_lake_killed_while_it_is_made_is_made_again() {
     let _alone = FailScenario::setup();
-    for step in fail_points::OPENING {
+    for step in OPENING {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::new(folder.path().to_owned());
         run(&place, End::At(step, 1));
         finish(&place).await;
     }
+}
+
+/// Kills at each step once, then at steps and instants by chance, and judges at the end.
+async fn kill_often(place: &Place, steps: Vec<&'static str>) {
+    let (kills, seed) = (number("DEPTHLAKE_KILLS").unwrap_or(KILLS), seed());
+    let mut random = Random::new(seed);
+    let latest = if place.broker().is_some() { LATEST_KILL_AT_A_BROKER } else { LATEST_KILL };
+    for step in &steps {
+        kill(place, End::At(step, random.times(step, 3))).await;
+    }
+    for _ in steps.len() as u64..kills {
+        let end = if random.below(2) == 0 {
+            let step = usize::try_from(random.below(steps.len() as u64)).unwrap();
+            End::At(steps[step], random.times(steps[step], 12))
+        } else {
+            End::After(random.below(latest))
+        };
+        kill(place, end).await;
+    }
+    finish(place).await;
 }
 
 async fn kill(place: &Place, end: End) {
@@ -77,7 +96,7 @@ async fn kill(place: &Place, end: End) {
 async fn finish(place: &Place) {
     run(place, End::Finished);
     place.check().await;
-    let ends = durable_ends(&*place.log());
+    let ends = durable_ends(&*place.seen_log());
     let total = |ends: Ends| ends.into_values().sum::<u64>();
     assert!(total(place.told(Told::Durable)) > 0 && total(place.told(Told::Committed)) > 0);
     let rows = judge(place, &ends).await;
@@ -86,7 +105,7 @@ async fn finish(place: &Place) {
 
 /// Runs a process to its end, and checks that it was the end meant for it.
 fn run(place: &Place, end: End) {
-    let mut child = start(place.folder(), end);
+    let mut child = start(place, end);
     let status = match end {
         End::After(microseconds) => {
             thread::sleep(Duration::from_micros(microseconds));
@@ -103,10 +122,13 @@ fn run(place: &Place, end: End) {
 }
 
 /// This test program, running the carrier.
-fn start(folder: &Path, end: End) -> Child {
+fn start(place: &Place, end: End) -> Child {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["carrier::carries_until_killed", "--exact", "--ignored", "--nocapture"]);
-    command.env(FOLDER, folder).stdout(Stdio::null());
+    command.env(FOLDER, place.folder()).stdout(Stdio::null());
+    if let Some(broker) = place.broker() {
+        command.env(BROKER, broker);
+    }
     match end {
         End::At(step, times) => command.env(STEP, format!("{step} {times}")),
         End::After(_) => &mut command,
@@ -126,6 +148,13 @@ fn wait(child: &mut Child, end: End) -> ExitStatus {
             panic!("{end:?} was not reached within {PATIENCE:?}");
         }
         thread::sleep(Duration::from_millis(2));
+    }
+}
+
+impl Random {
+    /// At which time of reaching a step to die there: up to so many, where a process comes there more than once.
+    fn times(&mut self, step: &str, most: u64) -> u64 {
+        if ONCE.contains(&step) { 1 } else { 1 + self.below(most) }
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! `DEPTHLAKE_KILLS=500` makes it a long run, `DEPTHLAKE_KILL_SEED` repeats the choices of one that failed.
 
+mod broker;
 mod carrier;
 mod durability;
 mod judge;

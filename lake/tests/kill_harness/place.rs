@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use depthlake_lake::commit::{Lake, PartitionOfTable};
-use depthlake_lake::log::{EmbeddedLog, Log, Offset, Options, TopicPartition};
+use depthlake_lake::log::{
+    Brokers, EmbeddedLog, KafkaLog, KafkaOptions, Log, Offset, Options, TopicPartition,
+};
 use depthlake_lake::record::table_of;
 use depthlake_lake::table::Table;
 
@@ -21,6 +23,8 @@ pub type Ends = BTreeMap<TopicPartition, u64>;
 #[derive(Debug, Clone)]
 pub struct Place {
     folder: PathBuf,
+    /// Where the log is at a broker: its address.
+    broker: Option<String>,
 }
 
 /// What a line of the report is about.
@@ -43,7 +47,15 @@ impl Told {
 
 impl Place {
     pub const fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, broker: None }
+    }
+
+    pub fn with_broker(self, broker: Option<String>) -> Self {
+        Self { broker, ..self }
+    }
+
+    pub fn broker(&self) -> Option<&str> {
+        self.broker.as_deref()
     }
 
     pub const fn folder(&self) -> &PathBuf {
@@ -54,8 +66,11 @@ impl Place {
         self.folder.join("catalog.db")
     }
 
-    /// Small segments, so that every run begins and releases some.
+    /// The log to write and read. Its segments are small, so that every run begins and releases some.
     pub fn log(&self) -> Arc<dyn Log> {
+        if let Some(options) = self.kafka() {
+            return Arc::new(KafkaLog::open(options).unwrap());
+        }
         let options = Options {
             segment_bytes: 32 * 1024,
             queue_bytes: 64 * 1024,
@@ -63,6 +78,20 @@ impl Place {
             ..Options::new(PARTITIONS)
         };
         Arc::new(EmbeddedLog::open(&self.folder.join("log"), &options).unwrap())
+    }
+
+    /// The log as somebody else sees it, who changes nothing.
+    pub fn seen_log(&self) -> Arc<dyn Log> {
+        match self.kafka() {
+            Some(options) => Arc::new(KafkaLog::follow(options).unwrap()),
+            None => self.log(),
+        }
+    }
+
+    fn kafka(&self) -> Option<KafkaOptions> {
+        let brokers = Brokers::of_list(self.broker.as_deref()?).unwrap();
+        let options = KafkaOptions::new(brokers, PARTITIONS, self.folder.join("outbox"));
+        Some(KafkaOptions { segment_bytes: 32 * 1024, queue_bytes: 64 * 1024, ..options })
     }
 
     pub async fn lake(&self) -> Lake {
@@ -96,7 +125,7 @@ impl Place {
     /// Checks what must hold after any death: nothing that was told is gone, the lake is not ahead of the log, and every
     /// table holds as many rows as its positions say.
     pub async fn check(&self) {
-        let durable = durable_ends(&*self.log());
+        let durable = durable_ends(&*self.seen_log());
         for (at, told) in self.told(Told::Durable) {
             assert!(durable[&at] >= told, "{at} ends at {}, but {told} was acknowledged", durable[&at]);
         }

@@ -2,7 +2,7 @@
 //! landing, sink, Iceberg tables on a local disk. Tells frames a second, freshness of commits, memory, CPU, and what the
 //! tables take beside the JSON they came from.
 //!
-//! Router, landing and retention are the very files of the program.
+//! Router, landing, retention and the lead of the reader are the very files of the program.
 
 mod arguments;
 mod freshness;
@@ -13,6 +13,8 @@ mod way;
 #[path = "../../../../src/run/landing.rs"]
 #[expect(dead_code, reason = "a load is never taken up again")]
 mod landing;
+#[path = "../../../../src/run/lead.rs"]
+mod lead;
 #[path = "../../../../src/run/retention.rs"]
 mod retention;
 #[path = "../../../../src/run/router.rs"]
@@ -46,14 +48,21 @@ fn main() -> Result<()> {
     let recording = Recording::open(&arguments.recording)?;
     let (way, router) = runtime.block_on(Way::start(folder.path(), &recording, &arguments))?;
     let mut report = Report::begin(&way);
-    feed(&recording, router, &arguments, &mut report)?;
+    feed(&recording, &way, router, &arguments, &mut report)?;
     report.fed();
-    runtime.block_on(way.finish())?;
+    let spilled = runtime.block_on(way.finish())?;
+    println!("{spilled} records had to wait in memory for the log");
     runtime.block_on(report.tell(&way))
 }
 
 /// Plays the recording again and again until the time is over.
-fn feed(recording: &Recording, mut router: Router, arguments: &Arguments, report: &mut Report) -> Result<()> {
+fn feed(
+    recording: &Recording,
+    way: &Way,
+    mut router: Router,
+    arguments: &Arguments,
+    report: &mut Report,
+) -> Result<()> {
     let instruments = recording.instruments()?;
     let endless = recording.clone().repeated(NonZeroU32::MAX);
     let pace = Pace::new(arguments.rate);
@@ -69,6 +78,7 @@ fn feed(recording: &Recording, mut router: Router, arguments: &Arguments, report
         }
         router.message(&frame.envelope, &frame.payload)?;
         report.frame(frame.payload.len());
+        way.lead.wait(number);
         if number.is_multiple_of(FRAMES_PER_LOOK) {
             pace.wait(number);
             report.look();

@@ -1,7 +1,6 @@
 //! What the operating system knows of this process.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 /// The kernel's unit of CPU time on Linux, whatever the machine.
@@ -31,15 +30,4 @@ pub fn cpu_time() -> Duration {
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND)
-}
-
-/// The bytes of all files below a folder.
-pub fn size_of(folder: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    let size = |entry: fs::DirEntry| match entry.metadata() {
-        Ok(metadata) if metadata.is_dir() => size_of(&entry.path()),
-        Ok(metadata) => metadata.len(),
-        Err(_) => 0,
-    };
-    entries.filter_map(Result::ok).map(size).sum()
 }

@@ -22,12 +22,14 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::arguments::Arguments;
 use crate::freshness::Freshness;
 use crate::landing::Landing;
+use crate::lead::Lead;
 use crate::retention::Retention;
 use crate::router::Router;
 
 pub struct Way {
     pub log: Arc<dyn Log>,
     pub lake: Lake,
+    pub lead: Lead,
     pub freshness: Arc<Mutex<Freshness>>,
     running: Mutex<Option<Running>>,
 }
@@ -55,11 +57,12 @@ impl Way {
         let landing = Landing::spawn(Arc::clone(&log), handles, Arc::clone(&retention), BTreeMap::new())?;
         let freshness = Arc::new(Mutex::new(Freshness::default()));
         let (stop_sink, stopped) = watch::channel(false);
-        let sink = sink(&log, &lake, arguments, retention, Arc::clone(&freshness));
+        let lead = Lead::default();
+        let sink = sink(&log, &lake, arguments, retention, Arc::clone(&freshness), lead.clone());
         let running =
             Running { landing, sink: tokio::spawn(sink.run(stopped)), stop_sink, _live_books: live_books };
         let router = Router::new(Arc::clone(&log), senders);
-        Ok((Self { log, lake, freshness, running: Mutex::new(Some(running)) }, router))
+        Ok((Self { log, lake, lead, freshness, running: Mutex::new(Some(running)) }, router))
     }
 
     /// Waits until everything that was fed is in the tables. Gives how many records waited in memory for the log.
@@ -119,11 +122,13 @@ fn sink(
     arguments: &Arguments,
     retention: Arc<Mutex<Retention>>,
     freshness: Arc<Mutex<Freshness>>,
+    lead: Lead,
 ) -> Sink {
     let commit_interval = Duration::from_secs_f64(arguments.commit_seconds);
     let config = SinkConfig { commit_interval, ..SinkConfig::default() };
     let released = Arc::clone(log);
     Sink::new(Arc::clone(log), lake.clone(), config).on_commit(move |report| {
+        lead.committed(report);
         freshness.lock().unwrap_or_else(PoisonError::into_inner).committed(report);
         let mut retention = retention.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = retention.release(&*released, report.positions.iter().copied()) {

@@ -15,10 +15,13 @@
 //! *Retention*: topics are made with none (`retention.ms=-1`), and [`Log::release`] frees the outbox alone. Others read
 //! these topics too, and how long they may take is for the broker's operator to say, by the topics' configuration. A
 //! process that finds what it needs gone says so ([`LogError::Released`]).
+//!
+//! Sinks on several machines share the partitions as a consumer [`group`].
 
 mod brokers;
 mod client;
 mod ends;
+mod group;
 mod reader;
 mod reconcile;
 mod sender;
@@ -37,6 +40,7 @@ use std::time::Duration;
 use rdkafka::consumer::Consumer;
 
 pub use brokers::{Brokers, BrokersError};
+pub use group::Membership;
 
 use ends::{Acknowledged, Ends};
 use reader::{Reader, Wanted};
@@ -126,6 +130,7 @@ impl KafkaLog {
     pub fn open(options: KafkaOptions) -> Result<Self, LogError> {
         let (connected, reader) = connect(options)?;
         let (outbox, standings) = open_outbox(&connected.options, &reader, &connected.places)?;
+        fail::fail_point!("kafka::outbox_opened");
         let outbox = Arc::new(outbox);
         let shared = connected.with(reader, &standings);
         // What an earlier process left in the outbox makes its partitions ours.
@@ -342,4 +347,4 @@ fn spawn(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -200,7 +200,7 @@ impl Reader {
     }
 
     /// The least that the broker's offset can be.
-    fn least_broker_offset(&self, slot: usize, offset: Offset) -> u64 {
+    pub(super) fn least_broker_offset(&self, slot: usize, offset: Offset) -> u64 {
         let known = lock(&self.known).get(slot).copied().unwrap_or_default();
         offset.0 + if offset >= known.0 { known.1 } else { 0 }
     }

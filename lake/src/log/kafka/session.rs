@@ -183,6 +183,9 @@ impl<'a> Session<'a> {
     fn step(&mut self) -> Result<bool, Ended> {
         self.clearance.update(self.outbox, &self.shared.places, &self.lanes).map_err(Ended::Failed)?;
         let has_sent = self.send()?;
+        if has_sent {
+            fail::fail_point!("kafka::sent");
+        }
         let has_answers = self.take_answers().map_err(Ended::Broken)?;
         if let Some((code, reason)) = self.producer.client().fatal_error() {
             return Err(Ended::Broken(Trouble::Fatal { code, reason }));
@@ -268,7 +271,9 @@ impl<'a> Session<'a> {
             }
         }
         if has_answers {
+            fail::fail_point!("kafka::answered");
             self.tell();
+            fail::fail_point!("kafka::acknowledged");
         }
         Ok(has_answers)
     }
@@ -320,6 +325,7 @@ impl<'a> Session<'a> {
     fn release(&self) {
         let places = self.shared.places.iter().copied();
         let acknowledged: Vec<_> = places.zip(self.lanes.iter().map(|lane| lane.acknowledged)).collect();
+        fail::fail_point!("kafka::before_release");
         if let Err(error) = self.outbox.release(&acknowledged) {
             tracing::warn!(%error, "the outbox could not let go of what is sent");
         }

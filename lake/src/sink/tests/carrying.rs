@@ -12,7 +12,7 @@ async fn the_lake_holds_the_log_over_commits_and_restarts() {
         let log = place.log();
         let mut sink = place.sink(&log).await;
         for _ in 0..2 {
-            feed(&log, &mut runner, count);
+            feed(&*log, &mut runner, count);
             total += count as u64;
             let report = sink.commit_once().await.unwrap();
             assert_eq!(report.total_rows(), count as u64);
@@ -22,9 +22,9 @@ async fn the_lake_holds_the_log_over_commits_and_restarts() {
         drop((sink, log));
     }
     let log = place.log();
-    assert_lake_is_log(&place, &log).await;
+    assert_lake_is_log(&place, &*log).await;
     let expected: Vec<_> =
-        rows_of_log(&log).into_iter().map(|(table, rows)| (table, rows.len() as u64)).collect();
+        rows_of_log(&*log).into_iter().map(|(table, rows)| (table, rows.len() as u64)).collect();
     assert_eq!(expected.iter().map(|(_, rows)| rows).sum::<u64>(), total);
     read_by_other_engines(&place.catalog(), &expected);
 }
@@ -33,7 +33,7 @@ async fn the_lake_holds_the_log_over_commits_and_restarts() {
 async fn what_one_commit_leaves_the_next_takes() {
     let place = Place::new();
     let log = place.log();
-    feed(&log, &mut TestRunner::deterministic(), 60);
+    feed(&*log, &mut TestRunner::deterministic(), 60);
     let mut sink = place.sink(&log).await;
     sink.config.commit_bytes = 1_000;
     let mut commits = 0;
@@ -43,14 +43,14 @@ async fn what_one_commit_leaves_the_next_takes() {
         commits += 1;
     }
     assert!(commits > 1, "{commits}");
-    assert_lake_is_log(&place, &log).await;
+    assert_lake_is_log(&place, &*log).await;
 }
 
 #[tokio::test]
 async fn positions_of_a_report_are_those_of_the_lake_and_can_be_released() {
     let place = Place::new();
     let log = place.log();
-    feed(&log, &mut TestRunner::deterministic(), 120);
+    feed(&*log, &mut TestRunner::deterministic(), 120);
     let lake = place.lake().await;
     let mut sink = place.sink(&log).await;
     let report = sink.commit_once().await.unwrap();
@@ -60,10 +60,10 @@ async fn positions_of_a_report_are_those_of_the_lake_and_can_be_released() {
         assert_eq!(log.durable_end(*at).unwrap(), *next);
         (at.topic.name().to_owned(), u32::from(at.partition.0), next.0)
     });
-    let sorted = |places: Vec<_>| places.into_iter().collect::<std::collections::BTreeSet<_>>();
+    let sorted = |places: Vec<_>| places.into_iter().collect::<BTreeSet<_>>();
     assert_eq!(sorted(committed.collect()), sorted(reported.collect()));
     log.release(&report.positions).unwrap();
-    feed(&log, &mut TestRunner::deterministic(), 12);
+    feed(&*log, &mut TestRunner::deterministic(), 12);
     assert_eq!(sink.commit_once().await.unwrap().total_rows(), 12);
 }
 
@@ -72,11 +72,11 @@ async fn a_record_that_cannot_be_read_is_a_dead_letter_once_and_stops_nothing() 
     let place = Place::new();
     let log = place.log();
     let at = TopicPartition::new(Topic::Trade, Partition(2));
-    feed(&log, &mut TestRunner::deterministic(), 30);
+    feed(&*log, &mut TestRunner::deterministic(), 30);
     let before = log.durable_end(at).unwrap().0;
     let nonsense = Record { value: b"nonsense".as_slice().into(), ..Record::default() };
     log.append(at, &nonsense).unwrap();
-    feed(&log, &mut TestRunner::deterministic(), 30);
+    feed(&*log, &mut TestRunner::deterministic(), 30);
 
     let report = place.sink(&log).await.commit_once().await.unwrap();
     assert_eq!(report.total_rows(), 61);
@@ -91,7 +91,7 @@ async fn a_record_that_cannot_be_read_is_a_dead_letter_once_and_stops_nothing() 
     );
     assert_eq!(letter["payload"], format!("{:?}", b"nonsense"));
     let trades = rows_of(&place.lake().await, Table::Trades).await;
-    assert_eq!(trades, rows_of_log(&log)[&Table::Trades]);
+    assert_eq!(trades, rows_of_log(&*log)[&Table::Trades]);
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 mod carrying;
 mod failing;
+mod kafka;
 mod running;
+mod sharing;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -57,13 +59,13 @@ impl Place {
         Lake::open(&self.catalog(), &self.warehouse()).await.unwrap()
     }
 
-    async fn sink(&self, log: &Arc<EmbeddedLog>) -> Sink {
+    async fn sink<L: Log + 'static>(&self, log: &Arc<L>) -> Sink {
         Sink::new(Arc::clone(log) as Arc<dyn Log>, self.lake().await, SinkConfig::default())
     }
 }
 
 /// Appends so many records of every kind, a third of them raw.
-fn feed(log: &EmbeddedLog, runner: &mut TestRunner, count: usize) {
+fn feed(log: &dyn Log, runner: &mut TestRunner, count: usize) {
     for number in 0..count {
         let (topic, record) = match number % 6 {
             0 => (Topic::RawOrderbook, raw(runner)),
@@ -73,7 +75,7 @@ fn feed(log: &EmbeddedLog, runner: &mut TestRunner, count: usize) {
                 encode(&trigger, &record).unwrap()
             }
         };
-        let partition = Partition(any(runner, 0..PARTITIONS));
+        let partition = Partition(any(runner, 0..log.partitions().get()));
         log.append(TopicPartition::new(topic, partition), &record).unwrap();
     }
     log.sync().unwrap();
@@ -103,10 +105,10 @@ async fn rows_of(lake: &Lake, table: Table) -> Vec<Row> {
 }
 
 /// The rows that everything in the log makes, by table and sorted, read one record at a time.
-fn rows_of_log(log: &EmbeddedLog) -> BTreeMap<Table, Vec<Row>> {
+fn rows_of_log(log: &dyn Log) -> BTreeMap<Table, Vec<Row>> {
     let mut expected: BTreeMap<_, Vec<_>> = Table::ALL.map(|table| (table, Vec::new())).into();
     for (topic, partition) in
-        Topic::ALL.into_iter().flat_map(|topic| (0..PARTITIONS).map(move |p| (topic, p)))
+        Topic::ALL.into_iter().flat_map(|topic| (0..log.partitions().get()).map(move |p| (topic, p)))
     {
         let (Some(table), at) = (table_of(topic), TopicPartition::new(topic, Partition(partition))) else {
             continue;
@@ -125,7 +127,7 @@ fn rows_of_log(log: &EmbeddedLog) -> BTreeMap<Table, Vec<Row>> {
 }
 
 /// Checks that the lake holds each row of the log once, and nothing else.
-async fn assert_lake_is_log(place: &Place, log: &EmbeddedLog) {
+async fn assert_lake_is_log(place: &Place, log: &dyn Log) {
     let lake = place.lake().await;
     for (table, expected) in rows_of_log(log) {
         assert_eq!(rows_of(&lake, table).await, expected, "{table}");

@@ -2,9 +2,9 @@
 
 mod away;
 mod errors;
-mod mock;
+pub mod mock;
 mod others;
-mod real;
+pub mod real;
 
 use std::path::Path;
 use std::time::Instant;

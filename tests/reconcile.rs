@@ -1,0 +1,92 @@
+//! `depthlake reconcile`: a lake that is right, and one that is damaged in each way there is.
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Decimal128Array, RecordBatch, cast::AsArray, types::Decimal128Type};
+use depthlake_lake::commit::{Lake, StoredFile, TableChange};
+use depthlake_lake::table::Table;
+use support::{finish, succeed, text};
+
+/// A folder with a lake of some seconds of a simulated market, bars included.
+fn lake_of_a_recording(folder: &Path) {
+    succeed(
+        folder,
+        &["record", "recording", "--duration", "4", "--symbols", "BTCUSDT,ETHUSDT", "--rate", "3"],
+    );
+    succeed(folder, &["replay", "recording", "--data", "data"]);
+}
+
+async fn open(folder: &Path) -> Lake {
+    let lake = folder.join("data/lake");
+    Lake::open(&lake.join("catalog.db"), &lake.join("warehouse")).await.unwrap()
+}
+
+/// Puts other rows in the place of those of a table's first file.
+async fn damage(folder: &Path, table: Table, damaged: impl Fn(&RecordBatch) -> Vec<RecordBatch>) {
+    let lake = open(folder).await;
+    let file: StoredFile = lake.data_files(table).await.unwrap().files.remove(0);
+    let rows = lake.read_rows(&file, table).await.unwrap();
+    let added = rows.iter().flat_map(damaged).collect();
+    lake.change(vec![TableChange::overwrite(table, vec![file], added)]).await.unwrap();
+}
+
+fn dearer(rows: &RecordBatch) -> RecordBatch {
+    let column = rows.schema().index_of("price").unwrap();
+    let prices = rows.column(column).as_primitive::<Decimal128Type>();
+    let prices: Decimal128Array = prices.unary(|price| price + price / 1_000);
+    let prices = prices.with_precision_and_scale(18, 8).unwrap();
+    let mut columns = rows.columns().to_vec();
+    columns[column] = Arc::new(prices) as ArrayRef;
+    RecordBatch::try_new(rows.schema(), columns).unwrap()
+}
+
+fn classes(folder: &Path) -> String {
+    let query = "SELECT class, table_name, count(*) AS breaks, count(repaired_at) AS repaired FROM ops.recon_breaks \
+                 GROUP BY class, table_name ORDER BY class, table_name";
+    succeed(folder, &["sql", "--data", "data", "--format", "csv", query])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_of_damaging_a_lake_is_told_and_put_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    lake_of_a_recording(folder);
+    let told = succeed(folder, &["reconcile", "--data", "data"]);
+    for table in ["raw.trades", "raw.orderbook_diffs", "normalized.trades", "normalized.ohlcv_1m"] {
+        let line = told.lines().find(|line| line.starts_with(table)).unwrap_or_else(|| panic!("{told}"));
+        let mut fields = line.split_whitespace().skip(1);
+        assert_ne!(fields.next(), Some("0"), "{told}");
+        assert!(fields.all(|breaks| breaks == "0"), "{told}");
+    }
+
+    damage(folder, Table::Trades, |rows| vec![rows.slice(1, rows.num_rows() - 1)]).await;
+    damage(folder, Table::BookTicker, |rows| vec![rows.clone(), rows.slice(0, 2)]).await;
+    damage(folder, Table::RawTrades, |rows| vec![rows.slice(0, rows.num_rows() - 3)]).await;
+    let output = finish(folder, &["reconcile", "--data", "data", "--repair", "--layer", "raw"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(classes(folder), "class,table_name,breaks,repaired\nMISSING,raw.trades,3,3\n");
+
+    let output = finish(folder, &["reconcile", "--data", "data"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let told = text(&output.stdout);
+    assert!(told.contains("raw gives this row; it is not there"), "{told}");
+    succeed(folder, &["reconcile", "--data", "data", "--repair"]);
+    damage(folder, Table::Trades, |rows| vec![dearer(rows)]).await;
+    let output = finish(folder, &["reconcile", "--data", "data", "--tolerance", "0.01"]);
+    assert!(output.status.success(), "a part in a thousand is within a hundredth: {}", text(&output.stdout));
+    let output = finish(folder, &["reconcile", "--data", "data", "--layer", "normalized", "--repair"]);
+    let told = text(&output.stdout);
+    assert!(output.status.success() && told.contains("VALUE_DRIFT normalized.trades symbol="), "{told}");
+    let classes = classes(folder);
+    for class in [
+        "DUPLICATE,normalized.book_ticker,4,2",
+        "MISSING,normalized.trades,2,1",
+        "VALUE_DRIFT,normalized.trades,",
+    ] {
+        assert!(classes.contains(class), "{classes}");
+    }
+    succeed(folder, &["reconcile", "--data", "data"]);
+}
