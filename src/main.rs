@@ -4,6 +4,7 @@ mod arguments;
 mod backfill;
 mod configuration;
 mod data_folder;
+mod maintain;
 mod messages;
 mod reconcile;
 mod record;
@@ -54,6 +55,7 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Tables(options) => {
             done(block_on(tables::run(&options.data(&configuration), options.format)))
         }
+        Command::Maintain(options) => done(block_on(maintain::run(&options, &configuration))),
         Command::Reconcile(options) => block_on(reconcile::run(&options, &configuration)),
         Command::Top(options) => {
             let board = data_folder::DataFolder::at(&options.data(&configuration)).board();

@@ -12,7 +12,9 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, warn};
 
-use crate::commit::{CommitError, Compacted, CompactionRules, Expired, Lake, LetGo, SnapshotRetention};
+use crate::commit::{
+    CommitError, Compacted, CompactionRules, Expired, Lake, LakeError, LetGo, SnapshotRetention,
+};
 use crate::table::Table;
 
 /// How the tables are cared for.
@@ -47,6 +49,23 @@ impl Maintenance {
         let compacted = lake.compact(table, &self.compaction, now).await?;
         let expired = lake.expire(table, &self.snapshots).await?;
         Ok(Cared { table, let_go, compacted, expired })
+    }
+
+    /// What caring for one table would do now.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the table cannot be read.
+    pub async fn plan(&self, lake: &Lake, table: Table) -> Result<Cared, LakeError> {
+        let now = now();
+        Ok(Cared {
+            table,
+            let_go: match self.days_kept.get(&table) {
+                Some(&days) => lake.planned_retention(table, days, now).await?,
+                None => LetGo::default(),
+            },
+            compacted: lake.planned_compaction(table, &self.compaction, now).await?,
+            expired: lake.planned_expiry(table, &self.snapshots).await?,
+        })
     }
 
     /// Cares for all tables at every interval, until `stop` holds `true` or its sender is gone. A table that cannot be cared

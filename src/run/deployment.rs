@@ -30,6 +30,7 @@ use super::retention::Retention;
 use super::router::Router;
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
+use crate::maintain::Care;
 
 /// How a deployment is laid out.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +40,7 @@ pub struct Layout {
     pub pin: bool,
     pub partitions: NonZeroU16,
     pub commit_interval: Duration,
+    pub care: Care,
 }
 
 /// A running deployment.
@@ -51,6 +53,7 @@ pub struct Deployment {
     latencies: Vec<shard::LatencyProbe>,
     landing: Landing,
     sink: tokio::task::JoinHandle<Result<SinkSummary, SinkError>>,
+    maintenance: Option<tokio::task::JoinHandle<()>>,
     stop_sink: watch::Sender<bool>,
     stop_heartbeat: watch::Sender<bool>,
 }
@@ -82,6 +85,7 @@ impl Layout {
                 .ok()
                 .filter(|interval| !interval.is_zero())
                 .with_context(|| format!("lake.commit_seconds is {commit}: expected more than 0"))?,
+            care: Care::of(&configuration.lake)?,
         })
     }
 }
@@ -107,10 +111,23 @@ impl Deployment {
         let landing = Landing::spawn(Arc::clone(&log), handles, Arc::clone(&retention), last_kept)?;
         let (stop_sink, sink_stopped) = watch::channel(false);
         let lead = Lead::default();
+        let maintenance = spawn_maintenance(&lake, &layout.care, sink_stopped.clone());
         let sink = spawn_sink(&log, &lake, layout, sink_stopped, retention, lead.clone());
         let router = Router::new(Arc::clone(&log), senders);
         let stop_heartbeat = spawn_heartbeat(live_books);
-        Ok((Self { resumed, lake, lead, log, latencies, landing, sink, stop_sink, stop_heartbeat }, router))
+        let deployment = Self {
+            resumed,
+            lake,
+            lead,
+            log,
+            latencies,
+            landing,
+            sink,
+            maintenance,
+            stop_sink,
+            stop_heartbeat,
+        };
+        Ok((deployment, router))
     }
 
     /// Completes when the sink or the landing has stopped of itself, which they do only on an error. The landing's own is
@@ -139,6 +156,9 @@ impl Deployment {
         tokio::task::spawn_blocking(move || log.sync()).await??;
         self.stop_sink.send_replace(true);
         self.sink.await??;
+        if let Some(maintenance) = self.maintenance {
+            maintenance.await?;
+        }
         self.stop_heartbeat.send_replace(true);
         let mut latencies = Latencies::default();
         for probe in &self.latencies {
@@ -234,6 +254,15 @@ fn spawn_sink(
         }
     });
     tokio::spawn(sink.run(stopped))
+}
+
+fn spawn_maintenance(
+    lake: &Lake,
+    care: &Care,
+    stopped: watch::Receiver<bool>,
+) -> Option<tokio::task::JoinHandle<()>> {
+    let every = care.every?;
+    Some(tokio::spawn(care.maintenance.clone().run(lake.clone(), every, stopped)))
 }
 
 /// Says on the board that its writer lives, until it is told to stop; then the board is closed.
