@@ -11,7 +11,10 @@ use depthlake_ingest::product::Product;
 use depthlake_ingest::sim::Fault;
 
 use crate::backfill::BackfillOptions;
+use crate::build::{BuildOptions, ModelsOptions};
 use crate::configuration::Configuration;
+use crate::lake_options::LakeOptions;
+use crate::log_address::LogAddress;
 use crate::maintain::MaintainOptions;
 use crate::reconcile::ReconcileOptions;
 use crate::sql::Format;
@@ -44,6 +47,7 @@ pub enum Command {
         depthlake run                                   fifty simulated pairs\n  \
         depthlake run --venue binance                   the same pairs at Binance\n  \
         depthlake run --venue binance --product usdm --symbols BTCUSDT,ETHUSDT\n  \
+        depthlake run --log kafka://localhost:9092      through Kafka or Redpanda\n  \
         depthlake run --duration 60 --summary run.json  a minute, then figures as JSON")]
     Run(RunOptions),
     /// Starts a simulated venue that speaks Binance's REST and WebSocket protocol.
@@ -93,6 +97,19 @@ pub enum Command {
         depthlake reconcile --repair\n\
         What is found is kept in ops.recon_breaks. Exit status 1: something differs and is not repaired.")]
     Reconcile(ReconcileOptions),
+    /// Brings the marts up to date, and bars that late trades have made wrong.
+    ///
+    /// Computes the minutes touched by what was landed since the last build, runs the models' tests, and commits. `run` does
+    /// it every minute.
+    #[command(after_help = "Examples:\n  \
+        depthlake build                       everything, bit by bit\n  \
+        depthlake build mart_liquidity        one mart\n  \
+        depthlake build ohlcv_1m              only corrects bars, as new versions\n  \
+        depthlake build --full-refresh        everything anew\n\
+        Exit status 1: a test fails; its rows are printed, and the mart stays as it was.")]
+    Build(BuildOptions),
+    /// Lists the SQL models: what each reads, and how fresh the marts are.
+    Models(ModelsOptions),
     /// Shows the live books of a running `depthlake run`, from another terminal.
     Top(TopOptions),
 }
@@ -137,7 +154,10 @@ pub struct RunOptions {
     #[command(flatten)]
     pub generator: GeneratorOptions,
     #[command(flatten)]
-    pub data: DataOption,
+    pub lake: LakeOptions,
+    /// Where messages go first: embedded, or a broker, kafka://HOST:PORT[,HOST:PORT…] [default: embedded].
+    #[arg(long, env = "DEPTHLAKE_LOG_ADDRESS", value_name = "LOG")]
+    log: Option<LogAddress>,
     /// Ends after so many seconds [default: runs until Ctrl-C].
     #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
     pub duration: Option<Duration>,
@@ -219,7 +239,7 @@ pub struct SqlOptions {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     #[command(flatten)]
-    data: DataOption,
+    pub lake: LakeOptions,
 }
 
 #[derive(Debug, Args)]
@@ -227,7 +247,7 @@ pub struct TablesOptions {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     #[command(flatten)]
-    data: DataOption,
+    pub lake: LakeOptions,
 }
 
 #[derive(Debug, Args)]
@@ -276,6 +296,12 @@ impl GeneratorOptions {
     }
 }
 
+impl RunOptions {
+    pub fn log(&self, configuration: &Configuration) -> LogAddress {
+        self.log.clone().or_else(|| configuration.lake.log.clone()).unwrap_or_default()
+    }
+}
+
 impl SimOptions {
     pub fn product(&self, configuration: &Configuration) -> anyhow::Result<Product> {
         product(self.product, configuration)
@@ -283,18 +309,6 @@ impl SimOptions {
 
     pub fn symbols<'a>(&'a self, configuration: &'a Configuration) -> &'a [String] {
         if self.symbols.is_empty() { &configuration.symbols } else { &self.symbols }
-    }
-}
-
-impl SqlOptions {
-    pub fn data(&self, configuration: &Configuration) -> PathBuf {
-        self.data.folder(configuration)
-    }
-}
-
-impl TablesOptions {
-    pub fn data(&self, configuration: &Configuration) -> PathBuf {
-        self.data.folder(configuration)
     }
 }
 

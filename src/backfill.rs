@@ -15,14 +15,13 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use depthlake_ingest::history::Content;
 use depthlake_ingest::product::Product;
-use depthlake_lake::commit::Lake;
 use depthlake_lake::history::Historian;
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 
-use crate::arguments::{DataOption, VenueOptions};
+use crate::arguments::VenueOptions;
 use crate::configuration::Configuration;
-use crate::data_folder::DataFolder;
+use crate::lake_options::LakeOptions;
 use crate::venue::Venue;
 use summary::Summary;
 
@@ -59,7 +58,7 @@ struct FileOptions {
     #[arg(long, value_name = "NUMBER")]
     jobs: Option<NonZeroUsize>,
     #[command(flatten)]
-    data: DataOption,
+    lake: LakeOptions,
 }
 
 #[derive(Debug, Args)]
@@ -73,7 +72,7 @@ struct RestOptions {
     #[arg(long, value_name = "TIME", value_parser = utc)]
     to: Option<Timestamp>,
     #[command(flatten)]
-    data: DataOption,
+    lake: LakeOptions,
 }
 
 /// Lands what the options name. Fails where a file or an answer could not be used; everything else is landed then.
@@ -98,7 +97,7 @@ impl FileOptions {
                 "bars of COIN-M futures count contracts and the base currency, which do not give price * quantity: land their trades"
             );
         }
-        let historian = historian(&self.data, configuration).await?;
+        let historian = historian(&self.lake, configuration).await?;
         files::land(historian, &self.paths, content, self.symbol, self.jobs).await
     }
 }
@@ -120,7 +119,7 @@ impl RestOptions {
         if product == Product::CoinM {
             bail!("bars of COIN-M futures do not give price * quantity: land their trades");
         }
-        let historian = historian(&self.data, configuration).await?;
+        let historian = historian(&self.lake, configuration).await?;
         rest::land(historian, &endpoints, product, &symbols, self.from, self.to).await
     }
 }
@@ -128,10 +127,8 @@ impl RestOptions {
 /// How long a minute may be on its way from the venue into the lake.
 const UNDER_WAY: Duration = Duration::from_mins(10);
 
-async fn historian(data: &DataOption, configuration: &Configuration) -> Result<Historian> {
-    let folder = DataFolder::create(&data.folder(configuration))?;
-    let lake = Lake::open(&folder.catalog(), &folder.warehouse()).await?;
-    Ok(Historian::open(lake).await?)
+async fn historian(lake: &LakeOptions, configuration: &Configuration) -> Result<Historian> {
+    Ok(Historian::open(lake.place(configuration)?.open().await?).await?)
 }
 
 fn endpoints(venue: &Venue, product: Product) -> Option<String> {

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
+use depthlake_lake::address::Secret;
+use depthlake_lake::model::Targets;
 use serde::Deserialize;
 
+use crate::log_address::LogAddress;
 use crate::venue::Venue;
 
 /// What is read where no other file is named, if it is there.
@@ -23,6 +26,7 @@ pub struct Configuration {
     pub rate: Option<f64>,
     pub engine: EngineConfiguration,
     pub lake: LakeConfiguration,
+    pub sla: SlaConfiguration,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -36,11 +40,50 @@ pub struct EngineConfiguration {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LakeConfiguration {
+    /// May hold a password.
+    pub catalog: Option<Secret>,
+    pub catalog_token: Option<Secret>,
+    pub warehouse: Option<String>,
+    pub s3: S3Configuration,
+    pub log: Option<LogAddress>,
     pub partitions: Option<u16>,
     pub commit_seconds: Option<f64>,
     pub maintenance_seconds: Option<f64>,
     pub snapshot_minutes: Option<f64>,
     pub keep_days: BTreeMap<String, u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct S3Configuration {
+    pub endpoint: Option<String>,
+    pub region: Option<String>,
+    pub access_key_id: Option<String>,
+    pub secret_access_key: Option<Secret>,
+}
+
+/// What the feed is measured against in `marts.mart_exchange_health`.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SlaConfiguration {
+    pub receive_lag_p99_ms: Option<f64>,
+    pub event_lag_p99_ms: Option<f64>,
+    pub silent_seconds: Option<u32>,
+    pub stale_seconds: Option<u32>,
+}
+
+impl SlaConfiguration {
+    /// The targets, those that are not set at their defaults.
+    pub fn targets(&self) -> Targets {
+        let Targets { receive_lag_p99_ms, event_lag_p99_ms, silent_seconds, stale_seconds } =
+            Targets::default();
+        Targets {
+            receive_lag_p99_ms: self.receive_lag_p99_ms.unwrap_or(receive_lag_p99_ms),
+            event_lag_p99_ms: self.event_lag_p99_ms.unwrap_or(event_lag_p99_ms),
+            silent_seconds: self.silent_seconds.unwrap_or(silent_seconds),
+            stale_seconds: self.stale_seconds.unwrap_or(stale_seconds),
+        }
+    }
 }
 
 impl Configuration {
@@ -90,6 +133,16 @@ mod tests {
         assert!(set.lake.partitions.is_some() && set.lake.commit_seconds.is_some());
         assert!(set.lake.maintenance_seconds.is_some() && set.lake.snapshot_minutes.is_some());
         assert!(!set.lake.keep_days.is_empty());
+        assert!(
+            set.lake.catalog.is_some() && set.lake.catalog_token.is_some() && set.lake.warehouse.is_some()
+        );
+        let S3Configuration { endpoint, region, access_key_id, secret_access_key } = set.lake.s3;
+        assert!(
+            endpoint.is_some() && region.is_some() && access_key_id.is_some() && secret_access_key.is_some()
+        );
+        assert_eq!(set.sla.targets(), Targets::default());
+        assert!(set.sla.receive_lag_p99_ms.is_some() && set.sla.event_lag_p99_ms.is_some());
+        assert!(set.sla.silent_seconds.is_some() && set.sla.stale_seconds.is_some());
     }
 
     #[test]

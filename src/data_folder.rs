@@ -13,7 +13,7 @@ impl DataFolder {
     /// The folder, made where it is missing and seen to be writable.
     pub fn create(path: &Path) -> Result<Self> {
         let folder = Self(path.to_owned());
-        std::fs::create_dir_all(folder.warehouse())
+        std::fs::create_dir_all(path)
             .with_context(|| format!("the data folder {} cannot be made", path.display()))?;
         let probe = path.join(".writable");
         std::fs::write(&probe, [])
@@ -41,6 +41,10 @@ impl DataFolder {
         }
     }
 
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// The SQLite file of the Iceberg catalog.
     pub fn catalog(&self) -> PathBuf {
         self.0.join("lake/catalog.db")
@@ -54,6 +58,11 @@ impl DataFolder {
     /// The folder of the embedded log.
     pub fn log(&self) -> PathBuf {
         self.0.join("log")
+    }
+
+    /// The folder of what a broker has not acknowledged yet.
+    pub fn outbox(&self) -> PathBuf {
+        self.0.join("outbox")
     }
 
     /// The shared memory of the live books.

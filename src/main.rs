@@ -2,8 +2,11 @@
 
 mod arguments;
 mod backfill;
+mod build;
 mod configuration;
 mod data_folder;
+mod lake_options;
+mod log_address;
 mod maintain;
 mod messages;
 mod reconcile;
@@ -49,14 +52,16 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Record(options) => record::run(&options, &configuration),
         Command::Replay(options) => replay::run(&options, &configuration),
         Command::Backfill(options) => backfill::run(&options, &configuration),
-        Command::Sql(options) => {
-            done(block_on(sql::run(&options.data(&configuration), options.query, options.format)))
-        }
+        Command::Sql(options) => done(block_on(async {
+            sql::run(&options.lake.place(&configuration)?, options.query, options.format).await
+        })),
         Command::Tables(options) => {
-            done(block_on(tables::run(&options.data(&configuration), options.format)))
+            done(block_on(async { tables::run(&options.lake.place(&configuration)?, options.format).await }))
         }
         Command::Maintain(options) => done(block_on(maintain::run(&options, &configuration))),
         Command::Reconcile(options) => block_on(reconcile::run(&options, &configuration)),
+        Command::Build(options) => block_on(build::build(&options, &configuration)),
+        Command::Models(options) => done(block_on(build::models(&options, &configuration))),
         Command::Top(options) => {
             let board = data_folder::DataFolder::at(&options.data(&configuration)).board();
             top::run(&board, options.symbol.as_deref(), options.refresh(), options.once)?;

@@ -10,9 +10,8 @@ use depthlake_lake::commit::{Lake, ORPHAN_AGE, SnapshotRetention};
 use depthlake_lake::maintenance::{Cared, Maintenance};
 use depthlake_lake::table::Table;
 
-use crate::arguments::DataOption;
 use crate::configuration::{Configuration, LakeConfiguration};
-use crate::data_folder::DataFolder;
+use crate::lake_options::LakeOptions;
 use crate::tables::{grouped, size};
 
 #[derive(Debug, Args)]
@@ -30,7 +29,7 @@ pub struct MaintainOptions {
     #[arg(long, requires = "orphans", conflicts_with = "dry_run")]
     remove: bool,
     #[command(flatten)]
-    data: DataOption,
+    lake: LakeOptions,
 }
 
 /// How tables are cared for while the program runs.
@@ -73,8 +72,7 @@ fn days_of((name, &days): (&String, &u32)) -> Result<(Table, u32)> {
 /// # Errors
 /// Where there is no lake, or a table cannot be read or changed.
 pub async fn run(options: &MaintainOptions, configuration: &Configuration) -> Result<()> {
-    let folder = DataFolder::existing(&options.data.folder(configuration))?;
-    let lake = Lake::open(&folder.catalog(), &folder.warehouse()).await?;
+    let lake = options.lake.place(configuration)?.existing().await?;
     let maintenance = Care::of(&configuration.lake)?.maintenance;
     let tables = if options.tables.is_empty() { Table::ALL.to_vec() } else { options.tables.clone() };
     for table in tables {

@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use crate::arguments::ReplayOptions;
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
+use crate::lake_options::LakePlace;
 use crate::run::deployment::{Deployment, Layout};
 use crate::run::router::Router;
 
@@ -100,7 +101,7 @@ impl Landing {
         if DataFolder::at(data).catalog().exists() {
             bail!("{} holds a lake already: a replay lands in a folder of its own", data.display());
         }
-        let folder = DataFolder::create(data)?;
+        let place = LakePlace::local(&DataFolder::create(data)?);
         let symbols: Vec<Symbol> =
             recording.instruments()?.iter().map(|found| found.instrument.symbol).collect();
         let layout = Layout::of(configuration)?;
@@ -109,7 +110,7 @@ impl Landing {
         let (requests, _) = mpsc::channel(1);
         let (deployment, mut router) = runtime.block_on(async {
             // On a worker, where blocking is allowed.
-            tokio::spawn(async move { Deployment::start(&folder, &symbols, &layout, requests).await }).await?
+            tokio::spawn(async move { Deployment::start(&place, &symbols, &layout, requests).await }).await?
         })?;
         router.start_session(clock::now(), &format!("replay of {}", source.display()))?;
         Ok(Self { runtime, deployment, router, handed: 0 })

@@ -4,18 +4,16 @@ mod command;
 mod prompt;
 
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use depthlake_lake::commit::Lake;
 use depthlake_query::output::{Extent, Layout, MAX_TABLE_ROWS, OutputError, Written, write_rows};
 use depthlake_query::statement::split;
 use depthlake_query::{QueryError, Session};
 use ratatui::crossterm::terminal;
 
-use crate::data_folder::DataFolder;
+use crate::lake_options::LakePlace;
 
 /// What the prompt remembers, in the data folder.
 const HISTORY: &str = "sql_history";
@@ -41,15 +39,13 @@ enum Timing {
 /// Answers the statements of `query`, or of the standard input where there is none. A terminal gets a prompt.
 ///
 /// # Errors
-/// Where there is no lake in `data`, it cannot be opened, a statement fails, or the output is closed.
-pub async fn run(data: &Path, query: Option<String>, format: Format) -> Result<()> {
-    let folder = DataFolder::existing(data)?;
-    let lake = Lake::open(&folder.catalog(), &folder.warehouse()).await?;
-    let session = Session::new(lake)?;
+/// Where there is no lake, it cannot be opened, a statement fails, or the output is closed.
+pub async fn run(place: &LakePlace, query: Option<String>, format: Format) -> Result<()> {
+    let session = Session::new(place.existing().await?)?;
     let text = match query {
         Some(text) => text,
         None if io::stdin().is_terminal() => {
-            return prompt::run(&session, &data.join(HISTORY), format).await;
+            return prompt::run(&session, &place.folder.join(HISTORY), format).await;
         }
         None => io::read_to_string(io::stdin()).context("cannot read the statements")?,
     };
@@ -125,9 +121,11 @@ fn terminal_width() -> Option<usize> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use depthlake_lake::commit::Lake;
     use tempfile::TempDir;
 
     use super::*;
+    use crate::data_folder::DataFolder;
 
     pub(crate) async fn new_lake() -> (TempDir, Lake) {
         let data = tempfile::tempdir().unwrap();
@@ -173,7 +171,8 @@ pub(crate) mod tests {
     async fn a_folder_without_a_lake_is_named_and_not_made() {
         let data = tempfile::tempdir().unwrap();
         let missing = data.path().join("nowhere");
-        let error = run(&missing, Some("SELECT 1".to_owned()), Format::Table).await.unwrap_err().to_string();
+        let place = LakePlace::local(&DataFolder::at(&missing));
+        let error = run(&place, Some("SELECT 1".to_owned()), Format::Table).await.unwrap_err().to_string();
         assert!(error.contains("nowhere") && error.contains("depthlake run"), "{error}");
         assert!(!missing.exists());
     }

@@ -1,26 +1,23 @@
 //! `depthlake tables`: what the lake holds.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
-use depthlake_lake::commit::{Lake, TableStatus};
+use depthlake_lake::commit::TableStatus;
 use depthlake_orderbook::time::Timestamp;
 use depthlake_query::output::utc;
 use serde::Serialize;
 
-use crate::data_folder::DataFolder;
+use crate::lake_options::LakePlace;
 use crate::sql::Format;
 
 /// Prints the state of each table, and what its rows mean.
 ///
 /// # Errors
-/// Where there is no lake in `data`, it cannot be read, or the output is closed.
-pub async fn run(data: &Path, format: Format) -> Result<()> {
-    let folder = DataFolder::existing(data)?;
-    let lake = Lake::open(&folder.catalog(), &folder.warehouse()).await?;
-    let tables = lake.tables().await?;
+/// Where there is no lake, it cannot be read, or the output is closed.
+pub async fn run(place: &LakePlace, format: Format) -> Result<()> {
+    let tables = place.existing().await?.tables().await?;
     let text = match format {
         Format::Table => table(&tables, now()),
         Format::Csv => csv(&tables),

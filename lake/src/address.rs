@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use reqwest::Url;
+use serde::Deserialize;
 use thiserror::Error;
 
 /// The catalog and the warehouse of one lake.
@@ -65,12 +66,19 @@ pub struct S3Settings {
     /// The server's address; AWS's own where it is not given.
     pub endpoint: Option<String>,
     pub region: Option<String>,
-    pub access_key_id: Option<String>,
-    pub secret_access_key: Option<Secret>,
+    pub credentials: Option<S3Credentials>,
+}
+
+/// Who asks a server of S3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Credentials {
+    pub access_key_id: String,
+    pub secret_access_key: Secret,
 }
 
 /// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
 pub struct Secret(String);
 
 /// A text that is no address.
@@ -196,7 +204,9 @@ impl fmt::Display for WarehouseAddress {
 }
 
 impl Secret {
-    pub(crate) fn reveal(&self) -> &str {
+    /// The text, for those it is meant for.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -261,10 +271,8 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let settings = S3Settings {
-            secret_access_key: Some(Secret::from("hidden".to_owned())),
-            ..S3Settings::default()
-        };
-        assert!(!format!("{settings:?}").contains("hidden"));
+        let secret_access_key = Secret::from("hidden".to_owned());
+        let credentials = S3Credentials { access_key_id: "id".to_owned(), secret_access_key };
+        assert!(!format!("{credentials:?}").contains("hidden"));
     }
 }

@@ -53,6 +53,7 @@ pub mod maintenance;
 pub mod model;
 pub mod reconcile;
 pub mod record;
+pub mod registry;
 pub mod sink;
 pub mod storage;
 pub mod table;

@@ -25,7 +25,7 @@ use opendal::services::S3;
 use opendal::{ErrorKind, Operator};
 use thiserror::Error;
 
-use crate::address::{S3Address, WarehouseAddress};
+use crate::address::{S3Address, S3Credentials, WarehouseAddress};
 use crate::storage::{create_folder, durable_file_io, location_of, path_of};
 
 /// The region that servers other than AWS's take for any.
@@ -96,7 +96,6 @@ impl Warehouse {
     fn bucket(address: &S3Address) -> Result<Self, WarehouseError> {
         let settings = &address.settings;
         let region = region(settings.region.as_deref());
-        let secret = settings.secret_access_key.as_ref().map(crate::address::Secret::reveal);
         let mut file_io =
             FileIOBuilder::new(Arc::new(OpenDalStorageFactory::S3 { customized_credential_load: None }))
                 .with_prop(S3_PATH_STYLE_ACCESS, "true")
@@ -106,9 +105,10 @@ impl Warehouse {
             file_io = file_io.with_prop(S3_ENDPOINT, endpoint);
             s3 = s3.endpoint(endpoint);
         }
-        if let (Some(id), Some(secret)) = (&settings.access_key_id, secret) {
-            file_io = file_io.with_prop(S3_ACCESS_KEY_ID, id).with_prop(S3_SECRET_ACCESS_KEY, secret);
-            s3 = s3.access_key_id(id).secret_access_key(secret);
+        if let Some(S3Credentials { access_key_id: id, secret_access_key: secret }) = &settings.credentials {
+            file_io =
+                file_io.with_prop(S3_ACCESS_KEY_ID, id).with_prop(S3_SECRET_ACCESS_KEY, secret.reveal());
+            s3 = s3.access_key_id(id).secret_access_key(secret.reveal());
         }
         let root = address.location();
         let failed = |source| WarehouseError::Bucket {
@@ -184,7 +184,7 @@ impl Warehouse {
                 let options = ListOptions { recursive: true, ..ListOptions::default() };
                 let listed = operator.list_options(&self.key_of(folder), options).await;
                 let listed = listed.map_err(|error| self.not_listed(folder, error))?;
-                let bucket = operator.info().name().to_owned();
+                let bucket = operator.info().name();
                 let files = listed.into_iter().filter(|entry| entry.metadata().is_file());
                 Ok(files.map(|entry| listed_file(&bucket, &entry)).collect())
             }

@@ -12,15 +12,13 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use depthlake_engine::clock;
-use depthlake_lake::address::LakeAddress;
-use depthlake_lake::commit::Lake;
 use depthlake_lake::log::{EmbeddedLog, LogError, Options};
 use depthlake_lake::reconcile::{Break, BreakClass, Layer};
 use depthlake_orderbook::time::Timestamp;
 
-use crate::arguments::DataOption;
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
+use crate::lake_options::LakeOptions;
 use crate::run::deployment::Layout;
 use judge::{Judge, Scope};
 
@@ -49,7 +47,7 @@ pub struct ReconcileOptions {
     #[arg(long)]
     repair: bool,
     #[command(flatten)]
-    data: DataOption,
+    lake: LakeOptions,
 }
 
 /// Compares, keeps and prints what differs. The exit status is 1 where something does and is not repaired.
@@ -57,9 +55,9 @@ pub struct ReconcileOptions {
 /// # Errors
 /// Where there is no lake, or a layer cannot be read.
 pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> Result<ExitCode> {
-    let data = options.data.folder(configuration);
-    let folder = DataFolder::existing(&data)?;
-    let lake = Lake::open_unchecked(&LakeAddress::local(&folder.catalog(), &folder.warehouse())).await?;
+    let place = options.lake.place(configuration)?;
+    let lake = place.existing_unchecked().await?;
+    let folder = DataFolder::at(&place.folder);
     let begun = clock::now();
     let log = open_log(&folder, configuration)?;
     let scope = Scope {

@@ -17,7 +17,7 @@ use depthlake_engine::recovery::Restored;
 use depthlake_engine::shard::{self, Idle, ShardConfig, ShardHandle, ShardSender, WorkerConfig};
 use depthlake_ingest::live::{Request, SnapshotPriority};
 use depthlake_lake::commit::Lake;
-use depthlake_lake::log::{EmbeddedLog, Log, Offset, Options, Partition, TopicPartition};
+use depthlake_lake::log::{Log, Membership, Offset, Partition, TopicPartition};
 use depthlake_lake::sink::{Sink, SinkConfig, SinkError, SinkSummary};
 use depthlake_orderbook::partition::partition_of;
 use depthlake_orderbook::symbol::Symbol;
@@ -25,16 +25,20 @@ use tokio::sync::{mpsc, watch};
 
 use super::landing::Landing;
 use super::lead::Lead;
+use super::open_log::OpenLog;
 use super::resume::{self, Resumed};
 use super::retention::Retention;
 use super::router::Router;
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
+use crate::lake_options::LakePlace;
+use crate::log_address::LogAddress;
 use crate::maintain::Care;
 
 /// How a deployment is laid out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
+    pub log: LogAddress,
     pub shards: usize,
     pub idle: Idle,
     pub pin: bool,
@@ -50,6 +54,8 @@ pub struct Deployment {
     /// How far the tables are behind those who hand messages on.
     pub lead: Lead,
     log: Arc<dyn Log>,
+    /// Kept here so that the sink does not end it.
+    membership: Option<Arc<Membership>>,
     latencies: Vec<shard::LatencyProbe>,
     landing: Landing,
     sink: tokio::task::JoinHandle<Result<SinkSummary, SinkError>>,
@@ -77,6 +83,7 @@ impl Layout {
         };
         let commit = configuration.lake.commit_seconds.unwrap_or(DEFAULT_COMMIT_SECONDS);
         Ok(Self {
+            log: LogAddress::Embedded,
             shards: shards.unwrap_or(cores.saturating_sub(1)).clamp(1, usize::from(partitions.get())),
             idle: configuration.engine.idle.as_deref().map_or(Ok(Idle::default()), str::parse)?,
             pin: configuration.engine.pin.unwrap_or(true),
@@ -91,15 +98,17 @@ impl Layout {
 }
 
 impl Deployment {
-    /// Takes up what lies in the folder, or begins it. Needs of the books go to `requests`.
+    /// Takes up what lies in the folder and the lake, or begins it. Needs of the books go to `requests`.
     pub async fn start(
-        folder: &DataFolder,
+        place: &LakePlace,
         symbols: &[Symbol],
         layout: &Layout,
         requests: mpsc::Sender<Request>,
     ) -> Result<(Self, Router)> {
-        let log: Arc<dyn Log> = Arc::new(EmbeddedLog::open(&folder.log(), &Options::new(layout.partitions))?);
-        let lake = Lake::open(&folder.catalog(), &folder.warehouse()).await?;
+        let folder = DataFolder::at(&place.folder);
+        let opened = tokio::task::block_in_place(|| OpenLog::open(&folder, layout))?;
+        let log = opened.log();
+        let lake = place.open().await?;
         let mut resumed = tokio::task::block_in_place(|| resume::resume(&*log))?;
         let (live_books, outlets, events) =
             LiveBooks::create(&folder.board(), symbols, layout.shards, clock::now())?;
@@ -110,16 +119,19 @@ impl Deployment {
         let last_kept = std::mem::take(&mut resumed.last_kept);
         let landing = Landing::spawn(Arc::clone(&log), handles, Arc::clone(&retention), last_kept)?;
         let (stop_sink, sink_stopped) = watch::channel(false);
+        let membership = opened.join(&lake).await?;
         let lead = Lead::default();
         let maintenance = spawn_maintenance(&lake, &layout.care, sink_stopped.clone());
-        let sink = spawn_sink(&log, &lake, layout, sink_stopped, retention, lead.clone());
+        let sink =
+            spawn_sink(&log, &lake, layout, sink_stopped, retention, lead.clone(), membership.as_ref());
         let router = Router::new(Arc::clone(&log), senders);
         let stop_heartbeat = spawn_heartbeat(live_books);
-        let deployment = Self {
+        let started = Self {
             resumed,
             lake,
             lead,
             log,
+            membership,
             latencies,
             landing,
             sink,
@@ -127,7 +139,7 @@ impl Deployment {
             stop_sink,
             stop_heartbeat,
         };
-        Ok((deployment, router))
+        Ok((started, router))
     }
 
     /// Completes when the sink or the landing has stopped of itself, which they do only on an error. The landing's own is
@@ -159,6 +171,7 @@ impl Deployment {
         if let Some(maintenance) = self.maintenance {
             maintenance.await?;
         }
+        tokio::task::spawn_blocking(move || drop(self.membership)).await?;
         self.stop_heartbeat.send_replace(true);
         let mut latencies = Latencies::default();
         for probe in &self.latencies {
@@ -172,12 +185,13 @@ impl Deployment {
     }
 }
 
-/// How far the tables are.
+/// How far the tables are in the log. Positions of what is no topic of it, such as the builds of marts, do not count.
 async fn committed(lake: &Lake) -> Result<Vec<(TopicPartition, Offset)>> {
     let positions = lake.positions().await?;
-    let known = positions.into_iter().map(|(of, next)| {
-        let partition = Partition(u16::try_from(of.partition)?);
-        Ok((TopicPartition::new(of.topic.parse()?, partition), Offset(next)))
+    let known = positions.into_iter().filter_map(|(of, next)| {
+        let topic = of.topic.parse().ok()?;
+        let partition = u16::try_from(of.partition).map(Partition).map_err(anyhow::Error::from);
+        Some(partition.map(|partition| (TopicPartition::new(topic, partition), Offset(next))))
     });
     known.collect()
 }
@@ -243,11 +257,20 @@ fn spawn_sink(
     stopped: watch::Receiver<bool>,
     retention: Arc<Mutex<Retention>>,
     lead: Lead,
+    membership: Option<&Arc<Membership>>,
 ) -> tokio::task::JoinHandle<Result<SinkSummary, SinkError>> {
     let config = SinkConfig { commit_interval: layout.commit_interval, ..SinkConfig::default() };
     let released = Arc::clone(log);
-    let sink = Sink::new(Arc::clone(log), lake.clone(), config).on_commit(move |report| {
+    let mut sink = Sink::new(Arc::clone(log), lake.clone(), config);
+    if let Some(membership) = membership {
+        sink = sink.sharing(membership.assigned());
+    }
+    let membership = membership.cloned();
+    let sink = sink.on_commit(move |report| {
         lead.committed(report);
+        if let Some(membership) = &membership {
+            membership.commit(&report.positions);
+        }
         let mut retention = retention.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = retention.release(&*released, report.positions.iter().copied()) {
             tracing::warn!(%error, "the log could not let go of what is committed");

@@ -4,6 +4,8 @@ pub mod deployment;
 pub mod feed_source;
 pub mod landing;
 pub mod lead;
+mod marts;
+mod open_log;
 mod progress;
 mod resume;
 mod retention;
@@ -21,12 +23,14 @@ use anyhow::{Context, Result};
 use depthlake_engine::clock;
 use depthlake_ingest::live::{self, FeedConfig, FeedError, FeedReport, Request};
 use depthlake_ingest::sim;
+use depthlake_lake::model::Targets;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::arguments::RunOptions;
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
+use crate::lake_options::LakePlace;
 use crate::{messages, top};
 use deployment::{Deployment, Layout};
 use feed_source::{FeedSource, PENDING_REQUESTS};
@@ -41,7 +45,8 @@ const LAST_FRAMES: Duration = Duration::from_secs(5);
 
 /// Runs until the user, the system, the duration or a failure ends it.
 pub fn run(options: &RunOptions, configuration: &Configuration) -> Result<ExitCode> {
-    let folder = DataFolder::create(&options.data.folder(configuration))?;
+    let place = options.lake.place(configuration)?;
+    let folder = DataFolder::create(&place.folder)?;
     let shows_books = std::io::stdout().is_terminal();
     if shows_books {
         messages::to_file(&folder.messages())?;
@@ -51,7 +56,9 @@ pub fn run(options: &RunOptions, configuration: &Configuration) -> Result<ExitCo
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let source = FeedSource::open(&options.venue, &options.generator, configuration).await?;
-        let summary = feed(options, &folder, &Layout::of(configuration)?, source, shows_books).await?;
+        let layout = Layout { log: options.log(configuration), ..Layout::of(configuration)? };
+        let targets = configuration.sla.targets();
+        let summary = feed(options, &place, &layout, source, targets, shows_books).await?;
         if let Some(path) = &options.summary {
             std::fs::write(path, summary.to_json()?)
                 .with_context(|| format!("the summary {} cannot be written", path.display()))?;
@@ -63,20 +70,22 @@ pub fn run(options: &RunOptions, configuration: &Configuration) -> Result<ExitCo
 
 async fn feed(
     options: &RunOptions,
-    folder: &DataFolder,
+    place: &LakePlace,
     layout: &Layout,
     source: FeedSource,
+    targets: Targets,
     shows_books: bool,
 ) -> Result<Summary> {
     let begun = Instant::now();
     let (requests, pending) = mpsc::channel(PENDING_REQUESTS);
-    let (mut deployment, mut router) = Deployment::start(folder, &source.symbols, layout, requests).await?;
+    let (mut deployment, mut router) = Deployment::start(place, &source.symbols, layout, requests).await?;
     let detail =
         format!("depthlake {}, {} at {}", env!("CARGO_PKG_VERSION"), source.product, source.endpoints.rest);
     router.start_session(clock::now(), &detail)?;
     let counts = router.counts();
     let mut running = Feeding::start(&source, router, pending);
-    let view = View::start(folder, shows_books, &deployment, Arc::clone(&counts));
+    let view = View::start(&DataFolder::at(&place.folder), shows_books, &deployment, Arc::clone(&counts));
+    let building = marts::spawn(&deployment.lake, targets)?;
 
     let failure = tokio::select! {
         () = stop::stop_requested(options.duration) => None,
@@ -84,6 +93,7 @@ async fn feed(
         error = deployment.failed() => Some(error),
         () = running.ended() => None,
     };
+    building.abort();
     view.stop().await?;
     let has_settled = match source.simulated.as_ref().filter(|_| failure.is_none()) {
         Some(venue) => settle(venue, &counts).await,

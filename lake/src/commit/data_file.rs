@@ -102,21 +102,17 @@ pub(super) async fn write_data_files(
 }
 
 fn writer_properties(table: Table, stored: &Schema, effort: Effort) -> WriterProperties {
-    let level = match effort {
-        Effort::Quick => ZstdLevel::try_new(3),
-        Effort::Thorough => ZstdLevel::try_new(6),
-    };
-    let level = level.expect("zstd has levels from 1 to 22");
     let builder = WriterProperties::builder()
         .set_created_by(concat!("depthlake ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(level))
+        .set_compression(effort.compression())
         .set_dictionary_enabled(false)
         .set_max_row_group_row_count(Some(ROWS_OF_ROW_GROUP))
         .set_sorting_columns(Some(sorting_columns(table, stored)));
-    table.definition().columns.iter().fold(builder, encode).build()
+    let columns = table.definition().columns.iter();
+    columns.fold(builder, |builder, column| encode(builder, column, effort)).build()
 }
 
-fn encode(builder: WriterPropertiesBuilder, column: &Column) -> WriterPropertiesBuilder {
+fn encode(builder: WriterPropertiesBuilder, column: &Column, effort: Effort) -> WriterPropertiesBuilder {
     let path = ColumnPath::from(column.name);
     match column.kind {
         Kind::Label => builder.set_column_dictionary_enabled(path, true),
@@ -124,15 +120,39 @@ fn encode(builder: WriterPropertiesBuilder, column: &Column) -> WriterProperties
         // Bounds of payloads would help no query and swell every manifest.
         Kind::Bytes => builder
             .set_column_statistics_enabled(path.clone(), EnabledStatistics::None)
+            .set_column_compression(path.clone(), effort.compression_of_payloads())
             .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY),
         Kind::Int | Kind::Long | Kind::Time => {
             builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
         }
-        Kind::Decimal { precision, .. } if precision <= DIGITS_OF_INT64 => {
-            builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
-        }
-        Kind::Boolean | Kind::Double | Kind::Decimal { .. } => builder,
+        Kind::Decimal { precision, .. } if precision <= DIGITS_OF_INT64 => builder
+            .set_column_dictionary_enabled(path.clone(), true)
+            .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
+        Kind::Decimal { .. } => builder.set_column_dictionary_enabled(path, true),
+        // Few doubles come twice in a commit: dictionaries of them take more than they spare.
+        Kind::Boolean | Kind::Double => builder,
     }
+}
+
+impl Effort {
+    fn compression(self) -> Compression {
+        match self {
+            Self::Quick => zstd(3),
+            Self::Thorough => zstd(6),
+        }
+    }
+
+    /// JSON of the venue is smaller at level 1 than at 3, on every recording, and quicker.
+    fn compression_of_payloads(self) -> Compression {
+        match self {
+            Self::Quick => zstd(1),
+            Self::Thorough => self.compression(),
+        }
+    }
+}
+
+fn zstd(level: i32) -> Compression {
+    Compression::ZSTD(ZstdLevel::try_new(level).unwrap_or_default())
 }
 
 fn sorting_columns(table: Table, stored: &Schema) -> Vec<SortingColumn> {

@@ -11,7 +11,7 @@ use iceberg::spec::{ManifestContentType, Snapshot};
 use super::error::LakeError;
 use super::manifest::manifests_of;
 use super::position::Positions;
-use super::row_reader::{RowReader, own_ids};
+use super::row_reader::{RowReader, with_own_ids};
 use super::snapshot::{PROPERTY_PREFIX, TableVersion, count};
 use super::stored_file::StoredFile;
 use super::{Inner, Lake, blocking};
@@ -125,9 +125,8 @@ impl Lake {
         let version = self.inner.version(table, &pointers).await?;
         let (file_io, location) = (self.inner.file_io.clone(), file.location.clone());
         blocking(async move {
-            let mut reader =
-                RowReader::open(&file_io, &location, &own_ids(&schema, &version.metadata), BATCH_ROWS)
-                    .await?;
+            let columns = with_own_ids(&schema, &version.metadata);
+            let mut reader = RowReader::open(&file_io, &location, &columns, BATCH_ROWS).await?;
             let mut batches = Vec::new();
             while let Some(batch) = reader.next().await? {
                 batches.push(

@@ -26,8 +26,8 @@ pub(super) struct RowReader {
 }
 
 impl RowReader {
-    /// Reads the file's footer. Of the rest, only the columns of `schema` are read, each known by its field id. Batches have
-    /// at most `batch_rows`.
+    /// Reads the file's footer. Of the rest, only the columns of `schema` are read, each found by its
+    /// field id, in batches of at most `batch_rows`.
     pub(super) async fn open(
         file_io: &FileIO,
         location: &str,
@@ -62,8 +62,8 @@ impl RowReader {
     }
 }
 
-/// Columns of a table's declaration, with the ids that the table itself has given them.
-pub(super) fn own_ids(declared: &Schema, metadata: &TableMetadata) -> SchemaRef {
+/// Declared columns with the ids that the table has given them.
+pub(super) fn with_own_ids(declared: &Schema, metadata: &TableMetadata) -> SchemaRef {
     let column = |field: &Arc<Field>| -> Field {
         let mut own = field.metadata().clone();
         own.remove(PARQUET_FIELD_ID_META_KEY);

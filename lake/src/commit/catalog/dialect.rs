@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers};
+use sqlx::error::DatabaseError;
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
 
 use crate::address::DatabaseUrl;
@@ -12,7 +13,7 @@ use crate::commit::error::LakeError;
 use crate::storage::{create_folder, sync_folder};
 
 /// How long an operation may take before the database counts as away.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Connections of one process: of its sink, its maintenance and its queries.
 const CONNECTIONS: u32 = 4;
@@ -88,7 +89,7 @@ impl Dialect {
     pub(super) fn gave_way(self, error: &sqlx::Error) -> bool {
         const SERIALIZATION_FAILURE: &str = "40001";
         const DEADLOCK_DETECTED: &str = "40P01";
-        let code = error.as_database_error().and_then(|database| database.code());
+        let code = error.as_database_error().and_then(DatabaseError::code);
         self == Self::Postgres
             && code.is_some_and(|code| matches!(&*code, SERIALIZATION_FAILURE | DEADLOCK_DETECTED))
     }
@@ -132,7 +133,11 @@ async fn open_sqlite(url: &str) -> Result<AnyPool, sqlx::Error> {
 
 pub(super) async fn connect_postgres(url: &DatabaseUrl) -> Result<AnyPool, LakeError> {
     install_default_drivers();
-    let options = AnyConnectOptions::from_url(url.with_password());
-    let opened = async { AnyPoolOptions::new().max_connections(CONNECTIONS).connect_with(options?).await };
+    let opened = async {
+        let options = AnyConnectOptions::from_url(url.with_password())?;
+        // The first connection shows what is wrong: a pool would go on trying.
+        AnyConnection::connect_with(&options).await?.close().await?;
+        AnyPoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await
+    };
     opened.await.map_err(|source| LakeError::Catalog { catalog: url.to_string(), action: "open", source })
 }

@@ -79,24 +79,10 @@ impl RestCatalog {
         let failed = |source| LakeError::RestCatalog { catalog: name.clone(), action: "open", source };
         let client = Client::connect(address).await.map_err(failed)?;
         let can_commit = match client.offers(&format!("POST /v1/{{prefix}}/{COMMIT}")) {
-            Some(told) => told,
-            None => {
-                // A server that has the endpoint takes a transaction of nothing, or finds fault with it.
-                let nothing = CommitTransaction { table_changes: Vec::new() };
-                match client.send(Method::POST, COMMIT, Some(&nothing)).await {
-                    Ok(_) | Err(RestError::Refused { status: StatusCode::BAD_REQUEST, .. }) => true,
-                    Err(RestError::Refused {
-                        status:
-                            StatusCode::NOT_FOUND
-                            | StatusCode::METHOD_NOT_ALLOWED
-                            | StatusCode::NOT_ACCEPTABLE
-                            | StatusCode::NOT_IMPLEMENTED,
-                        ..
-                    }) => false,
-                    Err(error) => return Err(failed(error)),
-                }
-            }
+            Some(told) => Ok(told),
+            None => takes_transactions(&client).await,
         };
+        let can_commit = can_commit.map_err(failed)?;
         if !can_commit {
             return Err(LakeError::NoTransactions { catalog: name });
         }
@@ -198,6 +184,23 @@ impl RestCatalog {
     fn failed(&self, action: &'static str) -> impl Fn(RestError) -> LakeError {
         let catalog = self.name.clone();
         move |source| LakeError::RestCatalog { catalog: catalog.clone(), action, source }
+    }
+}
+
+/// Sends a transaction of nothing. A server that has the endpoint takes it, or finds fault with it.
+async fn takes_transactions(client: &Client) -> Result<bool, RestError> {
+    let nothing = CommitTransaction { table_changes: Vec::new() };
+    match client.send(Method::POST, COMMIT, Some(&nothing)).await {
+        Ok(_) | Err(RestError::Refused { status: StatusCode::BAD_REQUEST, .. }) => Ok(true),
+        Err(RestError::Refused {
+            status:
+                StatusCode::NOT_FOUND
+                | StatusCode::METHOD_NOT_ALLOWED
+                | StatusCode::NOT_ACCEPTABLE
+                | StatusCode::NOT_IMPLEMENTED,
+            ..
+        }) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

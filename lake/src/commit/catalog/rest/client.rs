@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::address::{RestAddress, Secret};
 
 /// How long a request may take before the server counts as away.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 

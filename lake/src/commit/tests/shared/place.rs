@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::super::super::*;
 use super::cut_connection::CutConnection;
-use crate::address::{CatalogAddress, S3Settings, Secret, WarehouseAddress};
+use crate::address::{CatalogAddress, S3Credentials, S3Settings, WarehouseAddress};
 
 /// An address at which there is no lake yet.
 pub(super) struct SharedPlace {
@@ -95,9 +95,9 @@ impl SharedPlace {
         };
         if let Place::Bucket { settings, .. } = &self.warehouse {
             properties["s3.endpoint"] = settings.endpoint.clone().into();
-            properties["s3.access-key-id"] = settings.access_key_id.clone().into();
-            properties["s3.secret-access-key"] =
-                settings.secret_access_key.as_ref().map(Secret::reveal).into();
+            let S3Credentials { access_key_id, secret_access_key } = settings.credentials.as_ref().unwrap();
+            properties["s3.access-key-id"] = access_key_id.as_str().into();
+            properties["s3.secret-access-key"] = secret_access_key.reveal().into();
             properties["s3.region"] = "us-east-1".into();
         }
         let mut script = Command::new(python)
@@ -143,8 +143,10 @@ fn bucket() -> Option<BucketOf> {
     let settings = S3Settings {
         endpoint: Some(endpoint),
         region: None,
-        access_key_id: env::var("DEPTHLAKE_TEST_S3_KEY").ok(),
-        secret_access_key: env::var("DEPTHLAKE_TEST_S3_SECRET").ok().map(Secret::from),
+        credentials: Some(S3Credentials {
+            access_key_id: env::var("DEPTHLAKE_TEST_S3_KEY").unwrap(),
+            secret_access_key: env::var("DEPTHLAKE_TEST_S3_SECRET").unwrap().into(),
+        }),
     };
     Some(BucketOf { name: env::var("DEPTHLAKE_TEST_S3_BUCKET").unwrap(), settings })
 }
