@@ -16,6 +16,7 @@ use crate::build::{BuildOptions, ModelsOptions};
 use crate::configuration::Configuration;
 use crate::lake_options::LakeOptions;
 use crate::log_address::LogAddress;
+use crate::maintain::MaintainOptions;
 use crate::reconcile::ReconcileOptions;
 use crate::sql::Format;
 use crate::venue::Venue;
@@ -85,6 +86,12 @@ pub enum Command {
     Sql(SqlOptions),
     /// Lists the tables: rows, files, sizes, last commits, and what a row means.
     Tables(TablesOptions),
+    /// Cares for the tables now, as `depthlake run` does all the time: merges small files, lets go of old snapshots.
+    #[command(after_help = "Examples:\n  \
+        depthlake maintain --dry-run                    what would be done\n  \
+        depthlake maintain --table raw.trades\n  \
+        depthlake maintain --orphans                    lists files that nothing refers to; --remove removes them")]
+    Maintain(MaintainOptions),
     /// Compares each layer with the one before it, tells what differs, and puts it right.
     #[command(after_help = "Examples:\n  \
         depthlake reconcile                             the log, raw, normalized and marts, all of them\n  \
