@@ -34,6 +34,7 @@ use crate::contracts;
 use crate::data_folder::DataFolder;
 use crate::lake_options::LakePlace;
 use crate::log_address::LogAddress;
+use crate::maintain::Care;
 
 /// How a deployment is laid out.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +47,7 @@ pub struct Layout {
     pub commit_interval: Duration,
     /// The URL of the schema registry, where the ids of records are to come from one.
     pub schema_registry: Option<String>,
+    pub care: Care,
 }
 
 /// A running deployment.
@@ -60,6 +62,7 @@ pub struct Deployment {
     latencies: Vec<shard::LatencyProbe>,
     landing: Landing,
     sink: tokio::task::JoinHandle<Result<SinkSummary, SinkError>>,
+    maintenance: Option<tokio::task::JoinHandle<()>>,
     stop_sink: watch::Sender<bool>,
     stop_heartbeat: watch::Sender<bool>,
 }
@@ -93,6 +96,7 @@ impl Layout {
                 .filter(|interval| !interval.is_zero())
                 .with_context(|| format!("lake.commit_seconds is {commit}: expected more than 0"))?,
             schema_registry: configuration.lake.schema_registry.clone(),
+            care: Care::of(&configuration.lake)?,
         })
     }
 }
@@ -126,6 +130,7 @@ impl Deployment {
         let membership = opened.join(&lake).await?;
         let config = SinkConfig { commit_interval: layout.commit_interval, ..SinkConfig::default() };
         let sink = Sink::new(Arc::clone(&log), lake.clone(), config).with_contracts(contracts);
+        let maintenance = spawn_maintenance(&lake, &layout.care, sink_stopped.clone());
         let sink = spawn_sink(sink, &log, sink_stopped, retention, lead.clone(), membership.as_ref());
         let router = Router::new(Arc::clone(&log), senders);
         let stop_heartbeat = spawn_heartbeat(live_books);
@@ -138,6 +143,7 @@ impl Deployment {
             latencies,
             landing,
             sink,
+            maintenance,
             stop_sink,
             stop_heartbeat,
         };
@@ -170,6 +176,9 @@ impl Deployment {
         tokio::task::spawn_blocking(move || log.sync()).await??;
         self.stop_sink.send_replace(true);
         self.sink.await??;
+        if let Some(maintenance) = self.maintenance {
+            maintenance.await?;
+        }
         tokio::task::spawn_blocking(move || drop(self.membership)).await?;
         self.stop_heartbeat.send_replace(true);
         let mut latencies = Latencies::default();
@@ -273,6 +282,15 @@ fn spawn_sink(
         }
     });
     tokio::spawn(sink.run(stopped))
+}
+
+fn spawn_maintenance(
+    lake: &Lake,
+    care: &Care,
+    stopped: watch::Receiver<bool>,
+) -> Option<tokio::task::JoinHandle<()>> {
+    let every = care.every?;
+    Some(tokio::spawn(care.maintenance.clone().run(lake.clone(), every, stopped)))
 }
 
 /// Says on the board that its writer lives, until it is told to stop; then the board is closed.
