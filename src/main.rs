@@ -4,9 +4,11 @@ mod arguments;
 mod backfill;
 mod build;
 mod configuration;
+mod contracts;
 mod data_folder;
 mod lake_options;
 mod log_address;
+mod maintain;
 mod messages;
 mod reconcile;
 mod record;
@@ -61,6 +63,7 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
                 None => tables::run(&place, options.format).await,
             }
         })),
+        Command::Maintain(options) => done(block_on(maintain::run(&options, &configuration))),
         Command::Reconcile(options) => block_on(reconcile::run(&options, &configuration)),
         Command::Build(options) => block_on(build::build(&options, &configuration)),
         Command::Models(options) => done(block_on(build::models(&options, &configuration))),
