@@ -117,7 +117,8 @@ impl Deployment {
         let (stop_sink, sink_stopped) = watch::channel(false);
         let membership = opened.join(&lake).await?;
         let lead = Lead::default();
-        let sink = spawn_sink(&log, &lake, layout, sink_stopped, retention, lead.clone(), membership.as_ref());
+        let sink =
+            spawn_sink(&log, &lake, layout, sink_stopped, retention, lead.clone(), membership.as_ref());
         let router = Router::new(Arc::clone(&log), senders);
         let stop_heartbeat = spawn_heartbeat(live_books);
         let started = Self {
