@@ -30,9 +30,11 @@ use super::resume::{self, Resumed};
 use super::retention::Retention;
 use super::router::Router;
 use crate::configuration::Configuration;
+use crate::contracts;
 use crate::data_folder::DataFolder;
 use crate::lake_options::LakePlace;
 use crate::log_address::LogAddress;
+use crate::maintain::Care;
 
 /// How a deployment is laid out.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +45,9 @@ pub struct Layout {
     pub pin: bool,
     pub partitions: NonZeroU16,
     pub commit_interval: Duration,
+    /// The URL of the schema registry, where the ids of records are to come from one.
+    pub schema_registry: Option<String>,
+    pub care: Care,
 }
 
 /// A running deployment.
@@ -57,6 +62,7 @@ pub struct Deployment {
     latencies: Vec<shard::LatencyProbe>,
     landing: Landing,
     sink: tokio::task::JoinHandle<Result<SinkSummary, SinkError>>,
+    maintenance: Option<tokio::task::JoinHandle<()>>,
     stop_sink: watch::Sender<bool>,
     stop_heartbeat: watch::Sender<bool>,
 }
@@ -89,6 +95,8 @@ impl Layout {
                 .ok()
                 .filter(|interval| !interval.is_zero())
                 .with_context(|| format!("lake.commit_seconds is {commit}: expected more than 0"))?,
+            schema_registry: configuration.lake.schema_registry.clone(),
+            care: Care::of(&configuration.lake)?,
         })
     }
 }
@@ -101,11 +109,13 @@ impl Deployment {
         layout: &Layout,
         requests: mpsc::Sender<Request>,
     ) -> Result<(Self, Router)> {
+        // Before anything is produced.
+        let contracts = tokio::task::block_in_place(|| contracts::open(layout.schema_registry.as_deref()))?;
         let folder = DataFolder::at(&place.folder);
         let opened = tokio::task::block_in_place(|| OpenLog::open(&folder, layout))?;
         let log = opened.log();
         let lake = place.open().await?;
-        let mut resumed = tokio::task::block_in_place(|| resume::resume(&*log))?;
+        let mut resumed = tokio::task::block_in_place(|| resume::resume(&*log, &contracts))?;
         let (live_books, outlets, events) =
             LiveBooks::create(&folder.board(), symbols, layout.shards, clock::now())?;
         let partitions = std::mem::take(&mut resumed.partitions);
@@ -113,12 +123,15 @@ impl Deployment {
         let retention = Arc::new(Mutex::new(Retention::new(committed(&lake).await?)));
         let latencies = handles.iter().map(ShardHandle::latency_probe).collect();
         let last_kept = std::mem::take(&mut resumed.last_kept);
-        let landing = Landing::spawn(Arc::clone(&log), handles, Arc::clone(&retention), last_kept)?;
+        let landing =
+            Landing::spawn(Arc::clone(&log), contracts.clone(), handles, Arc::clone(&retention), last_kept)?;
         let (stop_sink, sink_stopped) = watch::channel(false);
-        let membership = opened.join(&lake).await?;
         let lead = Lead::default();
-        let sink =
-            spawn_sink(&log, &lake, layout, sink_stopped, retention, lead.clone(), membership.as_ref());
+        let membership = opened.join(&lake).await?;
+        let config = SinkConfig { commit_interval: layout.commit_interval, ..SinkConfig::default() };
+        let sink = Sink::new(Arc::clone(&log), lake.clone(), config).with_contracts(contracts);
+        let maintenance = spawn_maintenance(&lake, &layout.care, sink_stopped.clone());
+        let sink = spawn_sink(sink, &log, sink_stopped, retention, lead.clone(), membership.as_ref());
         let router = Router::new(Arc::clone(&log), senders);
         let stop_heartbeat = spawn_heartbeat(live_books);
         let started = Self {
@@ -130,6 +143,7 @@ impl Deployment {
             latencies,
             landing,
             sink,
+            maintenance,
             stop_sink,
             stop_heartbeat,
         };
@@ -162,6 +176,9 @@ impl Deployment {
         tokio::task::spawn_blocking(move || log.sync()).await??;
         self.stop_sink.send_replace(true);
         self.sink.await??;
+        if let Some(maintenance) = self.maintenance {
+            maintenance.await?;
+        }
         tokio::task::spawn_blocking(move || drop(self.membership)).await?;
         self.stop_heartbeat.send_replace(true);
         let mut latencies = Latencies::default();
@@ -242,17 +259,14 @@ fn need_sink(requests: mpsc::Sender<Request>) -> shard::NeedSink {
 }
 
 fn spawn_sink(
+    mut sink: Sink,
     log: &Arc<dyn Log>,
-    lake: &Lake,
-    layout: &Layout,
     stopped: watch::Receiver<bool>,
     retention: Arc<Mutex<Retention>>,
     lead: Lead,
     membership: Option<&Arc<Membership>>,
 ) -> tokio::task::JoinHandle<Result<SinkSummary, SinkError>> {
-    let config = SinkConfig { commit_interval: layout.commit_interval, ..SinkConfig::default() };
     let released = Arc::clone(log);
-    let mut sink = Sink::new(Arc::clone(log), lake.clone(), config);
     if let Some(membership) = membership {
         sink = sink.sharing(membership.assigned());
     }
@@ -268,6 +282,15 @@ fn spawn_sink(
         }
     });
     tokio::spawn(sink.run(stopped))
+}
+
+fn spawn_maintenance(
+    lake: &Lake,
+    care: &Care,
+    stopped: watch::Receiver<bool>,
+) -> Option<tokio::task::JoinHandle<()>> {
+    let every = care.every?;
+    Some(tokio::spawn(care.maintenance.clone().run(lake.clone(), every, stopped)))
 }
 
 /// Says on the board that its writer lives, until it is told to stop; then the board is closed.

@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: the program as a process, and its tables as rows of text.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod broker;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
