@@ -13,6 +13,7 @@ use depthlake_ingest::sim::Fault;
 use crate::backfill::BackfillOptions;
 use crate::configuration::Configuration;
 use crate::lake_options::LakeOptions;
+use crate::log_address::LogAddress;
 use crate::reconcile::ReconcileOptions;
 use crate::sql::Format;
 use crate::venue::Venue;
@@ -44,6 +45,7 @@ pub enum Command {
         depthlake run                                   fifty simulated pairs\n  \
         depthlake run --venue binance                   the same pairs at Binance\n  \
         depthlake run --venue binance --product usdm --symbols BTCUSDT,ETHUSDT\n  \
+        depthlake run --log kafka://localhost:9092      through Kafka or Redpanda\n  \
         depthlake run --duration 60 --summary run.json  a minute, then figures as JSON")]
     Run(RunOptions),
     /// Starts a simulated venue that speaks Binance's REST and WebSocket protocol.
@@ -132,6 +134,9 @@ pub struct RunOptions {
     pub generator: GeneratorOptions,
     #[command(flatten)]
     pub lake: LakeOptions,
+    /// Where messages go first: embedded, or a broker, kafka://HOST:PORT[,HOST:PORT…] [default: embedded].
+    #[arg(long, env = "DEPTHLAKE_LOG_ADDRESS", value_name = "LOG")]
+    log: Option<LogAddress>,
     /// Ends after so many seconds [default: runs until Ctrl-C].
     #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
     pub duration: Option<Duration>,
@@ -267,6 +272,12 @@ impl GeneratorOptions {
 
     pub fn rate(&self, configuration: &Configuration) -> f64 {
         self.rate.or(configuration.rate).unwrap_or(1.0)
+    }
+}
+
+impl RunOptions {
+    pub fn log(&self, configuration: &Configuration) -> LogAddress {
+        self.log.clone().or_else(|| configuration.lake.log.clone()).unwrap_or_default()
     }
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use depthlake_lake::address::Secret;
 use serde::Deserialize;
 
+use crate::log_address::LogAddress;
 use crate::venue::Venue;
 
 /// What is read where no other file is named, if it is there.
@@ -41,6 +42,7 @@ pub struct LakeConfiguration {
     pub catalog_token: Option<Secret>,
     pub warehouse: Option<String>,
     pub s3: S3Configuration,
+    pub log: Option<LogAddress>,
     pub partitions: Option<u16>,
     pub commit_seconds: Option<f64>,
 }

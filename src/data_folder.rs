@@ -60,6 +60,11 @@ impl DataFolder {
         self.0.join("log")
     }
 
+    /// The folder of what a broker has not acknowledged yet.
+    pub fn outbox(&self) -> PathBuf {
+        self.0.join("outbox")
+    }
+
     /// The shared memory of the live books.
     pub fn board(&self) -> PathBuf {
         self.0.join("board")

@@ -5,6 +5,7 @@ mod backfill;
 mod configuration;
 mod data_folder;
 mod lake_options;
+mod log_address;
 mod messages;
 mod reconcile;
 mod record;

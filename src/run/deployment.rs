@@ -17,7 +17,7 @@ use depthlake_engine::recovery::Restored;
 use depthlake_engine::shard::{self, Idle, ShardConfig, ShardHandle, ShardSender, WorkerConfig};
 use depthlake_ingest::live::{Request, SnapshotPriority};
 use depthlake_lake::commit::Lake;
-use depthlake_lake::log::{EmbeddedLog, Log, Offset, Options, Partition, TopicPartition};
+use depthlake_lake::log::{Log, Membership, Offset, Partition, TopicPartition};
 use depthlake_lake::sink::{Sink, SinkConfig, SinkError, SinkSummary};
 use depthlake_orderbook::partition::partition_of;
 use depthlake_orderbook::symbol::Symbol;
@@ -25,16 +25,19 @@ use tokio::sync::{mpsc, watch};
 
 use super::landing::Landing;
 use super::lead::Lead;
+use super::open_log::OpenLog;
 use super::resume::{self, Resumed};
 use super::retention::Retention;
 use super::router::Router;
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
 use crate::lake_options::LakePlace;
+use crate::log_address::LogAddress;
 
 /// How a deployment is laid out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
+    pub log: LogAddress,
     pub shards: usize,
     pub idle: Idle,
     pub pin: bool,
@@ -49,6 +52,8 @@ pub struct Deployment {
     /// How far the tables are behind those who hand messages on.
     pub lead: Lead,
     log: Arc<dyn Log>,
+    /// Kept here so that the sink does not end it.
+    membership: Option<Arc<Membership>>,
     latencies: Vec<shard::LatencyProbe>,
     landing: Landing,
     sink: tokio::task::JoinHandle<Result<SinkSummary, SinkError>>,
@@ -75,6 +80,7 @@ impl Layout {
         };
         let commit = configuration.lake.commit_seconds.unwrap_or(DEFAULT_COMMIT_SECONDS);
         Ok(Self {
+            log: LogAddress::Embedded,
             shards: shards.unwrap_or(cores.saturating_sub(1)).clamp(1, usize::from(partitions.get())),
             idle: configuration.engine.idle.as_deref().map_or(Ok(Idle::default()), str::parse)?,
             pin: configuration.engine.pin.unwrap_or(true),
@@ -96,7 +102,8 @@ impl Deployment {
         requests: mpsc::Sender<Request>,
     ) -> Result<(Self, Router)> {
         let folder = DataFolder::at(&place.folder);
-        let log: Arc<dyn Log> = Arc::new(EmbeddedLog::open(&folder.log(), &Options::new(layout.partitions))?);
+        let opened = tokio::task::block_in_place(|| OpenLog::open(&folder, layout))?;
+        let log = opened.log();
         let lake = place.open().await?;
         let mut resumed = tokio::task::block_in_place(|| resume::resume(&*log))?;
         let (live_books, outlets, events) =
@@ -108,11 +115,25 @@ impl Deployment {
         let last_kept = std::mem::take(&mut resumed.last_kept);
         let landing = Landing::spawn(Arc::clone(&log), handles, Arc::clone(&retention), last_kept)?;
         let (stop_sink, sink_stopped) = watch::channel(false);
+        let membership = opened.join(&lake).await?;
         let lead = Lead::default();
-        let sink = spawn_sink(&log, &lake, layout, sink_stopped, retention, lead.clone());
+        let sink =
+            spawn_sink(&log, &lake, layout, sink_stopped, retention, lead.clone(), membership.as_ref());
         let router = Router::new(Arc::clone(&log), senders);
         let stop_heartbeat = spawn_heartbeat(live_books);
-        Ok((Self { resumed, lake, lead, log, latencies, landing, sink, stop_sink, stop_heartbeat }, router))
+        let started = Self {
+            resumed,
+            lake,
+            lead,
+            log,
+            membership,
+            latencies,
+            landing,
+            sink,
+            stop_sink,
+            stop_heartbeat,
+        };
+        Ok((started, router))
     }
 
     /// Completes when the sink or the landing has stopped of itself, which they do only on an error. The landing's own is
@@ -141,6 +162,7 @@ impl Deployment {
         tokio::task::spawn_blocking(move || log.sync()).await??;
         self.stop_sink.send_replace(true);
         self.sink.await??;
+        tokio::task::spawn_blocking(move || drop(self.membership)).await?;
         self.stop_heartbeat.send_replace(true);
         let mut latencies = Latencies::default();
         for probe in &self.latencies {
@@ -225,11 +247,20 @@ fn spawn_sink(
     stopped: watch::Receiver<bool>,
     retention: Arc<Mutex<Retention>>,
     lead: Lead,
+    membership: Option<&Arc<Membership>>,
 ) -> tokio::task::JoinHandle<Result<SinkSummary, SinkError>> {
     let config = SinkConfig { commit_interval: layout.commit_interval, ..SinkConfig::default() };
     let released = Arc::clone(log);
-    let sink = Sink::new(Arc::clone(log), lake.clone(), config).on_commit(move |report| {
+    let mut sink = Sink::new(Arc::clone(log), lake.clone(), config);
+    if let Some(membership) = membership {
+        sink = sink.sharing(membership.assigned());
+    }
+    let membership = membership.cloned();
+    let sink = sink.on_commit(move |report| {
         lead.committed(report);
+        if let Some(membership) = &membership {
+            membership.commit(&report.positions);
+        }
         let mut retention = retention.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = retention.release(&*released, report.positions.iter().copied()) {
             tracing::warn!(%error, "the log could not let go of what is committed");

@@ -4,6 +4,7 @@ pub mod deployment;
 pub mod feed_source;
 pub mod landing;
 pub mod lead;
+mod open_log;
 mod progress;
 mod resume;
 mod retention;
@@ -53,7 +54,8 @@ pub fn run(options: &RunOptions, configuration: &Configuration) -> Result<ExitCo
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let source = FeedSource::open(&options.venue, &options.generator, configuration).await?;
-        let summary = feed(options, &place, &Layout::of(configuration)?, source, shows_books).await?;
+        let layout = Layout { log: options.log(configuration), ..Layout::of(configuration)? };
+        let summary = feed(options, &place, &layout, source, shows_books).await?;
         if let Some(path) = &options.summary {
             std::fs::write(path, summary.to_json()?)
                 .with_context(|| format!("the summary {} cannot be written", path.display()))?;

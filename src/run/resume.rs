@@ -31,6 +31,8 @@ pub fn resume(log: &dyn Log) -> Result<Resumed> {
     // What the last run left on its way to a broker is to be read too.
     log.sync()?;
     let mut resumed = Resumed::default();
+    // What the last run could not hand over is read again too.
+    log.sync()?;
     for number in 0..log.partitions().get() {
         let restored = resume_partition(log, Partition(number), &mut resumed)
             .with_context(|| format!("partition {number} of the log cannot be taken up again"))?;

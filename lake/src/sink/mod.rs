@@ -66,6 +66,12 @@ impl Default for SinkConfig {
     }
 }
 
+/// The topics that a sink carries.
+#[must_use]
+pub fn topics() -> Vec<Topic> {
+    Topic::ALL.into_iter().filter(|topic| table_of(*topic).is_some()).collect()
+}
+
 /// So often in a row a sink that shares its partitions may come second.
 const MOST_SUPERSEDED: u32 = 5;
 

@@ -35,7 +35,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
 
@@ -51,6 +51,8 @@ use super::{EmbeddedLog, Log, LogError, Offset, Options, Progress, Record, Store
 
 /// How often partitions that others write are looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(200);
+/// How soon a broker that did not answer at the start is asked again.
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Where a log is and how much it may hold back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,8 +130,9 @@ impl KafkaLog {
     /// another number of partitions, [`LogError::BrokerLost`] and [`LogError::AnotherWriter`] when the broker does not have
     /// what it acknowledged, and the errors of [`EmbeddedLog::open`].
     pub fn open(options: KafkaOptions) -> Result<Self, LogError> {
-        let (connected, reader) = connect(options)?;
-        let (outbox, standings) = open_outbox(&connected.options, &reader, &connected.places)?;
+        let (connected, reader, (outbox, standings)) = answered(&options, |connected, reader| {
+            open_outbox(&connected.options, reader, &connected.places)
+        })?;
         fail::fail_point!("kafka::outbox_opened");
         let outbox = Arc::new(outbox);
         let shared = connected.with(reader, &standings);
@@ -152,8 +155,8 @@ impl KafkaLog {
     /// # Errors
     /// Those of [`KafkaLog::open`] that concern the broker.
     pub fn follow(options: KafkaOptions) -> Result<Self, LogError> {
-        let (connected, reader) = connect(options)?;
-        let standings = reconcile::standings(&reader, &connected.places)?;
+        let (connected, reader, standings) =
+            answered(&options, |connected, reader| reconcile::standings(reader, &connected.places))?;
         let shared = connected.with(reader, &standings);
         let watcher = spawn_watcher(&shared)?;
         Ok(Self { shared, outbox: None, threads: vec![watcher] })
@@ -278,6 +281,27 @@ impl Connected {
             ends: Ends::new(standings.iter().map(|standing| standing.end)),
             stop: AtomicBool::new(false),
         })
+    }
+}
+
+/// Connects and asks, again and again while the broker is starting or its partitions find their leaders.
+fn answered<T>(
+    options: &KafkaOptions,
+    ask: impl Fn(&Connected, &Reader) -> Result<T, LogError>,
+) -> Result<(Connected, Reader, T), LogError> {
+    let begun = Instant::now();
+    loop {
+        let asked = connect(options.clone()).and_then(|(connected, reader)| {
+            let answer = ask(&connected, &reader)?;
+            Ok((connected, reader, answer))
+        });
+        match asked {
+            Err(error @ LogError::Broker { .. }) if begun.elapsed() < options.patience => {
+                tracing::debug!(%error, "the broker is asked again");
+                thread::sleep(RETRY_INTERVAL);
+            }
+            done => return done,
+        }
     }
 }
 

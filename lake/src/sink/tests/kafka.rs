@@ -12,10 +12,6 @@ const GROUP: &str = "sinks";
 const BROKERS: &str = "DEPTHLAKE_SINK_TEST_BROKERS";
 const FOLDER: &str = "DEPTHLAKE_SINK_TEST_FOLDER";
 
-fn topics() -> Vec<Topic> {
-    Topic::ALL.into_iter().filter(|topic| table_of(*topic).is_some()).collect()
-}
-
 fn options(brokers: &str, folder: &Path) -> KafkaOptions {
     let partitions = NonZeroU16::new(PARTITIONS).unwrap();
     KafkaOptions::new(Brokers::of_list(brokers).unwrap(), partitions, folder.join("outbox"))

@@ -7,7 +7,6 @@ mod others;
 pub mod real;
 
 use std::path::Path;
-use std::time::Instant;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
