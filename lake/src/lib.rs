@@ -52,6 +52,7 @@ pub mod log;
 pub mod model;
 pub mod reconcile;
 pub mod record;
+pub mod registry;
 pub mod sink;
 pub mod storage;
 pub mod table;

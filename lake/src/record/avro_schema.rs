@@ -74,17 +74,6 @@ impl RecordSchema {
     }
 }
 
-impl AvroType {
-    /// Whether a value may be null.
-    pub(crate) fn is_nullable(&self) -> bool {
-        match self {
-            Self::Null => true,
-            Self::Union(branches) => branches.contains(&Self::Null),
-            _ => false,
-        }
-    }
-}
-
 impl fmt::Display for AvroType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

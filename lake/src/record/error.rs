@@ -5,6 +5,7 @@ use depthlake_orderbook::decimal::ExactDecimal;
 use thiserror::Error;
 
 use crate::log::Topic;
+use crate::registry::RegistryError;
 use crate::table::Table;
 
 /// Why a derived record does not fit its schema.
@@ -25,6 +26,8 @@ pub enum DecodeError {
     Framing,
     #[error("the value has the schema id {found}, which is none of {topic}")]
     Schema { found: u32, topic: Topic },
+    #[error("the value has the schema id {id}, whose records cannot be read: {reason}")]
+    Unreadable { id: u32, reason: String },
     #[error("field {field} {defect}")]
     Field { field: String, defect: Defect },
     #[error("{count} bytes follow the last field")]
@@ -40,6 +43,8 @@ pub enum DecodeError {
 pub enum RowsError {
     #[error("no table keeps the records of {topic}")]
     NoTable { topic: Topic },
+    #[error("a schema id of {topic} cannot be looked up")]
+    Registry { topic: Topic, source: Box<RegistryError> },
     #[error("cannot make rows of {table}")]
     Columns { table: Table, source: ArrowError },
 }

@@ -10,6 +10,7 @@
 mod avro;
 mod avro_schema;
 pub(crate) mod columns;
+mod contracts;
 mod datum;
 mod error;
 mod resolution;
@@ -26,7 +27,12 @@ use bytes::Bytes;
 use depthlake_orderbook::frame::{Envelope, RawStream};
 use depthlake_orderbook::record::{Derived, RecordKind, Trigger};
 
+pub(crate) use avro_schema::RecordSchema;
+pub use avro_schema::SchemaError;
+pub use contracts::Contracts;
 pub use error::{DecodeError, Defect, EncodeError, RowsError};
+pub use resolution::Incompatibility;
+pub(crate) use resolution::{check_readable, why_not_read};
 pub use rows::{Fault, Rows, Unusable, rows, unusable_rows};
 pub use schema::{Schema, Version};
 pub use trigger::{TRIGGER_LENGTH, decode_trigger, encode_trigger};
@@ -71,14 +77,16 @@ pub const fn table_of(topic: Topic) -> Option<Table> {
     }
 }
 
-/// A derived record as the log takes it, and its topic: the symbol is the key, the trigger the header, and the value is
-/// Avro in the Confluent wire format.
+/// [`Contracts::encode`] with our own ids.
 ///
 /// # Errors
-/// [`EncodeError`] for a number that does not fit the decimal or the long of its field, to be made a dead letter of.
+/// Those of [`Contracts::encode`].
 pub fn encode(trigger: &Trigger, record: &Derived) -> Result<(Topic, Record), EncodeError> {
-    let kind = record.kind();
-    let mut value = DatumWriter::new(Schema::of(kind).id(Version::LATEST));
+    Contracts::own().encode(trigger, record)
+}
+
+fn encode_with(schema_id: u32, trigger: &Trigger, record: &Derived) -> Result<Record, EncodeError> {
+    let mut value = DatumWriter::new(schema_id);
     datum::write(trigger, record, &mut value)?;
     let key = match record {
         Derived::Book(book) => Some(book.instrument.symbol),
@@ -87,12 +95,11 @@ pub fn encode(trigger: &Trigger, record: &Derived) -> Result<(Topic, Record), En
         Derived::DeadLetter(letter) => letter.symbol,
         Derived::Feed(event) => event.symbol,
     };
-    let record = Record {
+    Ok(Record {
         key: key.map_or_else(Bytes::new, |symbol| Bytes::copy_from_slice(symbol.as_str().as_bytes())),
         header: Bytes::copy_from_slice(&encode_trigger(trigger)),
         value: value.finish(),
-    };
-    Ok((topic_of_kind(kind), record))
+    })
 }
 
 /// A raw message as the log takes it: the symbol is the key, the envelope the header, and the value is the payload as it

@@ -1,15 +1,16 @@
 //! How a datum of one schema is read as a record of another: Avro's rules of resolution, for what our schemas are made of.
 //!
-//! Fields are matched by name. A field of ours that the writer did not have is null; one of the writer's that we do not know
+//! Fields are matched by name. A field of ours that the writer did not have, and that has a default, is null; one of the writer's that we do not know
 //! is passed over, whatever its type; numbers may grow wider. What cannot be read is refused once, when the
 //! schemas are compared, and not record by record.
 
 use thiserror::Error;
 
 use super::avro::DatumReader;
-use super::avro_schema::{AvroType, DecimalKind, RecordSchema};
+use super::avro_schema::{AvroType, DecimalKind, RecordSchema, SchemaField};
 use super::columns::Value;
 use super::error::{DecodeError, Defect};
+use super::schema::Schema;
 
 /// A field of a record as we read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,24 @@ pub enum Incompatibility {
     Missing { field: String },
     #[error("the record is called {found}, expected {expected}")]
     Name { found: String, expected: String },
+}
+
+/// Checks that the latest version of a schema of ours reads the records of `writer`.
+pub(crate) fn check_readable(writer: &RecordSchema, schema: Schema) -> Result<(), Incompatibility> {
+    Resolution::new(writer, schema.latest(), schema.fields()).map(drop)
+}
+
+/// Why a reader with another schema cannot read records of ours, by names and types; `None` where nothing is seen.
+pub(crate) fn why_not_read(reader: &RecordSchema, schema: Schema) -> Option<Incompatibility> {
+    let written = schema.latest();
+    reader.fields.iter().find_map(|read| match written.field(&read.name) {
+        None => (!read.has_default).then(|| Incompatibility::Missing { field: read.name.clone() }),
+        Some(field) => (field.kind != read.kind).then(|| Incompatibility::Type {
+            field: read.name.clone(),
+            found: field.kind.to_string(),
+            expected: read.kind.to_string(),
+        }),
+    })
 }
 
 /// How records of one writer are read.
@@ -80,7 +99,7 @@ enum Conversion {
 
 /// The fields of a schema of ours.
 pub(super) fn fields_of(schema: &RecordSchema) -> Result<Vec<Field>, Incompatibility> {
-    let field = |field: &super::avro_schema::SchemaField| {
+    let field = |field: &SchemaField| {
         let (kind, nullable) = match &field.kind {
             AvroType::Union(branches) => match &branches[..] {
                 [AvroType::Null, kind] => (kind, true),
@@ -88,7 +107,9 @@ pub(super) fn fields_of(schema: &RecordSchema) -> Result<Vec<Field>, Incompatibi
             },
             kind => (kind, false),
         };
-        let kind = field_kind(kind).ok_or_else(|| Incompatibility::Type {
+        // The only default there is a place for is null.
+        let known = field_kind(kind).filter(|_| nullable || !field.has_default);
+        let kind = known.ok_or_else(|| Incompatibility::Type {
             field: field.name.clone(),
             found: field.kind.to_string(),
             expected: "a type that columns have, or its union with null".to_owned(),
@@ -109,10 +130,11 @@ impl Resolution {
             let (found, expected) = (writer.name.clone(), reader.name.clone());
             return Err(Incompatibility::Name { found, expected });
         }
-        if let Some(missing) = fields.iter().find(|f| !f.nullable && writer.field(&f.name).is_none()) {
+        let is_missing = |field: &&SchemaField| !field.has_default && writer.field(&field.name).is_none();
+        if let Some(missing) = reader.fields.iter().find(is_missing) {
             return Err(Incompatibility::Missing { field: missing.name.clone() });
         }
-        let step = |written: &super::avro_schema::SchemaField| {
+        let step = |written: &SchemaField| {
             let name = written.name.clone();
             let Some((place, field)) = fields.iter().enumerate().find(|(_, field)| field.name == name) else {
                 return Ok(Step::Skip { name, kind: written.kind.clone() });
@@ -293,5 +315,62 @@ fn skip_blocks<'a>(
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(fields: &str) -> RecordSchema {
+        RecordSchema::parse(&format!(r#"{{"type": "record", "name": "r", "fields": [{fields}]}}"#)).unwrap()
+    }
+
+    fn resolution(writer: &str, reader: &str) -> Result<Resolution, Incompatibility> {
+        let reader = record(reader);
+        Resolution::new(&record(writer), &reader, &fields_of(&reader).unwrap())
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let long = r#"{"name": "a", "type": "long"}"#;
+        for (writer, message) in [
+            ("", "field a is missing, and there is no default for it"),
+            (r#"{"name": "a", "type": "string"}"#, "field a is string, expected long"),
+            (r#"{"name": "a", "type": ["null", "long"]}"#, "field a is null or long, expected long"),
+            (r#"{"name": "a", "type": "double"}"#, "field a is double, expected long"),
+        ] {
+            assert_eq!(resolution(writer, long).unwrap_err().to_string(), message);
+        }
+        let renamed = RecordSchema { name: "s".to_owned(), ..record(long) };
+        let error = Resolution::new(&renamed, &record(long), &[]).unwrap_err();
+        assert_eq!(error.to_string(), "the record is called s, expected r");
+    }
+
+    #[test]
+    fn a_type_that_no_column_has_is_no_field_of_ours() {
+        for kind in [r#""float""#, r#"["long", "null"]"#, r#"["null", "long", "string"]"#, r#""boolean""#] {
+            assert!(fields_of(&record(&format!(r#"{{"name": "a", "type": {kind}}}"#))).is_err(), "{kind}");
+        }
+    }
+
+    /// Blocks whose lengths are told may be passed over at once, and counts that no bytes follow end.
+    #[test]
+    fn blocks_are_passed_over() {
+        let writer = r#"{"name": "x", "type": {"type": "array", "items": "long"}},
+            {"name": "n", "type": {"type": "array", "items": "null"}}, {"name": "a", "type": "long"}"#;
+        let resolution = resolution(writer, r#"{"name": "a", "type": "long"}"#).unwrap();
+        // Two items in three bytes by their length; one item; the end. Then 2^61 nulls, and the end. Then 7.
+        let counts = [3, 6, 2, 0x80, 1, 2, 4, 0].as_slice();
+        let nulls = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40, 0].as_slice();
+        let datum = [&[0, 0, 0, 0, 0], counts, nulls, &[14]].concat();
+        let read = |bytes| {
+            let mut values = Vec::new();
+            let (_, datum) = DatumReader::open(bytes).unwrap();
+            resolution.read(datum, &mut values, 1).map(|()| values)
+        };
+        assert_eq!(read(&datum), Ok(vec![Value::Long(7)]));
+        let error = read(&datum[..8]).unwrap_err();
+        assert_eq!(error.to_string(), "field x ends too early");
     }
 }

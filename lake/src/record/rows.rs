@@ -13,12 +13,14 @@ use thiserror::Error;
 
 use super::avro::DatumReader;
 use super::columns::{Columns, Value};
+use super::contracts::{Contracts, Readings};
 use super::error::{DecodeError, RowsError};
 use super::resolution::{Field, FieldKind};
 use super::schema::Schema;
 use super::table_of;
 use crate::bitemporal;
 use crate::log::{Offset, StoredRecord, Topic, TopicPartition};
+use crate::registry::RegistryError;
 use crate::table::Table;
 
 /// What a run of records gives.
@@ -53,18 +55,24 @@ pub enum Fault {
     Lost { next: Offset },
 }
 
-/// Makes rows of records of one topic partition, all of them of the topic's table. Meant for some megabytes at a time.
+/// [`Contracts::rows`] of records with our own ids.
 ///
 /// # Errors
-/// [`RowsError::NoTable`] for a topic that is not for the lake. [`RowsError::Columns`] where the table does not take what
-/// the topic's schema gives, which the tests rule out.
+/// Those of [`Contracts::rows`].
 pub fn rows(at: TopicPartition, records: &[StoredRecord]) -> Result<Rows, RowsError> {
+    Contracts::own().rows(at, records)
+}
+
+pub(super) fn rows_by(
+    contracts: &Contracts,
+    at: TopicPartition,
+    records: &[StoredRecord],
+) -> Result<Rows, RowsError> {
     let table = table_of(at.topic).ok_or(RowsError::NoTable { topic: at.topic })?;
-    let made = match Schema::of_topic(at.topic) {
-        Some(schema) => derived_rows(at, schema, table, records),
-        None => raw_rows(at, table, records),
-    };
-    made.map_err(|source| RowsError::Columns { table, source })
+    match Schema::of_topic(at.topic) {
+        Some(schema) => derived_rows(contracts, at, schema, table, records),
+        None => raw_rows(at, table, records).map_err(|source| RowsError::Columns { table, source }),
+    }
 }
 
 /// Makes rows of `ops.dead_letters` of what gave no rows of its own.
@@ -105,27 +113,30 @@ enum Source {
 }
 
 fn derived_rows(
+    contracts: &Contracts,
     at: TopicPartition,
     schema: Schema,
     table: Table,
     records: &[StoredRecord],
-) -> Result<Rows, ArrowError> {
+) -> Result<Rows, RowsError> {
+    let misfit = |source| RowsError::Columns { table, source };
     let told = match table {
         Table::Bars => bitemporal::facts_schema(table),
         _ => table.arrow_schema(),
     };
-    let sources = sources(schema.fields(), table, &told)?;
-    let mut columns = Columns::new(told, records.len())?;
+    let sources = sources(schema.fields(), table, &told).map_err(misfit)?;
+    let mut columns = Columns::new(told, records.len()).map_err(misfit)?;
+    let mut reader = ValueReader { contracts, schema, last: None };
     let (mut values, mut unusable) = (Vec::with_capacity(schema.fields().len()), Vec::new());
     for stored in records {
-        if let Err(error) = read_datum(schema, &stored.record.value, &mut values) {
-            unusable.push(undecodable(at, stored, error));
-            continue;
+        let read = reader.read(&stored.record.value, &mut values);
+        match read.map_err(|source| RowsError::Registry { topic: at.topic, source: Box::new(source) })? {
+            Ok(()) => columns.push(sources.iter().map(|source| source.value(&values, stored.appended_at))),
+            Err(error) => unusable.push(undecodable(at, stored, error)),
         }
-        columns.push(sources.iter().map(|source| source.value(&values, stored.appended_at)));
     }
-    let batch = columns.finish()?;
-    let batch = if table == Table::Bars { bitemporal::opened(table, &batch)? } else { batch };
+    let batch = columns.finish().map_err(misfit)?;
+    let batch = if table == Table::Bars { bitemporal::opened(table, &batch).map_err(misfit)? } else { batch };
     Ok(Rows { batch, unusable })
 }
 
@@ -190,11 +201,29 @@ impl Source {
     }
 }
 
-fn read_datum<'a>(schema: Schema, value: &'a [u8], values: &mut Vec<Value<'a>>) -> Result<(), DecodeError> {
-    let (found, datum) = DatumReader::open(value).ok_or(DecodeError::Framing)?;
-    let resolution =
-        schema.own_resolution(found).ok_or(DecodeError::Schema { found, topic: schema.topic() })?;
-    resolution.read(datum, values, schema.fields().len())
+/// Reads values that mostly have one schema id.
+struct ValueReader<'a> {
+    contracts: &'a Contracts,
+    schema: Schema,
+    last: Option<Readings>,
+}
+
+impl ValueReader<'_> {
+    /// The outer error: whether it can be read cannot be said now.
+    fn read<'a>(
+        &mut self,
+        value: &'a [u8],
+        values: &mut Vec<Value<'a>>,
+    ) -> Result<Result<(), DecodeError>, RegistryError> {
+        let Some((id, datum)) = DatumReader::open(value) else { return Ok(Err(DecodeError::Framing)) };
+        let readings = match self.last.take().filter(|last| last.id() == id) {
+            Some(last) => last,
+            None => self.contracts.readings(self.schema, id)?,
+        };
+        let read = readings.read(self.schema, datum, values);
+        self.last = Some(readings);
+        Ok(read)
+    }
 }
 
 /// The row of a raw message, in the order of `raw.orderbook_diffs` or `raw.trades`, which differ in their ids.

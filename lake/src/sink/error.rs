@@ -31,6 +31,7 @@ impl SinkError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Log(LogError::Io { .. } | LogError::Broker { .. })
+            | Self::Rows(RowsError::Registry { .. })
             | Self::Commit(
                 CommitError::Contended { .. } | CommitError::Doubtful(_) | CommitError::FilesGone { .. },
             ) => true,

@@ -18,7 +18,7 @@ use tracing::warn;
 use super::{Positions, SinkError};
 use crate::commit::{OffsetRange, TableChange};
 use crate::log::{Log, LogError, Offset, StoredRecord, TopicPartition};
-use crate::record::{Fault, Rows, Unusable, rows, table_of, unusable_rows};
+use crate::record::{Contracts, Fault, Rows, Unusable, table_of, unusable_rows};
 use crate::table::Table;
 
 /// Bytes of a partition that are read at a time.
@@ -37,7 +37,12 @@ pub(super) struct Gathered {
 }
 
 /// Reads the log from `from` on, about `bytes` of it, and makes rows.
-pub(super) fn gather(log: &dyn Log, from: &Positions, bytes: usize) -> Result<Gathered, SinkError> {
+pub(super) fn gather(
+    log: &dyn Log,
+    contracts: &Contracts,
+    from: &Positions,
+    bytes: usize,
+) -> Result<Gathered, SinkError> {
     let mut waiting = VecDeque::new();
     for (&at, &next) in from {
         let end = log.durable_end(at)?;
@@ -49,6 +54,7 @@ pub(super) fn gather(log: &dyn Log, from: &Positions, bytes: usize) -> Result<Ga
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let threads = threads.min(MOST_THREADS).min(waiting.len());
     let queue = Queue {
+        contracts,
         waiting: Mutex::new(waiting),
         read: Mutex::default(),
         budget: bytes,
@@ -80,18 +86,19 @@ struct Reading {
 
 /// The partitions that the threads share.
 #[derive(Debug)]
-struct Queue {
+struct Queue<'a> {
+    contracts: &'a Contracts,
     waiting: Mutex<VecDeque<Reading>>,
     read: Mutex<Vec<Reading>>,
     budget: usize,
     taken: AtomicUsize,
 }
 
-impl Queue {
+impl Queue<'_> {
     fn work(&self, log: &dyn Log) -> Result<(), SinkError> {
         while self.taken.load(Ordering::Relaxed) < self.budget {
             let Some(mut reading) = lock(&self.waiting).pop_front() else { break };
-            self.taken.fetch_add(reading.read_piece(log)?, Ordering::Relaxed);
+            self.taken.fetch_add(reading.read_piece(log, self.contracts)?, Ordering::Relaxed);
             if reading.next < reading.goal {
                 lock(&self.waiting).push_back(reading);
             } else {
@@ -108,7 +115,7 @@ impl Reading {
     }
 
     /// Reads on, and returns how many bytes were read.
-    fn read_piece(&mut self, log: &dyn Log) -> Result<usize, SinkError> {
+    fn read_piece(&mut self, log: &dyn Log, contracts: &Contracts) -> Result<usize, SinkError> {
         let records = match log.read(self.at, self.next, PIECE_BYTES) {
             Ok(records) => not_seen_before(self.next, records),
             Err(LogError::Lost { next, .. }) => {
@@ -123,7 +130,7 @@ impl Reading {
         };
         let next = Offset(last.offset.0.saturating_add(1));
         let bytes = records.iter().map(|stored| stored.record.size()).sum();
-        let Rows { batch, unusable } = rows(self.at, &records)?;
+        let Rows { batch, unusable } = contracts.rows(self.at, &records)?;
         self.batches.push(batch);
         self.unusable.extend(unusable);
         self.bytes += bytes;

@@ -41,7 +41,7 @@ use versions::closing_versions;
 
 use crate::commit::{Lake, PartitionOfTable, Positions as LakePositions};
 use crate::log::{Log, Offset, Partition, Topic, TopicPartition};
-use crate::record::table_of;
+use crate::record::{Contracts, table_of};
 use crate::table::Table;
 
 /// How often a running sink looks whether more waits than one commit takes.
@@ -80,6 +80,7 @@ pub struct Sink {
     log: Arc<dyn Log>,
     lake: Lake,
     config: SinkConfig,
+    contracts: Contracts,
     share: Share,
     /// The next offset needed of each partition; `None` until the lake has been asked.
     next: Option<Positions>,
@@ -102,11 +103,19 @@ impl Sink {
             lake,
             config,
             share: Share::All,
+            contracts: Contracts::own(),
             next: None,
             record_bytes: USUAL_RECORD,
             pending: None,
             on_commit: None,
         }
+    }
+
+    /// Reads records with the schema ids of `contracts`.
+    #[must_use]
+    pub fn with_contracts(mut self, contracts: Contracts) -> Self {
+        self.contracts = contracts;
+        self
     }
 
     /// Has the sink carry these partitions only, as they change: those that a group of sinks has given to this one.
@@ -257,8 +266,9 @@ impl Sink {
             let committed = self.lake.positions().await.map_err(SinkError::Positions)?;
             self.next.insert(next_offsets(&*self.log, &committed, &carried)?).clone()
         };
-        let (log, bytes) = (Arc::clone(&self.log), self.config.commit_bytes);
-        match spawn_blocking(move || gather(&*log, &from, bytes)).await {
+        let (log, contracts) = (Arc::clone(&self.log), self.contracts.clone());
+        let bytes = self.config.commit_bytes;
+        match spawn_blocking(move || gather(&*log, &contracts, &from, bytes)).await {
             Ok(gathered) => gathered,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),

@@ -2,6 +2,7 @@
 
 mod raw;
 mod refused;
+mod resolved;
 mod twin;
 
 use std::collections::BTreeMap;

@@ -8,10 +8,10 @@ use super::super::samples::derived;
 use super::*;
 
 /// The Confluent frame.
-const FRAME: usize = 5;
+pub(super) const FRAME: usize = 5;
 
 /// What a cell of the table shows of a field. Columns of times keep microseconds.
-fn shown(column: &str, value: &Avro) -> String {
+pub(super) fn shown(column: &str, value: &Avro) -> String {
     match value {
         Avro::Union(_, value) => shown(column, value),
         Avro::Null => "null".to_owned(),
@@ -33,12 +33,16 @@ fn shown(column: &str, value: &Avro) -> String {
 }
 
 /// The row that a record's fields make, with what the log adds.
-fn expected_row(fields: Vec<(String, Avro)>, table: Table) -> BTreeMap<String, String> {
+pub(super) fn expected_row(fields: Vec<(String, Avro)>, table: Table) -> BTreeMap<String, String> {
     let mut row: BTreeMap<_, _> =
         fields.iter().map(|(name, value)| (name.clone(), shown(name, value))).collect();
     row.insert("published_at".to_owned(), APPENDED_AT.microseconds().to_string());
     if table == Table::Bars {
         row.extend(version_of(&row));
+    }
+    if matches!(table, Table::Trades | Table::Bars) {
+        // Only rows that came another way than through the log tell where from.
+        row.insert("source_topic".to_owned(), "null".to_owned());
     }
     for (name, value) in fields {
         match (name.as_str(), value) {
