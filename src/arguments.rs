@@ -11,10 +11,12 @@ use depthlake_ingest::product::Product;
 use depthlake_ingest::sim::Fault;
 
 use crate::backfill::BackfillOptions;
+use crate::build::{BuildOptions, ModelsOptions};
 use crate::configuration::Configuration;
 use crate::lake_options::LakeOptions;
 use crate::log_address::LogAddress;
 use crate::reconcile::ReconcileOptions;
+use crate::run::roles::Roles;
 use crate::sql::Format;
 use crate::venue::Venue;
 
@@ -46,6 +48,8 @@ pub enum Command {
         depthlake run --venue binance                   the same pairs at Binance\n  \
         depthlake run --venue binance --product usdm --symbols BTCUSDT,ETHUSDT\n  \
         depthlake run --log kafka://localhost:9092      through Kafka or Redpanda\n  \
+        depthlake run --log kafka://BROKER:9092 --roles ingest             the engine alone, and elsewhere:\n  \
+        depthlake run --log kafka://BROKER:9092 --roles lake --catalog postgres://HOST/DB --warehouse s3://BUCKET\n  \
         depthlake run --duration 60 --summary run.json  a minute, then figures as JSON")]
     Run(RunOptions),
     /// Starts a simulated venue that speaks Binance's REST and WebSocket protocol.
@@ -89,6 +93,19 @@ pub enum Command {
         depthlake reconcile --repair\n\
         What is found is kept in ops.recon_breaks. Exit status 1: something differs and is not repaired.")]
     Reconcile(ReconcileOptions),
+    /// Brings the marts up to date, and bars that late trades have made wrong.
+    ///
+    /// Computes the minutes touched by what was landed since the last build, runs the models' tests, and commits. `run` does
+    /// it every minute.
+    #[command(after_help = "Examples:\n  \
+        depthlake build                       everything, bit by bit\n  \
+        depthlake build mart_liquidity        one mart\n  \
+        depthlake build ohlcv_1m              only corrects bars, as new versions\n  \
+        depthlake build --full-refresh        everything anew\n\
+        Exit status 1: a test fails; its rows are printed, and the mart stays as it was.")]
+    Build(BuildOptions),
+    /// Lists the SQL models: what each reads, and how fresh the marts are.
+    Models(ModelsOptions),
     /// Shows the live books of a running `depthlake run`, from another terminal.
     Top(TopOptions),
 }
@@ -137,6 +154,9 @@ pub struct RunOptions {
     /// Where messages go first: embedded, or a broker, kafka://HOST:PORT[,HOST:PORT…] [default: embedded].
     #[arg(long, env = "DEPTHLAKE_LOG_ADDRESS", value_name = "LOG")]
     log: Option<LogAddress>,
+    /// What this process does: ingest (venue to log), lake (log to tables), or both. Apart they need a broker.
+    #[arg(long, env = "DEPTHLAKE_ROLES", default_value = "ingest,lake", value_name = "ROLE,…")]
+    pub roles: Roles,
     /// Ends after so many seconds [default: runs until Ctrl-C].
     #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
     pub duration: Option<Duration>,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use depthlake_lake::address::Secret;
+use depthlake_lake::model::Targets;
 use serde::Deserialize;
 
 use crate::log_address::LogAddress;
@@ -24,6 +25,7 @@ pub struct Configuration {
     pub rate: Option<f64>,
     pub engine: EngineConfiguration,
     pub lake: LakeConfiguration,
+    pub sla: SlaConfiguration,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -54,6 +56,30 @@ pub struct S3Configuration {
     pub region: Option<String>,
     pub access_key_id: Option<String>,
     pub secret_access_key: Option<Secret>,
+}
+
+/// What the feed is measured against in `marts.mart_exchange_health`.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SlaConfiguration {
+    pub receive_lag_p99_ms: Option<f64>,
+    pub event_lag_p99_ms: Option<f64>,
+    pub silent_seconds: Option<u32>,
+    pub stale_seconds: Option<u32>,
+}
+
+impl SlaConfiguration {
+    /// The targets, those that are not set at their defaults.
+    pub fn targets(&self) -> Targets {
+        let Targets { receive_lag_p99_ms, event_lag_p99_ms, silent_seconds, stale_seconds } =
+            Targets::default();
+        Targets {
+            receive_lag_p99_ms: self.receive_lag_p99_ms.unwrap_or(receive_lag_p99_ms),
+            event_lag_p99_ms: self.event_lag_p99_ms.unwrap_or(event_lag_p99_ms),
+            silent_seconds: self.silent_seconds.unwrap_or(silent_seconds),
+            stale_seconds: self.stale_seconds.unwrap_or(stale_seconds),
+        }
+    }
 }
 
 impl Configuration {
@@ -108,6 +134,9 @@ mod tests {
         assert!(
             endpoint.is_some() && region.is_some() && access_key_id.is_some() && secret_access_key.is_some()
         );
+        assert_eq!(set.sla.targets(), Targets::default());
+        assert!(set.sla.receive_lag_p99_ms.is_some() && set.sla.event_lag_p99_ms.is_some());
+        assert!(set.sla.silent_seconds.is_some() && set.sla.stale_seconds.is_some());
     }
 
     #[test]

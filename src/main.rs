@@ -2,6 +2,7 @@
 
 mod arguments;
 mod backfill;
+mod build;
 mod configuration;
 mod data_folder;
 mod lake_options;
@@ -57,6 +58,8 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
             done(block_on(async { tables::run(&options.lake.place(&configuration)?, options.format).await }))
         }
         Command::Reconcile(options) => block_on(reconcile::run(&options, &configuration)),
+        Command::Build(options) => block_on(build::build(&options, &configuration)),
+        Command::Models(options) => done(block_on(build::models(&options, &configuration))),
         Command::Top(options) => {
             let board = data_folder::DataFolder::at(&options.data(&configuration)).board();
             top::run(&board, options.symbol.as_deref(), options.refresh(), options.once)?;

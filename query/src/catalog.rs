@@ -58,10 +58,13 @@ impl CatalogProvider for LakeCatalog {
 
     fn schema_names(&self) -> Vec<String> {
         let of_tables = Table::ALL.iter().map(|table| table.namespace());
-        let mut names: Vec<_> = of_tables.chain(Model::all().iter().map(Model::layer)).collect();
-        names.sort_unstable();
-        names.dedup();
-        names.into_iter().map(str::to_owned).collect()
+        let mut names: Vec<String> = Vec::new();
+        for name in of_tables.chain(views().map(Model::layer)) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        names
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {

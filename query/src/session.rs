@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::datasource::MemTable;
 use datafusion::execution::SendableRecordBatchStream;
@@ -71,7 +71,7 @@ impl Session {
 
     /// A session that has a table of these rows besides.
     fn with_rows(&self, rows: &[RecordBatch]) -> Result<Self, QueryError> {
-        let schema = rows.first().map(RecordBatch::schema).unwrap_or_default();
+        let schema = rows.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
         let rows = MemTable::try_new(schema, vec![rows.to_vec()]).map_err(QueryError::of_planning)?;
         let catalog = LakeCatalog::with_rows(self.lake.clone(), ROWS_UNDER_TEST, rows);
         Ok(Self::over(self.lake.clone(), catalog, self.context.runtime_env()))

@@ -65,8 +65,8 @@ pub(crate) fn with_states_in_names(text: &str) -> String {
     while let Some((token, after)) = rest.split_first() {
         match (table_and_blanks(&written), state_clause(rest)) {
             (Some((place, table)), Some((state, after))) => {
-                written.truncate(place);
                 let value = format!("{table}@{state}");
+                written.truncate(place);
                 written.push(Token::Word(Word {
                     value,
                     quote_style: Some('"'),

@@ -226,8 +226,10 @@ impl Derivations for Kept {
 
 fn lines(batch: &RecordBatch) -> Vec<String> {
     let schema = batch.schema();
-    let columns: Vec<_> =
-        (0..batch.num_columns()).filter(|&column| schema.field(column).name() != "published_at").collect();
+    let of_publishing = ["published_at", "sys_from", "bar_key"];
+    let columns: Vec<_> = (0..batch.num_columns())
+        .filter(|&column| !of_publishing.contains(&schema.field(column).name().as_str()))
+        .collect();
     let line = |row| {
         let cells = columns.iter().map(|&column| array_value_to_string(batch.column(column), row).unwrap());
         cells.collect::<Vec<_>>().join("|")

@@ -24,6 +24,7 @@ bars AS (
         max(published_at) AS last_published,
         last_value(source_partition ORDER BY published_at, source_offset) AS source_partition,
         last_value(source_offset ORDER BY published_at, source_offset) AS source_offset,
+        last_value(source_topic ORDER BY published_at, source_offset) AS source_topic,
         min(coalesce(first_trade_id, trade_id)) AS first_trade_id,
         max(coalesce(last_trade_id, trade_id)) AS last_trade_id,
         sum(coalesce(last_trade_id - first_trade_id, 0) + 1) AS trades_of_venue
@@ -42,6 +43,6 @@ SELECT
     open, high, low, close, volume, quote_volume,
     CAST(quote_volume AS DOUBLE) / CAST(volume AS DOUBLE) AS vwap,
     trades, taker_buy_volume, taker_buy_quote_volume, event_time, received_at, last_published,
-    source_partition, source_offset, first_trade_id, last_trade_id
+    source_partition, source_offset, source_topic, first_trade_id, last_trade_id, trades_of_venue
 FROM kinds
 WHERE rank = 1 AND volume > 0

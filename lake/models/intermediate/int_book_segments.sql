@@ -18,7 +18,7 @@ SELECT
     symbol, since, update_id, live, spread_bps, imbalance, microprice,
     bid_depth_5bps, bid_depth_10bps, bid_depth_25bps, ask_depth_5bps, ask_depth_10bps, ask_depth_25bps,
     true AS carried,
-    next_begins - next_begins % 60000000,
-    next_begins % 60000000
+    next_begins - next_begins % 60000000 AS minute_begins,
+    next_begins % 60000000 AS microseconds
 FROM followed
 WHERE next_begins - begins <= 300000000 AND next_begins - next_begins % 60000000 > begins

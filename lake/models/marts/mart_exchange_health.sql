@@ -2,7 +2,7 @@ WITH minutes AS (
     SELECT
         symbol,
         second / 60 AS minute,
-        count(*) FILTER (WHERE second - last_heard > :sla_silent_seconds) AS seconds_stale,
+        sum(CASE WHEN second - last_heard > :sla_silent_seconds THEN 1 ELSE 0 END) AS seconds_stale,
         max(latest_event) AS latest_event
     FROM intermediate.int_expected_seconds AS seconds
     GROUP BY 1, 2

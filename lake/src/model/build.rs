@@ -351,17 +351,16 @@ fn told(model: &Model, failed: Result<Option<FailedTest>, SqlError>) -> Result<(
     }
 }
 
-/// All views that a model reads, and those that they read, each once.
+/// All views that a model reads, and those that they read, each after those it reads itself.
 fn views_below(model: &'static Model) -> Vec<&'static Model> {
-    let mut found: Vec<&Model> = Vec::new();
+    let mut below: BTreeSet<&str> = BTreeSet::new();
     let mut waiting: Vec<&Model> = model.reads().collect();
     while let Some(view) = waiting.pop() {
-        if view.declaration.incremental.is_none() && !found.iter().any(|known| known.name == view.name) {
-            found.push(view);
+        if view.declaration.incremental.is_none() && below.insert(view.name) {
             waiting.extend(view.reads());
         }
     }
-    found
+    Model::all().iter().filter(|model| below.contains(model.name)).collect()
 }
 
 /// Pieces of at most a day, so that no query sorts more.

@@ -70,6 +70,14 @@ pub fn utc(time: Timestamp) -> String {
     date_time.map_or_else(String::new, |time| time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
 }
 
+/// Rows as a table with lines around its cells.
+///
+/// # Errors
+/// Where a value has no text.
+pub fn table_of_rows(rows: &[RecordBatch]) -> Result<String, ArrowError> {
+    table::of_rows(rows)
+}
+
 /// Writes all rows of an answer, or the first of them for a table, and flushes.
 ///
 /// # Errors

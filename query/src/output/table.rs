@@ -32,6 +32,11 @@ pub(super) async fn write(
     Ok(written)
 }
 
+pub(super) fn of_rows(rows: &[RecordBatch]) -> Result<String, ArrowError> {
+    let legible = rows.iter().map(legible::for_table).collect::<Result<Vec<_>, _>>()?;
+    Ok(format!("{}\n", pretty_format_batches_with_options(&legible, &OPTIONS)?))
+}
+
 /// The first rows, after an empty batch that has the columns where there are none.
 async fn first_batches(mut rows: Rows) -> Result<(Vec<RecordBatch>, Written), QueryError> {
     let mut batches = vec![RecordBatch::new_empty(rows.schema())];

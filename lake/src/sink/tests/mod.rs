@@ -126,10 +126,20 @@ fn rows_of_log(log: &dyn Log) -> BTreeMap<Table, Vec<Row>> {
     expected
 }
 
+/// The rows without what a later bar of the same minute changes.
+fn without_versions(mut rows: Vec<Row>) -> Vec<Row> {
+    for row in &mut rows {
+        row.retain(|column, _| !["sys_from", "sys_to", "is_current", "bar_key"].contains(&column.as_str()));
+    }
+    rows.sort();
+    rows
+}
+
 /// Checks that the lake holds each row of the log once, and nothing else.
 async fn assert_lake_is_log(place: &Place, log: &dyn Log) {
     let lake = place.lake().await;
     for (table, expected) in rows_of_log(log) {
-        assert_eq!(rows_of(&lake, table).await, expected, "{table}");
+        let ours = rows_of(&lake, table).await;
+        assert_eq!(without_versions(ours), without_versions(expected), "{table}");
     }
 }

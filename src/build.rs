@@ -1,0 +1,137 @@
+//! `depthlake build` and `depthlake models`: the marts.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use clap::Args;
+use depthlake_lake::commit::Lake;
+use depthlake_lake::model::{BuildError, Builder, Built, FailedTest, Mode, Model, Targets};
+use depthlake_lake::table::Table;
+use depthlake_orderbook::time::Timestamp;
+use depthlake_query::Session;
+use depthlake_query::output::{table_of_rows, utc};
+
+use crate::arguments::DataOption;
+use crate::configuration::Configuration;
+use crate::data_folder::DataFolder;
+
+#[derive(Debug, Args)]
+pub struct BuildOptions {
+    /// What to build, such as mart_ohlcv [default: everything]; ohlcv_1m corrects the bars, a view is tested.
+    #[arg(value_name = "MODEL")]
+    models: Vec<String>,
+    /// Computes everything anew, whatever was built before, and corrects all bars.
+    #[arg(long)]
+    full_refresh: bool,
+    #[command(flatten)]
+    data: DataOption,
+}
+
+#[derive(Debug, Args)]
+pub struct ModelsOptions {
+    #[command(flatten)]
+    data: DataOption,
+}
+
+/// Builds, and prints what was built.
+pub async fn build(options: &BuildOptions, configuration: &Configuration) -> Result<ExitCode> {
+    let folder = DataFolder::existing(&options.data.folder(configuration))?;
+    let lake = Lake::open(&folder.catalog(), &folder.warehouse()).await?;
+    let mode = if options.full_refresh { Mode::Full } else { Mode::Incremental };
+    match builder(&lake, configuration.sla.targets())?.build(&options.models, mode).await {
+        Ok(built) => {
+            io::stdout().write_all(told(&built).as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(BuildError::Test(failed)) => {
+            print_failed(&failed)?;
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A builder over a lake.
+pub fn builder(lake: &Lake, targets: Targets) -> Result<Builder> {
+    Ok(Builder::new(lake.clone(), Arc::new(Session::new(lake.clone())?), targets))
+}
+
+fn told(built: &[Built]) -> String {
+    let line = |built: &Built| {
+        let (Some(first), Some(last)) = (built.minutes.first(), built.minutes.last()) else {
+            return format!("{}: nothing new\n", built.name);
+        };
+        let (from, until) = (time(first.from), time(last.until));
+        format!("{}: {} rows, of minutes from {from} to {until}\n", built.name, built.rows)
+    };
+    if built.is_empty() { "all tests pass\n".to_owned() } else { built.iter().map(line).collect() }
+}
+
+fn time(microseconds: i64) -> String {
+    utc(Timestamp::from_microseconds(microseconds))
+}
+
+fn print_failed(failed: &FailedTest) -> Result<()> {
+    eprintln!("depthlake: {} fails its test: {}; nothing of it was committed", failed.model, failed.what);
+    let mut out = io::stdout();
+    out.write_all(table_of_rows(&failed.rows)?.as_bytes())?;
+    Ok(())
+}
+
+/// Prints the models, what each reads, and how fresh the tables are.
+pub async fn models(options: &ModelsOptions, configuration: &Configuration) -> Result<()> {
+    let folder: PathBuf = options.data.folder(configuration);
+    let lake = match DataFolder::existing(&folder) {
+        Ok(folder) => Some(Lake::open(&folder.catalog(), &folder.warehouse()).await?),
+        Err(_) => None,
+    };
+    let mut text = String::new();
+    let is_read =
+        |name: &str| Model::all().iter().any(|model| model.declaration.reads.iter().any(|read| read == name));
+    for model in Model::all().iter().filter(|model| !is_read(model.name)) {
+        describe(model, "", lake.as_ref(), &mut text).await?;
+    }
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// A model and, indented, what it reads.
+async fn describe(model: &'static Model, indent: &str, lake: Option<&Lake>, text: &mut String) -> Result<()> {
+    let mut waiting = vec![(model.name.to_owned(), indent.to_owned())];
+    while let Some((name, indent)) = waiting.pop() {
+        let Some(model) = Model::named(&name) else {
+            *text += &format!("{indent}{name}\n");
+            continue;
+        };
+        let kind = match &model.declaration.incremental {
+            Some(table) => {
+                let state = freshness(model, table.freshness_seconds, lake).await?;
+                format!("table, by minutes{state}")
+            }
+            None => "view".to_owned(),
+        };
+        *text += &format!("{indent}{name}  ({kind}; key {})\n", model.declaration.key.join(", "));
+        let below = format!("{indent}    ");
+        waiting.extend(model.declaration.reads.iter().rev().map(|read| (read.clone(), below.clone())));
+    }
+    Ok(())
+}
+
+/// When a mart was built last, and whether that is as fresh as declared.
+async fn freshness(model: &Model, seconds: u32, lake: Option<&Lake>) -> Result<String> {
+    let (Some(lake), Ok(table)) = (lake, model.name.parse::<Table>()) else { return Ok(String::new()) };
+    let Some(last) = lake.snapshots(table).await?.last().map(|snapshot| snapshot.committed_at) else {
+        return Ok("; never built".to_owned());
+    };
+    let is_late = now() - last > i64::from(seconds) * 1_000_000_000;
+    Ok(format!("; built {}, {}", utc(last), if is_late { "late" } else { "fresh" }))
+}
+
+fn now() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
+}
