@@ -2,24 +2,29 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use iceberg::spec::DataFile;
 use tracing::{debug, warn};
+use uuid::Uuid;
 
 use super::catalog::{Advance, AdvanceError, MetadataKeeper, Pointers, PositionMove};
 use super::data_file::write_data_files;
 use super::error::{CommitError, LakeError};
-use super::ledger::{Ledger, remove_files};
+use super::ledger::Ledger;
 use super::position::{OffsetRange, PartitionOfTable, Positions, Standing, check_ranges, judge};
 use super::rows::sorted_by_day;
-use super::snapshot::{OFFSET_KEY, PROPERTY_PREFIX, Staged, files_of_expired, stage};
+use super::snapshot::{OFFSET_KEY, PROPERTY_PREFIX, Staged, stage};
 use super::stored_file::StoredFile;
 use super::{CommittedSnapshot, Inner, Lake, blocking};
 use crate::table::Table;
 
 /// How often a commit is prepared anew because another process moved a table.
 const ATTEMPTS: usize = 20;
+
+/// Between two attempts lies up to this time.
+const MOST_PAUSE: Duration = Duration::from_millis(50);
 
 /// What shall become of one table.
 #[derive(Debug, Clone)]
@@ -61,11 +66,19 @@ pub enum Changed {
 #[derive(Debug)]
 pub(super) struct WrittenChange {
     pub(super) table: Table,
-    pub(super) added: Vec<DataFile>,
+    pub(super) added: Vec<AddedFile>,
     pub(super) removed: Vec<StoredFile>,
     pub(super) positions: Vec<OffsetRange>,
     pub(super) kind: ChangeKind,
     pub(super) properties: BTreeMap<String, String>,
+}
+
+/// A data file that is to be part of a table.
+#[derive(Debug, Clone)]
+pub(super) struct AddedFile {
+    pub(super) file: DataFile,
+    /// Of rows that have been in the table before, when they came; `None` for new ones.
+    pub(super) sequence: Option<i64>,
 }
 
 impl TableChange {
@@ -176,7 +189,10 @@ impl Inner {
                     fail::fail_point!("commit::after_cleanup");
                     return Ok(Changed::Committed(snapshots));
                 }
-                Ok(None) => ledger.remove_files(&self.file_io).await,
+                Ok(None) => {
+                    ledger.remove_files(&self.file_io).await;
+                    pause().await;
+                }
                 Err(doubtful @ CommitError::Doubtful(_)) => return Err(doubtful),
                 Err(error) => {
                     ledger.remove_files(&self.file_io).await;
@@ -217,9 +233,14 @@ impl Inner {
             async move {
                 let TableChange { table, added, removed, positions, kind, properties } = change;
                 let days = sorted_by_day(table, &added)?;
-                let added = write_data_files(&inner.file_io, table, &base.metadata, days, &ledger)
+                let added = write_data_files(&inner.file_io, &base, days, &ledger)
                     .await
                     .map_err(LakeError::table(table, "write the rows"))?;
+                let sequence = match kind {
+                    ChangeKind::Append | ChangeKind::Overwrite => None,
+                    ChangeKind::Replace => removed.iter().map(|file| file.sequence).max(),
+                };
+                let added = added.into_iter().map(|file| AddedFile { file, sequence }).collect();
                 Ok(WrittenChange { table, added, removed, positions, kind, properties })
             }
         });
@@ -304,20 +325,9 @@ impl Inner {
 
     /// After a commit: removes what the new versions made useless.
     async fn settle(self: &Arc<Self>, staged: Vec<Staged>) {
-        let inner = Arc::clone(self);
-        let settled = blocking(async move {
-            for staged in staged {
-                match files_of_expired(&inner.file_io, &staged).await {
-                    Ok(unused) => remove_files(&inner.file_io, unused).await,
-                    Err(error) => {
-                        warn!(table = %staged.version.table, %error, "files of expired snapshots stay");
-                    }
-                }
-                remove_files(&inner.file_io, staged.obsolete_metadata).await;
-            }
-        });
-        if let Err(error) = settled.await {
-            warn!(%error, "old metadata files stay");
+        for staged in staged {
+            let grace = self.upkeep.snapshots.grace;
+            self.let_go(staged.version, staged.expiry, staged.obsolete_metadata, grace).await;
         }
     }
 }
@@ -354,6 +364,12 @@ fn after(committed: &Positions, moves: &[PositionMove]) -> Positions {
     let mut next = committed.clone();
     next.extend(moves.iter().map(|position| (position.of.clone(), position.to)));
     next
+}
+
+/// Lets others go first for a while that differs from theirs: two that try again in step would meet again.
+pub(super) async fn pause() {
+    let random = u32::from(Uuid::new_v4().as_bytes()[0]);
+    tokio::time::sleep(MOST_PAUSE * random / 255).await;
 }
 
 /// Runs works in parallel, each on a thread it may block, and waits for all of them even where one fails.

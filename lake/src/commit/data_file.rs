@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use iceberg::arrow::schema_to_arrow_schema;
 use iceberg::io::FileIO;
-use iceberg::spec::{DataFile, Literal, PartitionKey, Struct, TableMetadata};
-use iceberg::writer::file_writer::{FileWriter, FileWriterBuilder, ParquetWriterBuilder};
+use iceberg::spec::{DataFile, Literal, PartitionKey, Struct};
+use iceberg::writer::file_writer::{FileWriter, FileWriterBuilder, ParquetWriter, ParquetWriterBuilder};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
@@ -16,54 +17,102 @@ use uuid::Uuid;
 use super::evolution::as_stored;
 use super::ledger::Ledger;
 use super::rows::DayOfRows;
+use super::snapshot::TableVersion;
 use crate::table::{Column, Kind, Table};
+
+/// Rows of a row group: what a writer and a merging reader hold of a file.
+const ROWS_OF_ROW_GROUP: usize = 128 * 1024;
 
 /// The most digits of a decimal that Parquet stores as a 64-bit integer.
 const DIGITS_OF_INT64: u32 = 18;
 
-/// Writes each day's rows into a file of its own, durable when this returns.
-pub(super) async fn write_data_files(
-    file_io: &FileIO,
-    table: Table,
-    metadata: &TableMetadata,
-    days: Vec<DayOfRows>,
-    ledger: &Ledger,
-) -> iceberg::Result<Vec<DataFile>> {
-    let schema = metadata.current_schema();
-    let stored = Arc::new(schema_to_arrow_schema(schema)?);
-    let builder = ParquetWriterBuilder::new(writer_properties(table, &stored), schema.clone());
-    let mut files = Vec::with_capacity(days.len());
-    for DayOfRows { day, rows } in days {
+/// How hard data files are compressed: zstd's level.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Effort {
+    /// For rows that somebody waits for.
+    Quick,
+    /// For files that stay.
+    Thorough,
+}
+
+/// A data file being written, of one day. Rows come in the table's order and with the columns of the stored table.
+pub(super) struct DayWriter {
+    writer: ParquetWriter,
+    partition: PartitionKey,
+    sort_order: i32,
+}
+
+impl DayWriter {
+    pub(super) async fn create(
+        file_io: &FileIO,
+        version: &TableVersion,
+        day: i32,
+        effort: Effort,
+        ledger: &Ledger,
+    ) -> iceberg::Result<Self> {
+        let metadata = &version.metadata;
+        let schema = metadata.current_schema();
         let spec = metadata.default_partition_spec().as_ref().clone();
         let values = Struct::from_iter([Some(Literal::date(day))]);
         let partition = PartitionKey::new(spec, schema.clone(), values);
         let location =
             format!("{}/data/{}/{}.parquet", metadata.location(), partition.to_path(), Uuid::new_v4());
+        let properties = writer_properties(version.table, &schema_to_arrow_schema(schema)?, effort);
+        let builder = ParquetWriterBuilder::new(properties, schema.clone());
+        Ok(Self {
+            writer: builder.build(ledger.new_output(file_io, location)?).await?,
+            partition,
+            sort_order: i32::try_from(metadata.default_sort_order_id())?,
+        })
+    }
 
-        let mut writer = builder.build(ledger.new_output(file_io, location)?).await?;
-        writer.write(&as_stored(&rows, &stored)?).await?;
-        for mut file in writer.close().await? {
-            file.partition(partition.data().clone());
-            file.partition_spec_id(partition.spec().spec_id());
-            file.sort_order_id(i32::try_from(metadata.default_sort_order_id())?);
+    pub(super) async fn write(&mut self, rows: &RecordBatch) -> iceberg::Result<()> {
+        self.writer.write(rows).await
+    }
+
+    /// The file, durable; nothing where no rows were written.
+    pub(super) async fn close(self) -> iceberg::Result<Vec<DataFile>> {
+        let mut files = Vec::new();
+        for mut file in self.writer.close().await? {
+            file.partition(self.partition.data().clone());
+            file.partition_spec_id(self.partition.spec().spec_id());
+            file.sort_order_id(self.sort_order);
             files.push(file.build().map_err(incomplete)?);
         }
+        Ok(files)
+    }
+}
+
+/// Writes each day's rows into a file of its own, durable when this returns.
+pub(super) async fn write_data_files(
+    file_io: &FileIO,
+    version: &TableVersion,
+    days: Vec<DayOfRows>,
+    ledger: &Ledger,
+) -> iceberg::Result<Vec<DataFile>> {
+    let stored = Arc::new(schema_to_arrow_schema(version.metadata.current_schema())?);
+    let mut files = Vec::with_capacity(days.len());
+    for DayOfRows { day, rows } in days {
+        let mut writer = DayWriter::create(file_io, version, day, Effort::Quick, ledger).await?;
+        writer.write(&as_stored(&rows, &stored)?).await?;
+        files.extend(writer.close().await?);
         fail::fail_point!("commit::data_file_written");
     }
     Ok(files)
 }
 
-fn writer_properties(table: Table, stored: &Schema) -> WriterProperties {
-    let level = ZstdLevel::try_new(3).expect("zstd has a level 3");
+fn writer_properties(table: Table, stored: &Schema, effort: Effort) -> WriterProperties {
     let builder = WriterProperties::builder()
         .set_created_by(concat!("depthlake ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(level))
+        .set_compression(effort.compression())
         .set_dictionary_enabled(false)
+        .set_max_row_group_row_count(Some(ROWS_OF_ROW_GROUP))
         .set_sorting_columns(Some(sorting_columns(table, stored)));
-    table.definition().columns.iter().fold(builder, encode).build()
+    let columns = table.definition().columns.iter();
+    columns.fold(builder, |builder, column| encode(builder, column, effort)).build()
 }
 
-fn encode(builder: WriterPropertiesBuilder, column: &Column) -> WriterPropertiesBuilder {
+fn encode(builder: WriterPropertiesBuilder, column: &Column, effort: Effort) -> WriterPropertiesBuilder {
     let path = ColumnPath::from(column.name);
     match column.kind {
         Kind::Label => builder.set_column_dictionary_enabled(path, true),
@@ -71,15 +120,39 @@ fn encode(builder: WriterPropertiesBuilder, column: &Column) -> WriterProperties
         // Bounds of payloads would help no query and swell every manifest.
         Kind::Bytes => builder
             .set_column_statistics_enabled(path.clone(), EnabledStatistics::None)
+            .set_column_compression(path.clone(), effort.compression_of_payloads())
             .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY),
         Kind::Int | Kind::Long | Kind::Time => {
             builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
         }
-        Kind::Decimal { precision, .. } if precision <= DIGITS_OF_INT64 => {
-            builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
-        }
-        Kind::Boolean | Kind::Double | Kind::Decimal { .. } => builder,
+        Kind::Decimal { precision, .. } if precision <= DIGITS_OF_INT64 => builder
+            .set_column_dictionary_enabled(path.clone(), true)
+            .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
+        Kind::Decimal { .. } => builder.set_column_dictionary_enabled(path, true),
+        // Few doubles come twice in a commit: dictionaries of them take more than they spare.
+        Kind::Boolean | Kind::Double => builder,
     }
+}
+
+impl Effort {
+    fn compression(self) -> Compression {
+        match self {
+            Self::Quick => zstd(3),
+            Self::Thorough => zstd(6),
+        }
+    }
+
+    /// JSON of the venue is smaller at level 1 than at 3, on every recording, and quicker.
+    fn compression_of_payloads(self) -> Compression {
+        match self {
+            Self::Quick => zstd(1),
+            Self::Thorough => self.compression(),
+        }
+    }
+}
+
+fn zstd(level: i32) -> Compression {
+    Compression::ZSTD(ZstdLevel::try_new(level).unwrap_or_default())
 }
 
 fn sorting_columns(table: Table, stored: &Schema) -> Vec<SortingColumn> {

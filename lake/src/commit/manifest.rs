@@ -16,14 +16,15 @@ use iceberg::spec::{
 };
 use uuid::Uuid;
 
+use super::change::AddedFile;
 use super::ledger::Ledger;
 use super::stored_file::{StoredFile, StoredFiles, day_of};
 
-/// Manifests of this size, in bytes, are left alone.
-const LARGE_MANIFEST: i64 = 8 << 20;
+/// Files of a manifest that is written again.
+const FILES_OF_MANIFEST: usize = 1_000;
 
-/// A manifest of so many files has about the size of a large one.
-const FILES_OF_MANIFEST: usize = 8_000;
+/// Manifests of so many files are left alone.
+const LARGE_MANIFEST: usize = FILES_OF_MANIFEST / 2;
 
 /// Stands for "to be inherited from the snapshot".
 const INHERITED: i64 = -1;
@@ -52,16 +53,11 @@ struct Carried {
 }
 
 impl ManifestContext<'_> {
-    /// A manifest that adds `files` to the table; with a data sequence number of their own where they hold rows that have
-    /// been in the table before.
-    pub(super) async fn add(
-        &self,
-        files: Vec<DataFile>,
-        sequence: Option<i64>,
-    ) -> iceberg::Result<ManifestFile> {
+    /// A manifest that adds files to the table.
+    pub(super) async fn add(&self, files: &[AddedFile]) -> iceberg::Result<ManifestFile> {
         let mut writer = self.writer(self.metadata.default_partition_spec_id())?;
-        for file in files {
-            writer.add_file(file, sequence.unwrap_or(INHERITED))?;
+        for AddedFile { file, sequence } in files {
+            writer.add_file(file.clone(), sequence.unwrap_or(INHERITED))?;
         }
         writer.write_manifest_file().await
     }
@@ -115,7 +111,7 @@ impl ManifestContext<'_> {
         let (small, mut kept): (Vec<_>, Vec<_>) = manifests.into_iter().partition(|manifest| {
             manifest.content == ManifestContentType::Data
                 && manifest.partition_spec_id == spec
-                && manifest.manifest_length < LARGE_MANIFEST
+                && live_files(manifest) < LARGE_MANIFEST
         });
         if small.len() <= limit {
             kept.extend(small);
@@ -183,6 +179,12 @@ impl ManifestContext<'_> {
     fn new_location(&self, prefix: &str) -> String {
         format!("{}/metadata/{prefix}{}.avro", self.metadata.location(), Uuid::new_v4())
     }
+}
+
+/// How many files of a manifest are part of the table.
+fn live_files(manifest: &ManifestFile) -> usize {
+    let counts = [manifest.added_files_count, manifest.existing_files_count];
+    counts.into_iter().flatten().map(|count| usize::try_from(count).unwrap_or(usize::MAX)).sum()
 }
 
 /// Whether a manifest lists anything that is part of the table.

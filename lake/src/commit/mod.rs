@@ -19,18 +19,24 @@
 
 mod catalog;
 mod change;
+mod compaction;
 mod data_file;
 mod error;
 mod evolution;
+mod expiry;
 mod history;
 mod ledger;
 mod manifest;
+mod merge;
 mod next_version;
+mod orphans;
 mod position;
 mod read;
+mod retention;
 mod row_reader;
 mod rows;
 mod snapshot;
+mod sort_key;
 mod stored_file;
 
 #[cfg(test)]
@@ -52,14 +58,19 @@ use uuid::Uuid;
 
 pub use catalog::{CATALOG_NAME, RestError};
 pub use change::{ChangeKind, Changed, TableChange};
+pub use compaction::{Compacted, CompactionRules};
 pub use error::{CommitError, LakeError};
 pub use evolution::ColumnDrift;
+pub use expiry::{Expired, SnapshotRetention};
 pub use history::{KeptSnapshot, Moment};
+pub use orphans::ORPHAN_AGE;
 pub use position::{OffsetRange, PartitionOfTable, Positions};
 pub use read::{TableContents, TableStatus};
+pub use retention::{LetGo, RETAINED_FROM};
 pub use stored_file::{Bounds, StoredFile};
 
 use catalog::{Catalog, Pointers};
+use expiry::Departing;
 use snapshot::TableVersion;
 use stored_file::StoredFiles;
 
@@ -98,6 +109,7 @@ struct Inner {
     /// The versions last seen, which spares reading metadata that this process has written itself.
     versions: Mutex<HashMap<Table, Arc<TableVersion>>>,
     stored_files: StoredFiles,
+    departing: Departing,
     /// Held while a commit reads the catalog, stages and moves pointers, so that commits of one process wait for each other
     /// instead of being prepared in vain.
     turn: tokio::sync::Mutex<()>,
@@ -108,12 +120,14 @@ struct Inner {
 struct Upkeep {
     /// Small manifests are merged when a snapshot has more than so many.
     manifests_before_merge: usize,
-    /// Snapshots in a table's metadata; older ones are dropped as new ones come.
-    snapshots_kept: usize,
+    /// What a commit lets go by itself; of its parts only `most` and `grace` count.
+    snapshots: SnapshotRetention,
 }
 
 impl Upkeep {
-    const DEFAULT: Self = Self { manifests_before_merge: 100, snapshots_kept: 1_000 };
+    fn new() -> Self {
+        Self { manifests_before_merge: 50, snapshots: SnapshotRetention::default() }
+    }
 }
 
 impl Lake {
@@ -133,7 +147,7 @@ impl Lake {
     /// [`LakeError`] where the catalog or the warehouse cannot be reached or created, the catalog is damaged or lost, its
     /// warehouse is missing or another one, or a table has been laid out otherwise.
     pub async fn open_at(address: &LakeAddress) -> Result<Self, LakeError> {
-        Self::open_with(address, Upkeep::DEFAULT).await
+        Self::open_with(address, Upkeep::new()).await
     }
 
     /// Opens a lake to find out what is wrong with its tables: they are taken as they are. What is read of, or written to, a
@@ -142,7 +156,7 @@ impl Lake {
     /// # Errors
     /// As [`Lake::open_at`], but for tables that are laid out otherwise.
     pub async fn open_unchecked(address: &LakeAddress) -> Result<Self, LakeError> {
-        Self::connect(address, Upkeep::DEFAULT).await
+        Self::connect(address, Upkeep::new()).await
     }
 
     async fn open_with(address: &LakeAddress, upkeep: Upkeep) -> Result<Self, LakeError> {
@@ -162,6 +176,7 @@ impl Lake {
             upkeep,
             versions: Mutex::default(),
             stored_files: StoredFiles::default(),
+            departing: Departing::default(),
             turn: tokio::sync::Mutex::default(),
         };
         let lake = Self { inner: Arc::new(inner) };

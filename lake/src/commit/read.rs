@@ -11,11 +11,14 @@ use iceberg::spec::{ManifestContentType, Snapshot};
 use super::error::LakeError;
 use super::manifest::manifests_of;
 use super::position::Positions;
-use super::row_reader::RowReader;
+use super::row_reader::{RowReader, with_own_ids};
 use super::snapshot::{PROPERTY_PREFIX, TableVersion, count};
 use super::stored_file::StoredFile;
 use super::{Inner, Lake, blocking};
 use crate::table::Table;
+
+/// Rows that are decoded at a time.
+const BATCH_ROWS: usize = 8_192;
 
 /// The state of one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,12 +121,17 @@ impl Lake {
         table: Table,
         schema: SchemaRef,
     ) -> Result<Vec<RecordBatch>, LakeError> {
+        let pointers = self.inner.catalog.pointers().await?;
+        let version = self.inner.version(table, &pointers).await?;
         let (file_io, location) = (self.inner.file_io.clone(), file.location.clone());
         blocking(async move {
-            let mut reader = RowReader::open(&file_io, &location, schema).await?;
+            let columns = with_own_ids(&schema, &version.metadata);
+            let mut reader = RowReader::open(&file_io, &location, &columns, BATCH_ROWS).await?;
             let mut batches = Vec::new();
             while let Some(batch) = reader.next().await? {
-                batches.push(batch);
+                batches.push(
+                    RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec()).map_err(misfit)?,
+                );
             }
             Ok(batches)
         })
@@ -171,4 +179,8 @@ fn status(version: &TableVersion) -> TableStatus {
         snapshots: version.metadata.snapshots().len(),
         last_commit: current.map(|snapshot| Timestamp::from_milliseconds(snapshot.timestamp_ms())),
     }
+}
+
+fn misfit(error: arrow_schema::ArrowError) -> iceberg::Error {
+    iceberg::Error::new(iceberg::ErrorKind::DataInvalid, format!("rows do not fit their table: {error}"))
 }

@@ -1,6 +1,7 @@
 //! Reading the rows of a data file, a batch at a time, with the columns that its table has now.
 //!
-//! Columns are found by field id, as Iceberg has it: a column may be younger than the file, or stand elsewhere in it.
+//! Columns are found by field id, as Iceberg has it: a column may be younger than the file, or stand elsewhere in it. The
+//! ids are the table's own, which need not be those of its declaration.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,13 +11,11 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use iceberg::ErrorKind::DataInvalid;
 use iceberg::arrow::ArrowFileReader;
 use iceberg::io::FileIO;
+use iceberg::spec::TableMetadata;
 use iceberg::{Error, Result};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
 use parquet::arrow::{PARQUET_FIELD_ID_META_KEY, ParquetRecordBatchStreamBuilder, ProjectionMask};
-
-/// Rows that are decoded at a time.
-const BATCH_ROWS: usize = 8_192;
 
 /// The rows of one file, in its order. Holds one row group of it, compressed, and one batch.
 pub(super) struct RowReader {
@@ -27,8 +26,14 @@ pub(super) struct RowReader {
 }
 
 impl RowReader {
-    /// Reads the file's footer. Of the rest, only the columns of `schema` are read, which are of the table's.
-    pub(super) async fn open(file_io: &FileIO, location: &str, schema: SchemaRef) -> Result<Self> {
+    /// Reads the file's footer. Of the rest, only the columns of `schema` are read, each found by its
+    /// field id, in batches of at most `batch_rows`.
+    pub(super) async fn open(
+        file_io: &FileIO,
+        location: &str,
+        schema: &SchemaRef,
+        batch_rows: usize,
+    ) -> Result<Self> {
         let input = file_io.new_input(location)?;
         let reader = ArrowFileReader::new(input.metadata().await?, input.reader().await?);
         let unreadable = |error| damaged(location, &error);
@@ -36,9 +41,9 @@ impl RowReader {
         let found = columns_by_field_id(builder.schema());
         let wanted = schema.fields().iter().filter_map(|field| found.get(field_id(field)?).copied());
         let wanted = ProjectionMask::roots(builder.parquet_schema(), wanted);
-        let builder = builder.with_projection(wanted).with_batch_size(BATCH_ROWS);
+        let builder = builder.with_projection(wanted).with_batch_size(batch_rows);
         let row_groups = builder.build().map_err(unreadable)?;
-        Ok(Self { location: location.to_owned(), schema, row_groups, batches: None })
+        Ok(Self { location: location.to_owned(), schema: Arc::clone(schema), row_groups, batches: None })
     }
 
     /// The next rows; `None` after the last.
@@ -55,6 +60,18 @@ impl RowReader {
             }
         }
     }
+}
+
+/// Declared columns with the ids that the table has given them.
+pub(super) fn with_own_ids(declared: &Schema, metadata: &TableMetadata) -> SchemaRef {
+    let column = |field: &Arc<Field>| -> Field {
+        let mut own = field.metadata().clone();
+        if let Some(id) = metadata.current_schema().field_id_by_name(field.name()) {
+            own.insert(PARQUET_FIELD_ID_META_KEY.to_owned(), id.to_string());
+        }
+        field.as_ref().clone().with_metadata(own)
+    };
+    Arc::new(Schema::new(declared.fields().iter().map(column).collect::<Vec<_>>()))
 }
 
 /// The rows of a batch with the columns of `schema`.

@@ -9,16 +9,16 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use depthlake_orderbook::time::Timestamp;
-use iceberg::io::FileIO;
 use iceberg::spec::{
-    DataFile, MAIN_BRANCH, ManifestContentType, ManifestFile, Operation, Snapshot, SnapshotRef,
-    SnapshotSummaryCollector, Summary, TableMetadata,
+    DataFile, MAIN_BRANCH, ManifestContentType, ManifestFile, Operation, Snapshot, SnapshotSummaryCollector,
+    Summary, TableMetadata,
 };
 use uuid::Uuid;
 
 use super::catalog::TableMove;
-use super::change::{ChangeKind, WrittenChange};
+use super::change::{AddedFile, ChangeKind, WrittenChange};
 use super::error::{CommitError, LakeError};
+use super::expiry::Expiry;
 use super::ledger::Ledger;
 use super::manifest::{ManifestContext, Removal, lists_live_files, manifests_of};
 use super::next_version::NextVersion;
@@ -57,8 +57,8 @@ pub(super) struct Staged {
     pub(super) snapshot: CommittedSnapshot,
     /// Metadata files that nothing refers to once this version is current.
     pub(super) obsolete_metadata: Vec<String>,
-    /// Snapshots that are no longer in the table, oldest first, and last the oldest that still is.
-    pub(super) expired_then_kept: Vec<SnapshotRef>,
+    /// Snapshots that are no longer in the table.
+    pub(super) expiry: Expiry,
 }
 
 /// Writes the version of the table that `change` makes of `base`, and whose summary tells `positions`, all of the table.
@@ -88,7 +88,7 @@ pub(super) async fn stage(
     let write = async {
         manifests = context.merge_small(manifests, inner.upkeep.manifests_before_merge).await?;
         if !change.added.is_empty() {
-            manifests.push(context.add(change.added.clone(), sequence_of_added(change)).await?);
+            manifests.push(context.add(&change.added).await?);
         }
         let committed = describe(change, &removed, context.snapshot_id, now_after(&base.metadata));
         let snapshot = Snapshot::builder()
@@ -114,29 +114,6 @@ async fn carried_manifests(inner: &Inner, base: &TableVersion) -> iceberg::Resul
     Ok(manifests)
 }
 
-/// Rows that have been in the table before keep the sequence number with which they came.
-fn sequence_of_added(change: &WrittenChange) -> Option<i64> {
-    match change.kind {
-        ChangeKind::Append | ChangeKind::Overwrite => None,
-        ChangeKind::Replace => change.removed.iter().map(|file| file.sequence).max(),
-    }
-}
-
-/// The manifests and manifest lists of expired snapshots that no later snapshot uses.
-pub(super) async fn files_of_expired(file_io: &FileIO, staged: &Staged) -> iceberg::Result<Vec<String>> {
-    let mut unused = Vec::new();
-    for pair in staged.expired_then_kept.windows(2) {
-        let [expired, next] = pair else { continue };
-        let still_used = manifests_of(file_io, &staged.version.metadata, next).await?;
-        let listed = manifests_of(file_io, &staged.version.metadata, expired).await?.into_iter();
-        // A manifest that the next snapshot has dropped never returns in a line of appends.
-        let dropped = listed.filter(|m| still_used.iter().all(|used| used.manifest_path != m.manifest_path));
-        unused.extend(dropped.map(|manifest| manifest.manifest_path));
-        unused.push(expired.manifest_list().to_owned());
-    }
-    Ok(unused)
-}
-
 async fn write_version(
     inner: &Inner,
     base: &Arc<TableVersion>,
@@ -144,36 +121,18 @@ async fn write_version(
     committed: CommittedSnapshot,
     ledger: &Ledger,
 ) -> iceberg::Result<Staged> {
-    let expired_then_kept = expire(&base.metadata, inner.upkeep.snapshots_kept);
-    let expired: Vec<_> = expired_then_kept.split_last().map_or(&[][..], |(_, expired)| expired).to_vec();
+    let expiry = Expiry::by_count(&base.metadata, inner.upkeep.snapshots.most);
     let built = base
         .metadata
         .clone()
         .into_builder(Some(base.location.clone()))
         .set_branch_snapshot(snapshot, MAIN_BRANCH)?
-        .remove_snapshots(&expired.iter().map(|snapshot| snapshot.snapshot_id()).collect::<Vec<_>>())
+        .remove_snapshots(&expiry.ids())
         .build()?;
     let NextVersion { version, table_move, obsolete_metadata } =
         NextVersion::write(inner, base, built, ledger).await?;
     fail::fail_point!("commit::metadata_written");
-    Ok(Staged { version, table_move, snapshot: committed, obsolete_metadata, expired_then_kept })
-}
-
-/// The snapshots that must go so that `kept` remain with the new one, oldest first, and last the oldest that stays;
-/// nothing where the snapshots are not one line of descent, as our appends make them.
-fn expire(metadata: &TableMetadata, kept: usize) -> Vec<SnapshotRef> {
-    let mut line: Vec<_> = metadata.snapshots().cloned().collect();
-    line.sort_by_key(|snapshot| snapshot.sequence_number());
-    let is_line = line.windows(2).all(|pair| match pair {
-        [parent, child] => child.parent_snapshot_id() == Some(parent.snapshot_id()),
-        _ => true,
-    });
-    let excess = (line.len() + 1).saturating_sub(kept);
-    if excess == 0 || excess >= line.len() || !is_line {
-        return Vec::new();
-    }
-    line.truncate(excess + 1);
-    line
+    Ok(Staged { version, table_move, snapshot: committed, obsolete_metadata, expiry })
 }
 
 fn summary(
@@ -185,7 +144,7 @@ fn summary(
     let metadata = &base.metadata;
     let (schema, spec) = (metadata.current_schema(), metadata.default_partition_spec());
     let mut collector = SnapshotSummaryCollector::default();
-    for file in &change.added {
+    for AddedFile { file, .. } in &change.added {
         collector.add_file(file, schema.clone(), spec.clone());
     }
     for file in removed {
@@ -230,9 +189,9 @@ fn describe(
     CommittedSnapshot {
         table: change.table,
         snapshot_id,
-        rows: change.added.iter().map(DataFile::record_count).sum(),
+        rows: change.added.iter().map(|added| added.file.record_count()).sum(),
         files: change.added.len(),
-        bytes: change.added.iter().map(DataFile::file_size_in_bytes).sum(),
+        bytes: change.added.iter().map(|added| added.file.file_size_in_bytes()).sum(),
         removed_files: removed.len(),
         committed_at,
     }
@@ -240,9 +199,12 @@ fn describe(
 
 /// The time of a new snapshot: never before the last one, whatever the clock does.
 fn now_after(metadata: &TableMetadata) -> Timestamp {
+    Timestamp::from_milliseconds(now().milliseconds().max(metadata.last_updated_ms()))
+}
+
+pub(super) fn now() -> Timestamp {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX);
-    Timestamp::from_milliseconds(now.max(metadata.last_updated_ms()))
+    Timestamp(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
 }
 
 fn new_snapshot_id(base: &TableVersion) -> i64 {

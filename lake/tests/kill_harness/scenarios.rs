@@ -77,6 +77,13 @@ fn sleep_at(step: &str) -> (Receiver<()>, Sender<()>) {
     (reached, wake)
 }
 
+/// Makes the catalog commit but not answer, and then fail so many times when it is asked what became of that.
+fn fail_after_commit(times: u32) {
+    let go_away = move || fail::cfg("catalog::before_read", &format!("{times}*return->off")).unwrap();
+    fail::cfg_callback("catalog::before_commit", go_away).unwrap();
+    fail::cfg("catalog::after_commit", "1*return->off").unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_zombie_that_wakes_at_any_step_stops_and_doubles_nothing() {
     let _alone = FailScenario::setup();
@@ -141,10 +148,9 @@ async fn a_catalog_that_fails_after_it_committed_doubles_nothing() {
         let stage = Stage::new();
         let mut sink = stage.experienced_sink().await;
         stage.feed(20);
-        fail::cfg("catalog::after_commit", "1*return->off").unwrap();
-        // It reads before it commits, and cannot read when it wants to know what became of that.
-        fail::cfg("catalog::before_read", "1*off->1*return->off").unwrap();
+        fail_after_commit(1);
         let error = sink.commit_once().await.unwrap_err();
+        fail::remove("catalog::before_commit");
         assert!(matches!(error, SinkError::Commit(CommitError::Doubtful(_))), "{error:?}");
         assert!(error.is_transient());
         if is_restarted {
@@ -163,8 +169,7 @@ async fn a_catalog_that_is_away_for_a_while_is_waited_for() {
     let stage = Stage::new();
     let sink = stage.experienced_sink().await;
     stage.feed(20);
-    fail::cfg("catalog::after_commit", "1*return->off").unwrap();
-    fail::cfg("catalog::before_read", "1*off->2*return->off").unwrap();
+    fail_after_commit(2);
     let (stop, stopped) = watch::channel(false);
     let (committed, mut commits) = tokio::sync::mpsc::unbounded_channel();
     let sink = sink.on_commit(move |report| committed.send(report.total_rows()).unwrap());

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
-use super::super::change::WrittenChange;
+use super::super::change::{AddedFile, WrittenChange};
 use super::super::ledger::Ledger;
 use super::super::samples::{self, AUGUST_8, DAY};
 use super::super::snapshot::stage;
@@ -95,7 +96,8 @@ async fn a_crash_before_the_commit_leaves_nothing_behind_but_orphans() {
             samples::append(Table::RawTrades, 5, 9);
         let days = rows::sorted_by_day(table, &added).unwrap();
         let (file_io, ledger) = (&lake.inner.file_io, Ledger::default());
-        let added = data_file::write_data_files(file_io, table, &base.metadata, days, &ledger).await.unwrap();
+        let added = data_file::write_data_files(file_io, &base, days, &ledger).await.unwrap();
+        let added = added.into_iter().map(|file| AddedFile { file, sequence: None }).collect();
         let written = WrittenChange { table, added, removed, positions: ranges, kind, properties };
         stage(&lake.inner, &base, &written, &positions, &ledger).await.unwrap()
     };
@@ -180,7 +182,10 @@ async fn a_warehouse_that_refuses_files_changes_nothing() {
 #[tokio::test]
 async fn metadata_stays_bounded() {
     let place = Place::new();
-    let upkeep = Upkeep { manifests_before_merge: 5, snapshots_kept: 8 };
+    let upkeep = Upkeep {
+        manifests_before_merge: 5,
+        snapshots: SnapshotRetention { most: 8, grace: Duration::ZERO, ..SnapshotRetention::default() },
+    };
     let lake =
         Lake::open_with(&LakeAddress::local(&place.catalog(), &place.warehouse()), upkeep).await.unwrap();
     for start in 0..40 {

@@ -1,6 +1,7 @@
 //! Changes that remove files: what the table holds after them, what its snapshots say, and what a race does to them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
@@ -13,16 +14,16 @@ use super::super::samples::{self, AUGUST_8, DAY};
 use super::super::*;
 use super::{Place, append, position, read_by_other_engines};
 
-const TABLE: Table = Table::RawTrades;
+pub(super) const TABLE: Table = Table::RawTrades;
 
 /// Rows with these numbers, some on one day and some on the next.
-fn numbered(numbers: impl IntoIterator<Item = i64>) -> RecordBatch {
+pub(super) fn numbered(numbers: impl IntoIterator<Item = i64>) -> RecordBatch {
     let row =
         |number: i64| (Some(format!("S{}", number % 3)), AUGUST_8 + (number % 2) * DAY + number, number);
     samples::raw_trades(&numbers.into_iter().map(row).collect::<Vec<_>>())
 }
 
-fn numbers_of(batches: &[RecordBatch]) -> Vec<i64> {
+pub(super) fn numbers_of(batches: &[RecordBatch]) -> Vec<i64> {
     let column = |batch: &RecordBatch| {
         batch.column_by_name("offset").unwrap().as_primitive::<Int64Type>().values().to_vec()
     };
@@ -40,14 +41,14 @@ async fn files_with_numbers(lake: &Lake) -> Vec<(StoredFile, Vec<i64>)> {
     found
 }
 
-async fn all_numbers(lake: &Lake) -> Vec<i64> {
+pub(super) async fn all_numbers(lake: &Lake) -> Vec<i64> {
     let files = files_with_numbers(lake).await;
     let mut numbers: Vec<_> = files.into_iter().flat_map(|(_, numbers)| numbers).collect();
     numbers.sort_unstable();
     numbers
 }
 
-async fn add(lake: &Lake, numbers: impl IntoIterator<Item = i64>) {
+pub(super) async fn add(lake: &Lake, numbers: impl IntoIterator<Item = i64>) {
     lake.change(vec![TableChange::append(TABLE, vec![numbered(numbers)], vec![])]).await.unwrap();
 }
 
@@ -251,6 +252,8 @@ enum Step {
     Append { rows: i64 },
     Overwrite { files: Vec<prop::sample::Index>, rows: i64 },
     Replace { files: Vec<prop::sample::Index> },
+    Compact,
+    Expire,
     Reopen,
 }
 
@@ -260,6 +263,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (1..6_i64).prop_map(|rows| Step::Append { rows }),
         2 => (files(), 0..4_i64).prop_map(|(files, rows)| Step::Overwrite { files, rows }),
         2 => files().prop_map(|files| Step::Replace { files }),
+        1 => Just(Step::Compact),
+        1 => Just(Step::Expire),
         1 => Just(Step::Reopen),
     ]
 }
@@ -283,7 +288,7 @@ proptest! {
     fn any_sequence_of_changes_leaves_the_rows_of_a_list(steps in prop::collection::vec(step(), 1..25)) {
         Runtime::new().unwrap().block_on(async {
             let place = Place::new();
-            let upkeep = Upkeep { manifests_before_merge: 3, snapshots_kept: 6 };
+            let upkeep = Upkeep { manifests_before_merge: 3, snapshots: SnapshotRetention { most: 6, grace: Duration::ZERO, ..SnapshotRetention::default() } };
             let address = LakeAddress::local(&place.catalog(), &place.warehouse());
             let open = || async { Lake::open_with(&address, upkeep).await.unwrap() };
             let mut lake = open().await;
@@ -309,6 +314,8 @@ proptest! {
                         let chosen: Vec<_> = chosen(&indices, &files).into_iter().map(|(file, _)| file).collect();
                         lake.change(vec![replacement(&lake, &chosen).await]).await.unwrap();
                     }
+                    Step::Compact => _ = lake.compact_whole(TABLE, 1 << 20).await.unwrap(),
+                    Step::Expire => _ = lake.expire(TABLE, &upkeep.snapshots).await.unwrap(),
                     Step::Reopen => lake = open().await,
                 }
                 model.sort_unstable();

@@ -1,6 +1,7 @@
 //! Commits on real files: restarts, races, crashes, damage, and what other engines read.
 
 mod appending;
+mod caring;
 mod changing;
 mod evolving;
 mod opening;

@@ -1,0 +1,46 @@
+//! Retention: days of a table that are no longer kept.
+
+use std::collections::BTreeMap;
+
+use depthlake_orderbook::time::Timestamp;
+
+use super::change::TableChange;
+use super::error::CommitError;
+use super::{Changed, Lake};
+use crate::table::Table;
+
+const NANOSECONDS_PER_DAY: i64 = 86_400_000_000_000;
+
+/// The property by which a table tells the first day it still has, in days since 1970-01-01 UTC: what is older has not been
+/// lost but let go.
+pub const RETAINED_FROM: &str = "depthlake.retained-from-day";
+
+/// What retention let go of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LetGo {
+    pub files: usize,
+    pub rows: u64,
+}
+
+impl Lake {
+    /// Removes the rows of all days before the last `days`, today counted. The positions stay, so that nothing comes again.
+    ///
+    /// # Errors
+    /// Those of [`Lake::change`].
+    pub async fn retain(&self, table: Table, days: u32, now: Timestamp) -> Result<LetGo, CommitError> {
+        let today = now.0.div_euclid(NANOSECONDS_PER_DAY);
+        let first = today - i64::from(days.max(1)) + 1;
+        let mut files = self.data_files(table).await?.files;
+        files.retain(|file| i64::from(file.day) < first);
+        if files.is_empty() {
+            return Ok(LetGo::default());
+        }
+        let gone = LetGo { files: files.len(), rows: files.iter().map(|file| file.rows).sum() };
+        let properties = BTreeMap::from([(RETAINED_FROM.to_owned(), first.to_string())]);
+        let change = TableChange { properties, ..TableChange::overwrite(table, files, Vec::new()) };
+        match self.change(vec![change]).await? {
+            Changed::Committed(_) => Ok(gone),
+            Changed::AlreadyCommitted => Ok(LetGo::default()),
+        }
+    }
+}
