@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow};
 use depthlake_lake::commit::Lake;
 use depthlake_lake::log::Membership;
 use depthlake_lake::model::Targets;
+use depthlake_lake::record::Contracts;
 use depthlake_lake::sink::{CommitReport, Sink, SinkConfig, SinkError, SinkSummary};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -16,8 +17,10 @@ use super::deployment::Layout;
 use super::open_log::OpenLog;
 use super::{marts, stop};
 use crate::arguments::RunOptions;
+use crate::contracts;
 use crate::data_folder::DataFolder;
 use crate::lake_options::LakePlace;
+use crate::maintain::Care;
 
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -25,6 +28,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 pub struct Carrier {
     pub lake: Lake,
     sink: JoinHandle<Result<SinkSummary, SinkError>>,
+    maintenance: Option<JoinHandle<()>>,
     stop: watch::Sender<bool>,
     /// Kept here so that the sink does not end it.
     membership: Option<Arc<Membership>>,
@@ -36,11 +40,12 @@ impl Carrier {
         opened: &OpenLog,
         lake: Lake,
         layout: &Layout,
+        contracts: Contracts,
         mut on_commit: impl FnMut(&CommitReport) + Send + 'static,
     ) -> Result<Self> {
         let membership = opened.join(&lake).await?;
         let config = SinkConfig { commit_interval: layout.commit_interval, ..SinkConfig::default() };
-        let mut sink = Sink::new(opened.log(), lake.clone(), config);
+        let mut sink = Sink::new(opened.log(), lake.clone(), config).with_contracts(contracts);
         if let Some(membership) = &membership {
             sink = sink.sharing(membership.assigned());
         }
@@ -52,7 +57,8 @@ impl Carrier {
             on_commit(report);
         });
         let (stop, stopped) = watch::channel(false);
-        Ok(Self { lake, sink: tokio::spawn(sink.run(stopped)), stop, membership })
+        let maintenance = spawn_maintenance(&lake, &layout.care, stopped.clone());
+        Ok(Self { lake, sink: tokio::spawn(sink.run(stopped)), maintenance, stop, membership })
     }
 
     /// Completes when the sink has stopped of itself, which it does only on an error.
@@ -68,6 +74,9 @@ impl Carrier {
     pub async fn finish(self) -> Result<SinkSummary> {
         self.stop.send_replace(true);
         let summary = self.sink.await??;
+        if let Some(maintenance) = self.maintenance {
+            maintenance.await?;
+        }
         // Leaving the group blocks.
         tokio::task::spawn_blocking(move || drop(self.membership)).await?;
         Ok(summary)
@@ -77,9 +86,10 @@ impl Carrier {
 /// Carries until the user, the system, the duration or a failure ends it.
 pub async fn run(options: &RunOptions, place: &LakePlace, layout: &Layout, targets: Targets) -> Result<()> {
     let begun = Instant::now();
+    let contracts = tokio::task::block_in_place(|| contracts::open(layout.schema_registry.as_deref()))?;
     let lake = place.open().await?;
     let opened = tokio::task::block_in_place(|| OpenLog::follow(&DataFolder::at(&place.folder), layout))?;
-    let mut carrier = Carrier::start(&opened, lake, layout, |_| {}).await?;
+    let mut carrier = Carrier::start(&opened, lake, layout, contracts, |_| {}).await?;
     let building = marts::spawn(&carrier.lake, targets)?;
     let lines = tokio::spawn(lines(carrier.lake.clone(), begun));
     let failure = tokio::select! {
@@ -102,6 +112,11 @@ pub async fn run(options: &RunOptions, place: &LakePlace, layout: &Layout, targe
             .with_context(|| format!("the summary {} cannot be written", path.display()))?;
     }
     Ok(())
+}
+
+fn spawn_maintenance(lake: &Lake, care: &Care, stopped: watch::Receiver<bool>) -> Option<JoinHandle<()>> {
+    let every = care.every?;
+    Some(tokio::spawn(care.maintenance.clone().run(lake.clone(), every, stopped)))
 }
 
 async fn lines(lake: Lake, begun: Instant) {

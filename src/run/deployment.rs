@@ -32,9 +32,11 @@ use super::retention::Retention;
 use super::roles::Roles;
 use super::router::Router;
 use crate::configuration::Configuration;
+use crate::contracts;
 use crate::data_folder::DataFolder;
 use crate::lake_options::LakePlace;
 use crate::log_address::LogAddress;
+use crate::maintain::Care;
 
 /// How a deployment is laid out.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +48,9 @@ pub struct Layout {
     pub partitions: NonZeroU16,
     pub commit_interval: Duration,
     pub roles: Roles,
+    /// The URL of the schema registry, where the ids of records are to come from one.
+    pub schema_registry: Option<String>,
+    pub care: Care,
 }
 
 /// A running deployment.
@@ -89,6 +94,8 @@ impl Layout {
                 .ok()
                 .filter(|interval| !interval.is_zero())
                 .with_context(|| format!("lake.commit_seconds is {commit}: expected more than 0"))?,
+            schema_registry: configuration.lake.schema_registry.clone(),
+            care: Care::of(&configuration.lake)?,
         })
     }
 }
@@ -101,6 +108,8 @@ impl Deployment {
         layout: &Layout,
         requests: mpsc::Sender<Request>,
     ) -> Result<(Self, Router)> {
+        // Before anything is produced.
+        let contracts = tokio::task::block_in_place(|| contracts::open(layout.schema_registry.as_deref()))?;
         let folder = DataFolder::at(&place.folder);
         let opened = tokio::task::block_in_place(|| OpenLog::open(&folder, layout))?;
         let log = opened.log();
@@ -109,7 +118,7 @@ impl Deployment {
             Some(lake) => committed(lake).await?,
             None => Vec::new(),
         };
-        let mut resumed = tokio::task::block_in_place(|| resume::resume(&*log))?;
+        let mut resumed = tokio::task::block_in_place(|| resume::resume(&*log, &contracts))?;
         let (live_books, outlets, events) =
             LiveBooks::create(&folder.board(), symbols, layout.shards, clock::now())?;
         let partitions = std::mem::take(&mut resumed.partitions);
@@ -117,11 +126,13 @@ impl Deployment {
         let retention = Arc::new(Mutex::new(Retention::new(known)));
         let latencies = handles.iter().map(ShardHandle::latency_probe).collect();
         let last_kept = std::mem::take(&mut resumed.last_kept);
-        let landing = Landing::spawn(Arc::clone(&log), handles, Arc::clone(&retention), last_kept)?;
+        let landing =
+            Landing::spawn(Arc::clone(&log), contracts.clone(), handles, Arc::clone(&retention), last_kept)?;
         let lead = Lead::default();
         let carrier = match lake {
             Some(lake) => {
-                Some(Carrier::start(&opened, lake, layout, on_commit(&log, retention, lead.clone())).await?)
+                let hook = on_commit(&log, retention, lead.clone());
+                Some(Carrier::start(&opened, lake, layout, contracts, hook).await?)
             }
             None => None,
         };

@@ -59,7 +59,8 @@ pub fn run(options: &RunOptions, configuration: &Configuration) -> Result<ExitCo
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (log, roles, targets) = (options.log(configuration), options.roles, configuration.sla.targets());
     roles.check(&log)?;
-    let layout = Layout { log, roles, ..Layout::of(configuration)? };
+    let schema_registry = options.schema_registry(configuration);
+    let layout = Layout { log, roles, schema_registry, ..Layout::of(configuration)? };
     if roles == Roles::Lake {
         runtime.block_on(carrier::run(options, &place, &layout, targets))?;
         return Ok(ExitCode::SUCCESS);

@@ -27,7 +27,7 @@ impl OpenLog {
             }
             LogAddress::Kafka(brokers) => {
                 let options = KafkaOptions::new(brokers.clone(), layout.partitions, folder.outbox());
-                Self::Kafka(Arc::new(KafkaLog::open(options)?))
+                Self::Kafka(Arc::new(KafkaLog::open(&options)?))
             }
         })
     }
@@ -38,7 +38,7 @@ impl OpenLog {
             LogAddress::Embedded => bail!("the embedded log is its writer's own"),
             LogAddress::Kafka(brokers) => {
                 let options = KafkaOptions::new(brokers.clone(), layout.partitions, folder.outbox());
-                Ok(Self::Kafka(Arc::new(KafkaLog::follow(options)?)))
+                Ok(Self::Kafka(Arc::new(KafkaLog::follow(&options)?)))
             }
         }
     }
@@ -56,7 +56,7 @@ impl OpenLog {
             Self::Embedded(_) => Ok(None),
             Self::Kafka(log) => {
                 let group = format!("depthlake-sink-{}", lake.id().await?);
-                Ok(Some(Arc::new(log.join(&group, sink::topics())?)))
+                Ok(Some(Arc::new(log.join(&group, &sink::topics())?)))
             }
         }
     }

@@ -87,6 +87,25 @@ impl Lake {
         Ok(compacted)
     }
 
+    /// What [`Lake::compact`] would merge; how large the merged files will be nobody knows.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the table cannot be read.
+    pub async fn planned_compaction(
+        &self,
+        table: Table,
+        rules: &CompactionRules,
+        now: Timestamp,
+    ) -> Result<Compacted, LakeError> {
+        let bins = bins(self.data_files(table).await?.files, rules, now);
+        Ok(Compacted {
+            files: bins.iter().map(Vec::len).sum(),
+            bytes: bins.iter().map(|bin| bytes_of(bin)).sum(),
+            into_files: bins.len(),
+            into_bytes: 0,
+        })
+    }
+
     /// Merges each day's files of a table, whatever their sizes, up to the target.
     ///
     /// # Errors

@@ -147,6 +147,21 @@ impl Lake {
         }
         Err(CommitError::Contended { attempts: ATTEMPTS })
     }
+
+    /// How many snapshots [`Lake::expire`] would let go of; how many files with them is not looked at.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the catalog or the table's metadata cannot be read.
+    pub async fn planned_expiry(
+        &self,
+        table: Table,
+        retention: &SnapshotRetention,
+    ) -> Result<Expired, LakeError> {
+        let pointers = self.inner.catalog.pointers().await?;
+        let version = self.inner.version(table, &pointers).await?;
+        let expiry = Expiry::by_age(&version.metadata, retention, now());
+        Ok(Expired { snapshots: expiry.expired.len(), files: 0 })
+    }
 }
 
 impl Inner {
