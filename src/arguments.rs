@@ -9,13 +9,16 @@ use clap::{Args, Parser, Subcommand};
 use depthlake_engine::replay::Speed;
 use depthlake_ingest::product::Product;
 use depthlake_ingest::sim::Fault;
+use depthlake_lake::table::Table;
 
 use crate::backfill::BackfillOptions;
 use crate::build::{BuildOptions, ModelsOptions};
 use crate::configuration::Configuration;
 use crate::lake_options::LakeOptions;
 use crate::log_address::LogAddress;
+use crate::maintain::MaintainOptions;
 use crate::reconcile::ReconcileOptions;
+use crate::run::roles::Roles;
 use crate::sql::Format;
 use crate::venue::Venue;
 
@@ -47,6 +50,8 @@ pub enum Command {
         depthlake run --venue binance                   the same pairs at Binance\n  \
         depthlake run --venue binance --product usdm --symbols BTCUSDT,ETHUSDT\n  \
         depthlake run --log kafka://localhost:9092      through Kafka or Redpanda\n  \
+        depthlake run --log kafka://BROKER:9092 --roles ingest             the engine alone, and elsewhere:\n  \
+        depthlake run --log kafka://BROKER:9092 --roles lake --catalog postgres://HOST/DB --warehouse s3://BUCKET\n  \
         depthlake run --duration 60 --summary run.json  a minute, then figures as JSON")]
     Run(RunOptions),
     /// Starts a simulated venue that speaks Binance's REST and WebSocket protocol.
@@ -72,7 +77,8 @@ pub enum Command {
         depthlake backfill klines archive/ --data lake\n  \
         depthlake backfill trades BTCUSDT-aggTrades-2024-08-08.zip\n  \
         depthlake backfill rest --venue binance --symbols BTCUSDT --from 2024-08-08 --to 2024-08-09\n  \
-        depthlake backfill daily AAPL.csv\n\n\
+        depthlake backfill daily AAPL.csv\n  \
+        depthlake backfill raw --topic market.raw.trade --partition 0 --from 0 --to 5000\n\n\
         May be repeated and run beside `depthlake run`: what is in the lake is not landed again.")]
     Backfill(BackfillOptions),
     /// Asks the tables a question in SQL, or many: without a query, a prompt with history.
@@ -83,6 +89,12 @@ pub enum Command {
     Sql(SqlOptions),
     /// Lists the tables: rows, files, sizes, last commits, and what a row means.
     Tables(TablesOptions),
+    /// Cares for the tables now, as `depthlake run` does all the time: merges small files, lets go of old snapshots.
+    #[command(after_help = "Examples:\n  \
+        depthlake maintain --dry-run                    what would be done\n  \
+        depthlake maintain --table raw.trades\n  \
+        depthlake maintain --orphans                    lists files that nothing refers to; --remove removes them")]
+    Maintain(MaintainOptions),
     /// Compares each layer with the one before it, tells what differs, and puts it right.
     #[command(after_help = "Examples:\n  \
         depthlake reconcile                             the log, raw, normalized and marts, all of them\n  \
@@ -151,6 +163,13 @@ pub struct RunOptions {
     /// Where messages go first: embedded, or a broker, kafka://HOST:PORT[,HOST:PORT…] [default: embedded].
     #[arg(long, env = "DEPTHLAKE_LOG_ADDRESS", value_name = "LOG")]
     log: Option<LogAddress>,
+    /// What this process does: ingest (venue to log), lake (log to tables), or both. Apart they need a broker.
+    #[arg(long, env = "DEPTHLAKE_ROLES", default_value = "ingest,lake", value_name = "ROLE,…")]
+    pub roles: Roles,
+    /// A schema registry, http://HOST:PORT, whose ids the records get and which is asked whether their schemas will do
+    /// [default: none].
+    #[arg(long, env = "DEPTHLAKE_SCHEMA_REGISTRY", value_name = "URL")]
+    schema_registry: Option<String>,
     /// Ends after so many seconds [default: runs until Ctrl-C].
     #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
     pub duration: Option<Duration>,
@@ -237,6 +256,9 @@ pub struct SqlOptions {
 
 #[derive(Debug, Args)]
 pub struct TablesOptions {
+    /// Lists the states of this table that are kept instead, such as those of normalized.ohlcv_1m.
+    #[arg(long, value_name = "TABLE")]
+    pub snapshots: Option<Table>,
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     #[command(flatten)]
@@ -292,6 +314,10 @@ impl GeneratorOptions {
 impl RunOptions {
     pub fn log(&self, configuration: &Configuration) -> LogAddress {
         self.log.clone().or_else(|| configuration.lake.log.clone()).unwrap_or_default()
+    }
+
+    pub fn schema_registry(&self, configuration: &Configuration) -> Option<String> {
+        self.schema_registry.clone().or_else(|| configuration.lake.schema_registry.clone())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The configuration file. Flags and the environment go before it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
@@ -47,6 +48,10 @@ pub struct LakeConfiguration {
     pub log: Option<LogAddress>,
     pub partitions: Option<u16>,
     pub commit_seconds: Option<f64>,
+    pub schema_registry: Option<String>,
+    pub maintenance_seconds: Option<f64>,
+    pub snapshot_minutes: Option<f64>,
+    pub keep_days: BTreeMap<String, u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -127,6 +132,9 @@ mod tests {
         assert!(set.seed.is_some() && set.rate.is_some());
         assert!(set.engine.shards.is_some() && set.engine.idle.is_some() && set.engine.pin.is_some());
         assert!(set.lake.partitions.is_some() && set.lake.commit_seconds.is_some());
+        assert!(set.lake.schema_registry.is_some());
+        assert!(set.lake.maintenance_seconds.is_some() && set.lake.snapshot_minutes.is_some());
+        assert!(!set.lake.keep_days.is_empty());
         assert!(
             set.lake.catalog.is_some() && set.lake.catalog_token.is_some() && set.lake.warehouse.is_some()
         );

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
-use depthlake_lake::commit::TableStatus;
+use depthlake_lake::commit::{KeptSnapshot, TableStatus};
+use depthlake_lake::table::Table;
 use depthlake_orderbook::time::Timestamp;
 use depthlake_query::output::utc;
 use serde::Serialize;
@@ -23,6 +24,25 @@ pub async fn run(place: &LakePlace, format: Format) -> Result<()> {
         Format::Csv => csv(&tables),
         Format::Json => json(&tables)?,
     };
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// Prints the states of a table that can still be read, newest first.
+///
+/// # Errors
+/// As [`run`].
+pub async fn snapshots(place: &LakePlace, table: Table) -> Result<()> {
+    let kept = place.existing().await?.snapshots(table).await?;
+    let line = |snapshot: &KeptSnapshot| {
+        let KeptSnapshot { snapshot_id, committed_at, operation, rows, files, .. } = snapshot;
+        format!(
+            "{snapshot_id:>19}  {}  {operation:<9}  {} rows in {files} files\n",
+            utc(*committed_at),
+            grouped(*rows)
+        )
+    };
+    let text: String = kept.iter().rev().map(line).collect();
     io::stdout().write_all(text.as_bytes())?;
     Ok(())
 }
@@ -105,7 +125,7 @@ fn line([table, rows, files, size, snapshots, last_commit]: &[String; 6], widths
 }
 
 /// Digits in groups of three.
-fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -118,7 +138,7 @@ fn grouped(number: u64) -> String {
 }
 
 /// Bytes in the largest unit of which there is one, with one decimal.
-fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     match UNITS.into_iter().find(|(unit, _)| bytes >= *unit) {
         Some((unit, name)) => {

@@ -49,6 +49,7 @@ pub mod commit;
 pub mod fail_points;
 pub mod history;
 pub mod log;
+pub mod maintenance;
 pub mod model;
 pub mod reconcile;
 pub mod record;

@@ -75,6 +75,7 @@ impl Lake {
             let (inputs, bytes) = (bin.len(), bytes_of(&bin));
             match self.inner.replace_merged(table, bin).await {
                 Ok(Changed::Committed(snapshots)) => {
+                    fail::fail_point!("compaction::replaced");
                     compacted.files += inputs;
                     compacted.bytes += bytes;
                     compacted.into_files += snapshots.iter().map(|snapshot| snapshot.files).sum::<usize>();
@@ -85,6 +86,25 @@ impl Lake {
             }
         }
         Ok(compacted)
+    }
+
+    /// What [`Lake::compact`] would merge; how large the merged files will be nobody knows.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the table cannot be read.
+    pub async fn planned_compaction(
+        &self,
+        table: Table,
+        rules: &CompactionRules,
+        now: Timestamp,
+    ) -> Result<Compacted, LakeError> {
+        let bins = bins(self.data_files(table).await?.files, rules, now);
+        Ok(Compacted {
+            files: bins.iter().map(Vec::len).sum(),
+            bytes: bins.iter().map(|bin| bytes_of(bin)).sum(),
+            into_files: bins.len(),
+            into_bytes: 0,
+        })
     }
 
     /// Merges each day's files of a table, whatever their sizes, up to the target.
@@ -112,7 +132,10 @@ impl Inner {
             merged.map(|added| (added, bin)).map_err(LakeError::table(table, "merge the files"))
         });
         let replaced = match merging.await {
-            Ok(Ok((added, removed))) => self.replace(table, added, removed).await,
+            Ok(Ok((added, removed))) => {
+                fail::fail_point!("compaction::merged");
+                self.replace(table, added, removed).await
+            }
             Ok(Err(error)) | Err(error) => Err(error.into()),
         };
         self.conclude(replaced, &ledger).await

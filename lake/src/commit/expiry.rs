@@ -147,6 +147,21 @@ impl Lake {
         }
         Err(CommitError::Contended { attempts: ATTEMPTS })
     }
+
+    /// How many snapshots [`Lake::expire`] would let go of; how many files with them is not looked at.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the catalog or the table's metadata cannot be read.
+    pub async fn planned_expiry(
+        &self,
+        table: Table,
+        retention: &SnapshotRetention,
+    ) -> Result<Expired, LakeError> {
+        let pointers = self.inner.catalog.pointers().await?;
+        let version = self.inner.version(table, &pointers).await?;
+        let expiry = Expiry::by_age(&version.metadata, retention, now());
+        Ok(Expired { snapshots: expiry.expired.len(), files: 0 })
+    }
 }
 
 impl Inner {
@@ -181,6 +196,7 @@ impl Inner {
                 return Err(error.into());
             }
         };
+        fail::fail_point!("expiry::written");
         let advanced = self.catalog.advance(vec![next.table_move.clone()], &[]).await;
         match advanced {
             Ok(Advance::Moved) => self.remember(Arc::clone(&next.version)),
@@ -196,7 +212,9 @@ impl Inner {
         }
         drop(turn);
         let snapshots = expiry.expired.len();
+        fail::fail_point!("expiry::committed");
         let files = self.let_go(next.version, expiry, next.obsolete_metadata, retention.grace).await;
+        fail::fail_point!("expiry::files_removed");
         Ok(Some(Expired { snapshots, files }))
     }
 

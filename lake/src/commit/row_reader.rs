@@ -66,9 +66,9 @@ impl RowReader {
 pub(super) fn with_own_ids(declared: &Schema, metadata: &TableMetadata) -> SchemaRef {
     let column = |field: &Arc<Field>| -> Field {
         let mut own = field.metadata().clone();
-        if let Some(id) = metadata.current_schema().field_id_by_name(field.name()) {
-            own.insert(PARQUET_FIELD_ID_META_KEY.to_owned(), id.to_string());
-        }
+        own.remove(PARQUET_FIELD_ID_META_KEY);
+        let id = metadata.current_schema().field_id_by_name(field.name());
+        own.extend(id.map(|id| (PARQUET_FIELD_ID_META_KEY.to_owned(), id.to_string())));
         field.as_ref().clone().with_metadata(own)
     };
     Arc::new(Schema::new(declared.fields().iter().map(column).collect::<Vec<_>>()))

@@ -6,6 +6,7 @@ mod changing;
 mod evolving;
 mod opening;
 mod shared;
+mod years;
 
 use std::collections::BTreeSet;
 use std::fs;
