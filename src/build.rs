@@ -22,7 +22,8 @@ pub struct BuildOptions {
     /// What to build, such as mart_ohlcv [default: everything]; ohlcv_1m corrects the bars, a view is tested.
     #[arg(value_name = "MODEL")]
     models: Vec<String>,
-    /// Computes everything anew, whatever was built before, and corrects all bars.
+    /// Computes everything anew from what is landed, whatever was built before, and corrects all bars. Minutes of which
+    /// retention has let go are then gone from the marts too.
     #[arg(long)]
     full_refresh: bool,
     #[command(flatten)]
