@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use depthlake_engine::replay::Speed;
 use depthlake_ingest::product::Product;
 use depthlake_ingest::sim::Fault;
+use depthlake_lake::table::Table;
 
 use crate::backfill::BackfillOptions;
 use crate::build::{BuildOptions, ModelsOptions};
@@ -73,7 +74,8 @@ pub enum Command {
         depthlake backfill klines archive/ --data lake\n  \
         depthlake backfill trades BTCUSDT-aggTrades-2024-08-08.zip\n  \
         depthlake backfill rest --venue binance --symbols BTCUSDT --from 2024-08-08 --to 2024-08-09\n  \
-        depthlake backfill daily AAPL.csv\n\n\
+        depthlake backfill daily AAPL.csv\n  \
+        depthlake backfill raw --topic market.raw.trade --partition 0 --from 0 --to 5000\n\n\
         May be repeated and run beside `depthlake run`: what is in the lake is not landed again.")]
     Backfill(BackfillOptions),
     /// Asks the tables a question in SQL, or many: without a query, a prompt with history.
@@ -158,6 +160,10 @@ pub struct RunOptions {
     /// Where messages go first: embedded, or a broker, kafka://HOST:PORT[,HOST:PORT…] [default: embedded].
     #[arg(long, env = "DEPTHLAKE_LOG_ADDRESS", value_name = "LOG")]
     log: Option<LogAddress>,
+    /// A schema registry, http://HOST:PORT, whose ids the records get and which is asked whether their schemas will do
+    /// [default: none].
+    #[arg(long, env = "DEPTHLAKE_SCHEMA_REGISTRY", value_name = "URL")]
+    schema_registry: Option<String>,
     /// Ends after so many seconds [default: runs until Ctrl-C].
     #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
     pub duration: Option<Duration>,
@@ -244,6 +250,9 @@ pub struct SqlOptions {
 
 #[derive(Debug, Args)]
 pub struct TablesOptions {
+    /// Lists the states of this table that are kept instead, such as those of normalized.ohlcv_1m.
+    #[arg(long, value_name = "TABLE")]
+    pub snapshots: Option<Table>,
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     #[command(flatten)]
@@ -299,6 +308,10 @@ impl GeneratorOptions {
 impl RunOptions {
     pub fn log(&self, configuration: &Configuration) -> LogAddress {
         self.log.clone().or_else(|| configuration.lake.log.clone()).unwrap_or_default()
+    }
+
+    pub fn schema_registry(&self, configuration: &Configuration) -> Option<String> {
+        self.schema_registry.clone().or_else(|| configuration.lake.schema_registry.clone())
     }
 }
 

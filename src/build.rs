@@ -1,7 +1,6 @@
 //! `depthlake build` and `depthlake models`: the marts.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,32 +14,31 @@ use depthlake_orderbook::time::Timestamp;
 use depthlake_query::Session;
 use depthlake_query::output::{table_of_rows, utc};
 
-use crate::arguments::DataOption;
 use crate::configuration::Configuration;
-use crate::data_folder::DataFolder;
+use crate::lake_options::LakeOptions;
 
 #[derive(Debug, Args)]
 pub struct BuildOptions {
     /// What to build, such as mart_ohlcv [default: everything]; ohlcv_1m corrects the bars, a view is tested.
     #[arg(value_name = "MODEL")]
     models: Vec<String>,
-    /// Computes everything anew, whatever was built before, and corrects all bars.
+    /// Computes everything anew from what is landed, whatever was built before, and corrects all bars. Minutes of which
+    /// retention has let go are then gone from the marts too.
     #[arg(long)]
     full_refresh: bool,
     #[command(flatten)]
-    data: DataOption,
+    lake: LakeOptions,
 }
 
 #[derive(Debug, Args)]
 pub struct ModelsOptions {
     #[command(flatten)]
-    data: DataOption,
+    lake: LakeOptions,
 }
 
 /// Builds, and prints what was built.
 pub async fn build(options: &BuildOptions, configuration: &Configuration) -> Result<ExitCode> {
-    let folder = DataFolder::existing(&options.data.folder(configuration))?;
-    let lake = Lake::open(&folder.catalog(), &folder.warehouse()).await?;
+    let lake = options.lake.place(configuration)?.existing().await?;
     let mode = if options.full_refresh { Mode::Full } else { Mode::Incremental };
     match builder(&lake, configuration.sla.targets())?.build(&options.models, mode).await {
         Ok(built) => {
@@ -84,11 +82,7 @@ fn print_failed(failed: &FailedTest) -> Result<()> {
 
 /// Prints the models, what each reads, and how fresh the tables are.
 pub async fn models(options: &ModelsOptions, configuration: &Configuration) -> Result<()> {
-    let folder: PathBuf = options.data.folder(configuration);
-    let lake = match DataFolder::existing(&folder) {
-        Ok(folder) => Some(Lake::open(&folder.catalog(), &folder.warehouse()).await?),
-        Err(_) => None,
-    };
+    let lake = options.lake.place(configuration)?.existing().await.ok();
     let mut text = String::new();
     let is_read =
         |name: &str| Model::all().iter().any(|model| model.declaration.reads.iter().any(|read| read == name));

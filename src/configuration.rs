@@ -48,6 +48,7 @@ pub struct LakeConfiguration {
     pub log: Option<LogAddress>,
     pub partitions: Option<u16>,
     pub commit_seconds: Option<f64>,
+    pub schema_registry: Option<String>,
     pub maintenance_seconds: Option<f64>,
     pub snapshot_minutes: Option<f64>,
     pub keep_days: BTreeMap<String, u32>,
@@ -131,6 +132,7 @@ mod tests {
         assert!(set.seed.is_some() && set.rate.is_some());
         assert!(set.engine.shards.is_some() && set.engine.idle.is_some() && set.engine.pin.is_some());
         assert!(set.lake.partitions.is_some() && set.lake.commit_seconds.is_some());
+        assert!(set.lake.schema_registry.is_some());
         assert!(set.lake.maintenance_seconds.is_some() && set.lake.snapshot_minutes.is_some());
         assert!(!set.lake.keep_days.is_empty());
         assert!(

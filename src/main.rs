@@ -4,6 +4,7 @@ mod arguments;
 mod backfill;
 mod build;
 mod configuration;
+mod contracts;
 mod data_folder;
 mod lake_options;
 mod log_address;
@@ -55,9 +56,13 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Sql(options) => done(block_on(async {
             sql::run(&options.lake.place(&configuration)?, options.query, options.format).await
         })),
-        Command::Tables(options) => {
-            done(block_on(async { tables::run(&options.lake.place(&configuration)?, options.format).await }))
-        }
+        Command::Tables(options) => done(block_on(async {
+            let place = options.lake.place(&configuration)?;
+            match options.snapshots {
+                Some(table) => tables::snapshots(&place, table).await,
+                None => tables::run(&place, options.format).await,
+            }
+        })),
         Command::Maintain(options) => done(block_on(maintain::run(&options, &configuration))),
         Command::Reconcile(options) => block_on(reconcile::run(&options, &configuration)),
         Command::Build(options) => block_on(build::build(&options, &configuration)),

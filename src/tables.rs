@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
-use depthlake_lake::commit::TableStatus;
+use depthlake_lake::commit::{KeptSnapshot, TableStatus};
+use depthlake_lake::table::Table;
 use depthlake_orderbook::time::Timestamp;
 use depthlake_query::output::utc;
 use serde::Serialize;
@@ -23,6 +24,25 @@ pub async fn run(place: &LakePlace, format: Format) -> Result<()> {
         Format::Csv => csv(&tables),
         Format::Json => json(&tables)?,
     };
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// Prints the states of a table that can still be read, newest first.
+///
+/// # Errors
+/// As [`run`].
+pub async fn snapshots(place: &LakePlace, table: Table) -> Result<()> {
+    let kept = place.existing().await?.snapshots(table).await?;
+    let line = |snapshot: &KeptSnapshot| {
+        let KeptSnapshot { snapshot_id, committed_at, operation, rows, files, .. } = snapshot;
+        format!(
+            "{snapshot_id:>19}  {}  {operation:<9}  {} rows in {files} files\n",
+            utc(*committed_at),
+            grouped(*rows)
+        )
+    };
+    let text: String = kept.iter().rev().map(line).collect();
     io::stdout().write_all(text.as_bytes())?;
     Ok(())
 }

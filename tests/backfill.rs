@@ -5,12 +5,18 @@ mod support;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{BufRead, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
 use arrow_cast::display::array_value_to_string;
+use depthlake_lake::table::Table;
 use support::{LakeView, depthlake, finish, shared, succeed, text};
 
 /// What a trade says, whichever way it came.
@@ -92,6 +98,8 @@ fn the_archive_of_what_was_recorded_changes_nothing_and_gives_the_same_rows() {
     assert!(told.contains(&format!("trades: {count} new, 0 there before")), "{told}");
     let query = format!("SELECT {TRADE} FROM normalized.trades");
     assert_eq!(rows(&folder.path().join("new"), &query), rows(&live, &query));
+    let bars = format!("SELECT {BAR}, trades FROM normalized.ohlcv_1m WHERE is_current");
+    assert_eq!(rows(&folder.path().join("new"), &bars), rows(&live, &bars));
     let told = succeed(folder.path(), &["backfill", "trades", "microseconds", "--data", "new"]);
     assert!(told.contains("trades: 0 new, 0 there before"), "nothing is read again: {told}");
     support::assert_other_engines_agree(&live);
@@ -291,7 +299,7 @@ fn two_at_once_land_everything_once() {
 #[test]
 fn what_cannot_be_used_is_told_and_the_rest_is_landed() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("AAPL.csv"), "Date,Open,High,Low,Close,Adj Close,Volume\n2024-08-07,1,2,0.5,1.5,1.4,100\n2024-08-08,1,2,3,1.5,1.4,100\n2024-08-09,null,null,null,null,null,null\n").unwrap();
+    fs::write(folder.path().join("AAPL.csv"), "Date,Open,High,Low,Close,Adj Close,Volume\n2024-08-07,1,2,0.5,1.5,1.4,100\n2024-08-08,1,2,x,1.5,1.4,100\n2024-08-09,null,null,null,null,null,null\n").unwrap();
     fs::write(folder.path().join("MSFT.csv"), "Date,Open,High\n").unwrap();
     let output = finish(folder.path(), &["backfill", "daily", "AAPL.csv", "MSFT.csv", "--data", "data"]);
     assert_eq!(output.status.code(), Some(1));
@@ -312,7 +320,7 @@ fn what_cannot_be_used_is_told_and_the_rest_is_landed() {
     let letters = rows(&data, "SELECT detail, source_topic FROM ops.dead_letters");
     assert_eq!(
         letters,
-        ["AAPL.csv line 3: open and close do not lie between low and high,market.raw.history"]
+        ["AAPL.csv line 3: column Low is \"x\": not a plain decimal number,market.raw.history"]
     );
     let refused = finish(folder.path(), &["backfill", "klines", "absent.zip", "--data", "data"]);
     assert!(
@@ -320,4 +328,105 @@ fn what_cannot_be_used_is_told_and_the_rest_is_landed() {
         "{}",
         text(&refused.stderr)
     );
+}
+
+/// A venue that answers for bars alone, and refuses its second request for their number.
+struct BarVenue {
+    address: String,
+    requests: Arc<AtomicUsize>,
+}
+
+impl BarVenue {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&requests);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let number = counted.fetch_add(1, Ordering::SeqCst);
+                Self::answer(stream.unwrap(), number);
+            }
+        });
+        Self { address, requests }
+    }
+
+    fn answer(mut stream: TcpStream, number: usize) {
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+        let request = lines.next().unwrap();
+        assert!(lines.any(|line| line.is_empty()));
+        let of = |name: &str| {
+            let (_, rest) = request.split_once(&format!("{name}=")).unwrap();
+            rest.split(['&', ' ']).next().unwrap().to_owned()
+        };
+        let time = |name: &str| of(name).parse::<i64>().unwrap();
+        assert!(request.starts_with("GET /api/v3/klines?symbol=") && of("interval") == "1m", "{request}");
+        let minutes = (time("startTime")..=time("endTime")).step_by(60_000);
+        let bar = |open: i64| {
+            format!(r#"[{open},"1.5","2","1","1.25","10",{},"12.5",3,"4","5","0"]"#, open + 59_999)
+        };
+        let body = format!("[{}]", minutes.map(bar).collect::<Vec<_>>().join(","));
+        let (status, body) = if number == 1 {
+            ("429 Too Many Requests\r\nretry-after: 1", "{}".to_owned())
+        } else {
+            ("200 OK", body)
+        };
+        let length = body.len();
+        let head = format!(
+            "HTTP/1.1 {status}\r\nx-mbx-used-weight-1m: 5\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+        );
+        stream.write_all((head + &body).as_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn bars_by_rest_come_in_pages_and_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let venue = BarVenue::start();
+    let address = format!("ws://127.0.0.1:1,{}", venue.address);
+    let land = |to: &str| {
+        let span = ["--from", "2024-08-08T10:00:00Z", "--to", to];
+        let venue =
+            ["backfill", "rest", "--venue", &address, "--symbols", "BTCUSDT,ETHUSDT", "--data", "data"];
+        succeed(folder.path(), &[&venue[..], &span[..]].concat())
+    };
+    let told = land("2024-08-09T10:00:00Z");
+    assert!(told.contains("bars: 2880 new, 0 corrected, 0 there before"), "{told}");
+    let asked = venue.requests.load(Ordering::SeqCst);
+    assert!(asked > 4, "{asked}");
+    land("2024-08-09T10:00:00Z");
+    assert_eq!(venue.requests.load(Ordering::SeqCst), asked, "what is landed is not asked for again");
+    let told = land("2024-08-09T11:00:00Z");
+    assert!(told.contains("bars: 120 new, 0 corrected"), "{told}");
+    let view = LakeView::open(&folder.path().join("data"));
+    assert_eq!(view.count("SELECT count(*) FROM normalized.ohlcv_1m"), 3_000);
+    assert_eq!(
+        view.count("SELECT count(DISTINCT open_time) FROM normalized.ohlcv_1m WHERE is_current"),
+        1_500
+    );
+}
+
+#[test]
+fn a_raw_range_gives_what_is_missing_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(live) = replayed(folder.path(), "binance-spot-2024") else { return };
+    let trades =
+        format!("SELECT {TRADE}, received_ns, source_partition, source_offset FROM normalized.trades");
+    let before = rows(&live, &trades);
+    let view = LakeView::open(&live);
+    view.lose(Table::Trades);
+    assert_eq!(view.count("SELECT count(*) FROM normalized.trades"), 0);
+    let partitions = view.query("SELECT DISTINCT partition FROM raw.trades");
+    drop(view);
+    let partitions: Vec<_> = partitions
+        .iter()
+        .flat_map(|batch| batch.column(0).as_primitive::<Int32Type>().values().to_vec())
+        .collect();
+    for partition in partitions {
+        let (partition, range) = (partition.to_string(), ["--from", "0", "--to", "1000000"]);
+        let place =
+            ["backfill", "raw", "--topic", "market.raw.trade", "--partition", &partition, "--data", "live"];
+        succeed(folder.path(), &[&place[..], &range[..]].concat());
+    }
+    assert_eq!(rows(&live, &trades), before);
 }

@@ -1,7 +1,7 @@
 //! Every recording, rebuilt here and by an independent tool in exact decimals: line for line the same.
 
 use std::fs;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -29,8 +29,7 @@ struct Replayed {
     dead_letters: u64,
 }
 
-fn replay(folder: &Path, partitions: u16) -> Replayed {
-    let recording = Recording::open(folder).unwrap();
+fn replay(recording: &Recording, partitions: u16) -> Replayed {
     let mut pipelines = OfflinePipelines::new(NonZeroU16::new(partitions).unwrap());
     let mut books = Vec::new();
     let mut report = Report {
@@ -40,7 +39,7 @@ fn replay(folder: &Path, partitions: u16) -> Replayed {
     };
     let lost = |error: RecordingError| panic!("{error}");
     let played: Result<u64, RecordingError> =
-        replay::play(&recording, Speed::Max, lost, |envelope, payload| {
+        replay::play(recording, Speed::Max, lost, |envelope, payload| {
             pipelines.frame(envelope, payload, &mut report);
             Ok(())
         });
@@ -98,7 +97,8 @@ fn every_recording_equals_the_reference() {
             .output()
             .expect("python3 runs the reference tool");
         assert!(reference.status.success(), "{}", String::from_utf8_lossy(&reference.stderr));
-        let ours = replay(&folder, 4);
+        let recording = Recording::open(&folder).unwrap();
+        let ours = replay(&recording, 4);
         assert_same_lines(&ours.books, &fs::read_to_string(&books).unwrap(), &format!("{name} books"));
         assert_same_lines(&ours.bars, &fs::read_to_string(&bars).unwrap(), &format!("{name} bars"));
         assert_eq!((ours.disagreed, ours.wrong_klines, ours.dead_letters), (0, 0, 0), "{name}");
@@ -108,7 +108,21 @@ fn every_recording_equals_the_reference() {
             .sum();
         assert_eq!(ours.agreed, agreed, "{name}: tickers compared");
         klines += ours.klines;
-        assert_eq!(replay(&folder, 1).books, ours.books, "{name}: on one partition");
+        assert_eq!(replay(&recording, 1).books, ours.books, "{name}: on one partition");
     }
     assert!(klines > 0, "no bar was compared with the venue's own");
+}
+
+#[test]
+fn a_repeated_recording_agrees_with_the_venue_in_each_repetition() {
+    let Some(shared) = shared() else { return };
+    for name in ["binance-spot-2021", "binance-usdm-2021", "binance-spot-2024"] {
+        let recording = Recording::open(&shared.join("data").join(name)).unwrap();
+        let once = replay(&recording, 1);
+        let thrice = replay(&recording.repeated(NonZeroU32::new(3).unwrap()), 1);
+        assert_eq!((thrice.disagreed, thrice.wrong_klines, thrice.dead_letters), (0, 0, 0), "{name}");
+        assert_eq!(thrice.agreed, 3 * once.agreed, "{name}: tickers compared");
+        assert_eq!(thrice.books.lines().count(), 3 * once.books.lines().count(), "{name}: events applied");
+        assert_eq!(thrice.bars.lines().count(), 3 * once.bars.lines().count(), "{name}: bars");
+    }
 }

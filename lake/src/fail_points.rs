@@ -27,6 +27,15 @@ pub const COMMIT: [&str; 12] = [
 /// What the sink does around a commit.
 pub const SINK: [&str; 3] = ["sink::gathered", "sink::committed", "sink::reported"];
 
+/// Caring for a table: merging its files, and letting go of old snapshots.
+pub const MAINTENANCE: [&str; 5] = [
+    "compaction::merged",
+    "compaction::replaced",
+    "expiry::written",
+    "expiry::committed",
+    "expiry::files_removed",
+];
+
 /// The embedded log: writing a group, beginning a segment, letting go of one.
 pub const EMBEDDED_LOG: [&str; 9] = [
     "log::group_taken",
@@ -51,7 +60,7 @@ pub const KAFKA_LOG: [&str; 5] = [
 
 /// Every fail point of this crate.
 pub fn all() -> impl Iterator<Item = &'static str> {
-    OPENING.into_iter().chain(COMMIT).chain(SINK).chain(EMBEDDED_LOG).chain(KAFKA_LOG)
+    OPENING.into_iter().chain(COMMIT).chain(SINK).chain(MAINTENANCE).chain(EMBEDDED_LOG).chain(KAFKA_LOG)
 }
 
 #[cfg(test)]

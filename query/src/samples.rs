@@ -1,5 +1,6 @@
 //! Lakes for tests, written by real commits, with the rows that are in them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -33,6 +34,8 @@ pub(crate) struct Trade {
     /// In units of 1e-8.
     pub(crate) quantity: i128,
     pub(crate) first_id: Option<i64>,
+    /// Price times quantity, where the row has it.
+    pub(crate) quote_quantity: Option<i128>,
 }
 
 /// A lake without rows, in a folder whose name has what file systems allow and URLs do not.
@@ -43,8 +46,12 @@ pub(crate) async fn empty_lake() -> LakeInFolder {
 }
 
 pub(crate) async fn open(folder: &TempDir) -> Lake {
-    let place = folder.path().join("the lake é %20 [a]#?");
-    Lake::open(&place.join("catalog.db"), &place.join("warehouse")).await.unwrap()
+    let catalog = catalog_of(folder);
+    Lake::open(&catalog, &catalog.with_file_name("warehouse")).await.unwrap()
+}
+
+pub(crate) fn catalog_of(folder: &TempDir) -> PathBuf {
+    folder.path().join("the lake é %20 [a]#?").join("catalog.db")
 }
 
 /// Trades with numbers from `start` on. They look random, repeat themselves exactly, and lie on three days.
@@ -53,13 +60,16 @@ pub(crate) fn trades(start: i64, count: i64) -> Vec<Trade> {
         .map(|id| {
             let noise = id.wrapping_mul(6_364_136_223_846_793_005).rotate_left(29).unsigned_abs();
             let part = |shift: u32, range: u64| i64::try_from((noise >> shift) % range).unwrap();
+            let price = part(7, 9_999) * 10_000_000 + part(11, 10);
+            let quantity = i128::from(part(13, 1_000_000_000)) * 1_000_000_007;
             Trade {
                 symbol: SYMBOLS[usize::try_from(part(3, 4)).unwrap()],
                 id,
                 time: AUGUST_8 + part(5, 3 * 86_400_000_000),
-                price: part(7, 9_999) * 10_000_000 + part(11, 10),
-                quantity: i128::from(part(13, 1_000_000_000)) * 1_000_000_007,
+                price,
+                quantity,
                 first_id: (noise % 3 > 0).then_some(id / 2),
+                quote_quantity: Some(i128::from(price) * quantity),
             }
         })
         .collect()
@@ -93,6 +103,10 @@ fn column(field: &Field, trades: &[Trade]) -> ArrayRef {
         ("first_trade_id", _) => numbers(|trade| trade.first_id),
         ("price", _) => decimals(|trade| trade.price.into(), 18),
         ("quantity", _) => decimals(|trade| trade.quantity, 28),
+        ("quote_quantity", _) => {
+            let amounts: Decimal128Array = trades.iter().map(|trade| trade.quote_quantity).collect();
+            Arc::new(amounts.with_precision_and_scale(38, 16).unwrap())
+        }
         ("payload", _) => {
             let payload = |trade: &Trade| format!(r#"{{"t":{}}}"#, trade.id).into_bytes();
             Arc::new(LargeBinaryArray::from_iter_values(trades.iter().map(payload)))

@@ -91,6 +91,13 @@ impl Session {
         Ok(Rows { stream })
     }
 
+    /// The tables and views that a statement names, as it names them.
+    #[cfg(test)]
+    pub(crate) fn tables_of(&self, text: &str) -> Result<Vec<String>, QueryError> {
+        let tables = self.context.state().resolve_table_references(&parse(text)?);
+        Ok(tables.map_err(QueryError::of_planning)?.iter().map(ToString::to_string).collect())
+    }
+
     async fn plan(&self, text: &str) -> Result<LogicalPlan, QueryError> {
         let statement = parse(&with_states_in_names(text))?;
         let state = self.context.state();

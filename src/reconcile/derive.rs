@@ -10,7 +10,7 @@ use arrow_array::{
 };
 use depthlake_engine::pipeline::{Output, Pipeline};
 use depthlake_lake::log::{Offset, Partition, StoredRecord, TopicPartition};
-use depthlake_lake::record::{rows, table_of};
+use depthlake_lake::record::{Contracts, rows, table_of};
 use depthlake_lake::table::Table;
 use depthlake_orderbook::frame::{Envelope, FrameKind, RawStream};
 use depthlake_orderbook::record::{Derived, Trigger};
@@ -77,7 +77,7 @@ impl Derivation {
     }
 
     fn keep(&mut self, trigger: &Trigger, record: &Derived) -> Result<()> {
-        let (topic, record) = encode_or_refuse(trigger, record)?;
+        let (topic, record) = encode_or_refuse(&Contracts::own(), trigger, record)?;
         let Some(table) = table_of(topic) else { return Ok(()) };
         let at = TopicPartition::new(topic, Partition(self.partition));
         let kept = self.records.entry(table).or_insert_with(|| Derivations { at, stored: Vec::new() });

@@ -46,7 +46,7 @@ pub struct Scope {
 pub struct Judge<'a> {
     lake: &'a Lake,
     session: Session,
-    scope: Scope,
+    pub scope: Scope,
     begun: Timestamp,
     unreadable: BTreeSet<Table>,
     pub breaks: Vec<Break>,
@@ -176,8 +176,29 @@ impl<'a> Judge<'a> {
         Ok(found.into_iter().filter_map(|partition| u16::try_from(partition).ok()).collect())
     }
 
+    /// When the messages of some offsets were received; `None` where the raw table has none of them.
+    pub async fn received(
+        &self,
+        stream: RawStream,
+        partition: u16,
+        offsets: &Range<u64>,
+    ) -> Result<Option<Range<Timestamp>>> {
+        let query = |which: &str| {
+            format!(
+                r#"SELECT {which}(received_ns) FROM {} WHERE partition = {partition}
+                   AND "offset" >= {} AND "offset" < {} HAVING count(*) > 0"#,
+                rules::raw(stream).table,
+                offsets.start,
+                offsets.end
+            )
+        };
+        let (first, last) = (self.longs(&query("min")).await?, self.longs(&query("max")).await?);
+        let bounds = first.first().zip(last.first());
+        Ok(bounds.map(|(first, last)| Timestamp(*first)..Timestamp(last.saturating_add(1_000))))
+    }
+
     /// Derives one stream of one partition again, from a place where a session began.
-    async fn stream(&mut self, stream: RawStream, partition: u16) -> Result<()> {
+    pub async fn stream(&mut self, stream: RawStream, partition: u16) -> Result<()> {
         let table = rules::raw(stream).table;
         let begin = self.begin(table, partition).await?;
         let columns = raw_columns(stream);

@@ -14,11 +14,12 @@ use clap::Args;
 use depthlake_engine::clock;
 use depthlake_lake::log::{EmbeddedLog, LogError, Options};
 use depthlake_lake::reconcile::{Break, BreakClass, Layer};
+use depthlake_orderbook::frame::RawStream;
 use depthlake_orderbook::time::Timestamp;
 
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
-use crate::lake_options::LakeOptions;
+use crate::lake_options::{LakeOptions, LakePlace};
 use crate::run::deployment::Layout;
 use judge::{Judge, Scope};
 
@@ -83,6 +84,39 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
     Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Derives the raw rows of some offsets again, and puts right what the normalized tables have of them otherwise or not at
+/// all. Gives what was compared and what was put right, as text. What was received within the last minutes is left alone while
+/// a program is writing.
+///
+/// # Errors
+/// Where the lake does not have these offsets, or a table cannot be read or changed.
+pub async fn derive_again(
+    place: &LakePlace,
+    configuration: &Configuration,
+    stream: RawStream,
+    partition: u16,
+    offsets: Range<u64>,
+) -> Result<String> {
+    let lake = place.existing().await?;
+    let log = open_log(&DataFolder::at(&place.folder), configuration)?;
+    let begun = clock::now();
+    let everything = Scope { received: Timestamp(0)..Timestamp(i64::MAX), tolerance: 0.0, repairs: true };
+    let mut judge = Judge::new(&lake, everything, begun)?;
+    let Some(mut received) = judge.received(stream, partition, &offsets).await? else {
+        bail!("the lake has no raw rows of these offsets");
+    };
+    if log.is_none() {
+        received.end = received.end.min(Timestamp(begun.0.saturating_sub(SETTLING)));
+    }
+    if received.is_empty() {
+        bail!("what these offsets give may still be on its way: they are younger than five minutes");
+    }
+    judge.scope.received = received;
+    judge.stream(stream, partition).await?;
+    judge.keep().await?;
+    Ok(report(&judge.compared, &judge.breaks))
+}
+
 impl ReconcileOptions {
     fn layers(&self) -> Vec<Layer> {
         if self.layers.is_empty() { Layer::ALL.to_vec() } else { self.layers.clone() }
@@ -145,7 +179,8 @@ fn report(compared: &BTreeMap<String, u64>, breaks: &[Break]) -> String {
     text
 }
 
-fn time(text: &str) -> Result<Timestamp> {
+/// A time as people write it: a date, or a date and a time of day, in UTC where it names no zone.
+pub fn time(text: &str) -> Result<Timestamp> {
     let nanoseconds = arrow_cast::parse::string_to_timestamp_nanos(text);
     nanoseconds.map(Timestamp).map_err(|_| anyhow!("expected a time, as 2026-11-21 or 2026-11-21T10:30:00Z"))
 }

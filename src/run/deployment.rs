@@ -30,6 +30,7 @@ use super::resume::{self, Resumed};
 use super::retention::Retention;
 use super::router::Router;
 use crate::configuration::Configuration;
+use crate::contracts;
 use crate::data_folder::DataFolder;
 use crate::lake_options::LakePlace;
 use crate::log_address::LogAddress;
@@ -44,6 +45,8 @@ pub struct Layout {
     pub pin: bool,
     pub partitions: NonZeroU16,
     pub commit_interval: Duration,
+    /// The URL of the schema registry, where the ids of records are to come from one.
+    pub schema_registry: Option<String>,
     pub care: Care,
 }
 
@@ -92,6 +95,7 @@ impl Layout {
                 .ok()
                 .filter(|interval| !interval.is_zero())
                 .with_context(|| format!("lake.commit_seconds is {commit}: expected more than 0"))?,
+            schema_registry: configuration.lake.schema_registry.clone(),
             care: Care::of(&configuration.lake)?,
         })
     }
@@ -105,11 +109,13 @@ impl Deployment {
         layout: &Layout,
         requests: mpsc::Sender<Request>,
     ) -> Result<(Self, Router)> {
+        // Before anything is produced.
+        let contracts = tokio::task::block_in_place(|| contracts::open(layout.schema_registry.as_deref()))?;
         let folder = DataFolder::at(&place.folder);
         let opened = tokio::task::block_in_place(|| OpenLog::open(&folder, layout))?;
         let log = opened.log();
         let lake = place.open().await?;
-        let mut resumed = tokio::task::block_in_place(|| resume::resume(&*log))?;
+        let mut resumed = tokio::task::block_in_place(|| resume::resume(&*log, &contracts))?;
         let (live_books, outlets, events) =
             LiveBooks::create(&folder.board(), symbols, layout.shards, clock::now())?;
         let partitions = std::mem::take(&mut resumed.partitions);
@@ -117,13 +123,15 @@ impl Deployment {
         let retention = Arc::new(Mutex::new(Retention::new(committed(&lake).await?)));
         let latencies = handles.iter().map(ShardHandle::latency_probe).collect();
         let last_kept = std::mem::take(&mut resumed.last_kept);
-        let landing = Landing::spawn(Arc::clone(&log), handles, Arc::clone(&retention), last_kept)?;
+        let landing =
+            Landing::spawn(Arc::clone(&log), contracts.clone(), handles, Arc::clone(&retention), last_kept)?;
         let (stop_sink, sink_stopped) = watch::channel(false);
-        let membership = opened.join(&lake).await?;
         let lead = Lead::default();
+        let membership = opened.join(&lake).await?;
+        let config = SinkConfig { commit_interval: layout.commit_interval, ..SinkConfig::default() };
+        let sink = Sink::new(Arc::clone(&log), lake.clone(), config).with_contracts(contracts);
         let maintenance = spawn_maintenance(&lake, &layout.care, sink_stopped.clone());
-        let sink =
-            spawn_sink(&log, &lake, layout, sink_stopped, retention, lead.clone(), membership.as_ref());
+        let sink = spawn_sink(sink, &log, sink_stopped, retention, lead.clone(), membership.as_ref());
         let router = Router::new(Arc::clone(&log), senders);
         let stop_heartbeat = spawn_heartbeat(live_books);
         let started = Self {
@@ -251,17 +259,14 @@ fn need_sink(requests: mpsc::Sender<Request>) -> shard::NeedSink {
 }
 
 fn spawn_sink(
+    mut sink: Sink,
     log: &Arc<dyn Log>,
-    lake: &Lake,
-    layout: &Layout,
     stopped: watch::Receiver<bool>,
     retention: Arc<Mutex<Retention>>,
     lead: Lead,
     membership: Option<&Arc<Membership>>,
 ) -> tokio::task::JoinHandle<Result<SinkSummary, SinkError>> {
-    let config = SinkConfig { commit_interval: layout.commit_interval, ..SinkConfig::default() };
     let released = Arc::clone(log);
-    let mut sink = Sink::new(Arc::clone(log), lake.clone(), config);
     if let Some(membership) = membership {
         sink = sink.sharing(membership.assigned());
     }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use depthlake_engine::shard::{Outbound, ShardHandle, ShardReport};
 use depthlake_lake::log::{Log, LogError, Offset, Partition, Record, Topic, TopicPartition};
-use depthlake_lake::record::{EncodeError, TRIGGER_LENGTH, decode_trigger, encode, encode_trigger};
+use depthlake_lake::record::{Contracts, EncodeError, TRIGGER_LENGTH, decode_trigger, encode_trigger};
 use depthlake_orderbook::frame::RawStream;
 use depthlake_orderbook::record::{DeadLetter, DeadLetterReason, Derived, RecordKind, TradeRecord, Trigger};
 use tokio::sync::watch;
@@ -38,12 +38,13 @@ pub struct Landing {
 impl Landing {
     pub fn spawn(
         log: Arc<dyn Log>,
+        contracts: Contracts,
         shards: Vec<ShardHandle>,
         retention: Arc<Mutex<Retention>>,
         last_kept: LastKept,
     ) -> Result<Self> {
         let is_ending = Arc::new(AtomicBool::new(false));
-        let mut lander = Lander { log, retention, last_kept, is_ending: Arc::clone(&is_ending) };
+        let mut lander = Lander { log, contracts, retention, last_kept, is_ending: Arc::clone(&is_ending) };
         let (end, ended) = watch::channel(false);
         let thread = thread::Builder::new()
             .name("landing".to_owned())
@@ -72,6 +73,7 @@ impl Landing {
 
 struct Lander {
     log: Arc<dyn Log>,
+    contracts: Contracts,
     retention: Arc<Mutex<Retention>>,
     last_kept: LastKept,
     is_ending: Arc<AtomicBool>,
@@ -102,7 +104,7 @@ impl Lander {
     fn land(&mut self, outbound: Outbound) -> Result<()> {
         match outbound {
             Outbound::Record(trigger, record) => {
-                append_derived(|at, record| self.append(at, record), &trigger, &record)?;
+                append_derived(|at, record| self.append(at, record), &self.contracts, &trigger, &record)?;
                 self.last_kept.insert((trigger.partition, record.kind(), trigger.stream), trigger);
                 Ok(())
             }
@@ -163,17 +165,24 @@ pub fn decode_last_kept(header: &[u8]) -> impl Iterator<Item = (RecordKind, Trig
 /// Appends a record derived from a raw message to its topic; one that its topic cannot hold, as a dead letter.
 pub fn append_derived(
     append: impl FnOnce(TopicPartition, &Record) -> Result<Offset, LogError>,
+    contracts: &Contracts,
     trigger: &Trigger,
     record: &Derived,
 ) -> Result<()> {
-    let (topic, encoded) = encode_or_refuse(trigger, record)?;
+    let (topic, encoded) = encode_or_refuse(contracts, trigger, record)?;
     append(TopicPartition::new(topic, Partition(trigger.partition)), &encoded)?;
     Ok(())
 }
 
 /// A record derived from a raw message as the log takes it, and its topic; one that its topic cannot hold, as a dead letter.
-pub fn encode_or_refuse(trigger: &Trigger, record: &Derived) -> Result<(Topic, Record), EncodeError> {
-    encode(trigger, record).or_else(|error| encode(trigger, &refused(trigger, record, &error)))
+pub fn encode_or_refuse(
+    contracts: &Contracts,
+    trigger: &Trigger,
+    record: &Derived,
+) -> Result<(Topic, Record), EncodeError> {
+    contracts
+        .encode(trigger, record)
+        .or_else(|error| contracts.encode(trigger, &refused(trigger, record, &error)))
 }
 
 fn refused(trigger: &Trigger, record: &Derived, error: &EncodeError) -> Derived {

@@ -56,7 +56,11 @@ pub fn run(options: &RunOptions, configuration: &Configuration) -> Result<ExitCo
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let source = FeedSource::open(&options.venue, &options.generator, configuration).await?;
-        let layout = Layout { log: options.log(configuration), ..Layout::of(configuration)? };
+        let layout = Layout {
+            log: options.log(configuration),
+            schema_registry: options.schema_registry(configuration),
+            ..Layout::of(configuration)?
+        };
         let targets = configuration.sla.targets();
         let summary = feed(options, &place, &layout, source, targets, shows_books).await?;
         if let Some(path) = &options.summary {

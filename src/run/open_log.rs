@@ -27,7 +27,7 @@ impl OpenLog {
             }
             LogAddress::Kafka(brokers) => {
                 let options = KafkaOptions::new(brokers.clone(), layout.partitions, folder.outbox());
-                Self::Kafka(Arc::new(KafkaLog::open(options)?))
+                Self::Kafka(Arc::new(KafkaLog::open(&options)?))
             }
         })
     }
@@ -45,7 +45,7 @@ impl OpenLog {
             Self::Embedded(_) => Ok(None),
             Self::Kafka(log) => {
                 let group = format!("depthlake-sink-{}", lake.id().await?);
-                Ok(Some(Arc::new(log.join(&group, sink::topics())?)))
+                Ok(Some(Arc::new(log.join(&group, &sink::topics())?)))
             }
         }
     }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use depthlake_engine::pipeline::Checkpoint;
 use depthlake_engine::recovery::{Recovery, Restored};
 use depthlake_lake::log::{Log, LogError, Offset, Partition, StoredRecord, Topic, TopicPartition};
-use depthlake_lake::record::{decode_trigger, topic_of_kind, topic_of_stream};
+use depthlake_lake::record::{Contracts, decode_trigger, topic_of_kind, topic_of_stream};
 use depthlake_orderbook::frame::{Envelope, RawStream};
 use depthlake_orderbook::record::RecordKind;
 use depthlake_orderbook::symbol::Symbol;
@@ -27,14 +27,14 @@ pub struct Resumed {
 }
 
 /// Derives what the last run kept the raw messages of, but not the records.
-pub fn resume(log: &dyn Log) -> Result<Resumed> {
+pub fn resume(log: &dyn Log, contracts: &Contracts) -> Result<Resumed> {
     // What the last run left on its way to a broker is to be read too.
     log.sync()?;
     let mut resumed = Resumed::default();
     // What the last run could not hand over is read again too.
     log.sync()?;
     for number in 0..log.partitions().get() {
-        let restored = resume_partition(log, Partition(number), &mut resumed)
+        let restored = resume_partition(log, contracts, Partition(number), &mut resumed)
             .with_context(|| format!("partition {number} of the log cannot be taken up again"))?;
         resumed.partitions.insert(number, restored);
     }
@@ -42,7 +42,12 @@ pub fn resume(log: &dyn Log) -> Result<Resumed> {
     Ok(resumed)
 }
 
-fn resume_partition(log: &dyn Log, partition: Partition, resumed: &mut Resumed) -> Result<Restored> {
+fn resume_partition(
+    log: &dyn Log,
+    contracts: &Contracts,
+    partition: Partition,
+    resumed: &mut Resumed,
+) -> Result<Restored> {
     let stored = last(log, TopicPartition::new(Topic::Checkpoint, partition))?;
     let checkpoint = stored.as_ref().map(|stored| Checkpoint::decode(&stored.record.value)).transpose()?;
     let mut recovery = Recovery::new(partition.0, checkpoint.as_ref());
@@ -66,7 +71,8 @@ fn resume_partition(log: &dyn Log, partition: Partition, resumed: &mut Resumed) 
             let mut outcome = Ok(());
             let missing = |trigger, record| {
                 if outcome.is_ok() {
-                    outcome = append_derived(|at, record| log.append(at, record), &trigger, &record);
+                    outcome =
+                        append_derived(|at, record| log.append(at, record), contracts, &trigger, &record);
                     derived.push((record.kind(), trigger));
                 }
             };

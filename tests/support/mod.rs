@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: the program as a process, and its tables as rows of text.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod broker;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -11,7 +13,7 @@ use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 use arrow_cast::display::array_value_to_string;
 use depthlake_engine::pipeline::{Output as Derivations, Pipeline};
-use depthlake_lake::commit::Lake;
+use depthlake_lake::commit::{Lake, TableChange};
 use depthlake_lake::log::{Offset, Partition, StoredRecord, Topic, TopicPartition};
 use depthlake_lake::record::{encode, rows, table_of};
 use depthlake_lake::table::Table;
@@ -130,6 +132,14 @@ impl LakeView {
 
     pub fn query(&self, query: &str) -> Vec<RecordBatch> {
         self.runtime.block_on(async { self.session.sql(query).await.unwrap().collect().await.unwrap() })
+    }
+
+    /// Takes all rows out of a table.
+    pub fn lose(&self, table: Table) {
+        self.runtime.block_on(async {
+            let files = self.lake.data_files(table).await.unwrap().files;
+            self.lake.change(vec![TableChange::overwrite(table, files, Vec::new())]).await.unwrap();
+        });
     }
 
     /// A single number.

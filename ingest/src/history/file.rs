@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::columns::{Layout, fields, is_header, usual};
 use super::error::HistoryError;
 use super::lines::{CHUNK_BYTES, LineChunk, LineChunks, LineError};
 use super::name::{ArchiveName, stem, stock};
+use super::recognition::{columns, kind};
 
 /// What files are meant to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,75 +230,6 @@ fn tables_in_archive(path: &Path, is_vouched_for: bool) -> Result<Vec<Table>, Hi
     Ok(tables)
 }
 
-/// What the lines are: as the name says, else as the header says, else as the number of columns says.
-fn kind(
-    content: Content,
-    name: Option<ArchiveName<'_>>,
-    first_line: &[u8],
-    file: &str,
-) -> Result<ChunkKind, HistoryError> {
-    let named = name.map(|name| name.content);
-    match content {
-        Content::DailyBars => return Ok(ChunkKind::DailyBars),
-        Content::Klines => {
-            return match named {
-                Some(found) if found != "1m" => {
-                    Err(HistoryError::Interval { file: file.to_owned(), found: found.to_owned() })
-                }
-                _ => Ok(ChunkKind::Klines),
-            };
-        }
-        Content::Trades => {}
-    }
-    match named {
-        Some("aggTrades") => return Ok(ChunkKind::AggregateTrades),
-        Some("trades") => return Ok(ChunkKind::Trades),
-        _ => {}
-    }
-    let names = String::from_utf8_lossy(first_line);
-    let fits = |kind: &ChunkKind| {
-        if is_header(first_line) {
-            Layout::of(*kind, names.trim_end()).is_ok()
-        } else {
-            usual(*kind).iter().any(|usual| width(usual) == fields(first_line).count())
-        }
-    };
-    match [ChunkKind::AggregateTrades, ChunkKind::Trades].iter().filter(|kind| fits(kind)).collect::<Vec<_>>()
-        [..]
-    {
-        [kind] => Ok(*kind),
-        _ => Err(HistoryError::WhichTrades { file: file.to_owned() }),
-    }
-}
-
-/// The names of the columns: the header's, or the usual ones of that many columns.
-fn columns(kind: ChunkKind, first_line: &[u8], file: &str) -> Result<String, HistoryError> {
-    if is_header(first_line) {
-        let names: Vec<_> = fields(first_line).map(String::from_utf8_lossy).collect();
-        let names = names.join(",");
-        return match Layout::of(kind, &names) {
-            Ok(_) => Ok(names),
-            Err(missing) => Err(HistoryError::Columns {
-                file: file.to_owned(),
-                column: missing.name,
-                found: names,
-                expected: missing.expected,
-            }),
-        };
-    }
-    let found = fields(first_line).count();
-    let is_blank = first_line.trim_ascii().is_empty();
-    let fitting = usual(kind).iter().find(|names| is_blank || width(names) == found);
-    fitting.map(|names| (*names).to_owned()).ok_or_else(|| {
-        let widths: Vec<_> = usual(kind).iter().map(|names| format!("{} ({names})", width(names))).collect();
-        HistoryError::Width { file: file.to_owned(), found, expected: widths.join(" or ") }
-    })
-}
-
-fn width(names: &str) -> usize {
-    names.split(',').count()
-}
-
 fn first_line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     reader.take(LONGEST_FIRST_LINE).read_until(b'\n', &mut line)?;
@@ -312,7 +243,9 @@ fn first_line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
 pub fn sha256(reader: &mut impl Read) -> io::Result<String> {
     let mut hasher = Hasher(Sha256::new());
     io::copy(reader, &mut hasher)?;
-    Ok(hasher.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    let digest = hasher.0.finalize();
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    Ok(digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect())
 }
 
 /// The file's SHA-256, and whether a checksum beside it says the same.
@@ -382,154 +315,4 @@ fn broken(path: &Path, error: &ZipError) -> HistoryError {
 }
 
 #[cfg(test)]
-mod tests {
-    use depthlake_orderbook::history::Records;
-    use zip::write::{SimpleFileOptions, ZipWriter};
-
-    use super::super::derive;
-    use super::*;
-
-    const AGGREGATES: &str =
-        "7,61800.5,0.25,3,4,1723161240123,True,True\n8,61800.6,1,5,5,1723161240124,False,True\n";
-    const TRADES: &str = "3,61800.5,0.25,15450.125,1723161240123,true,true\n";
-
-    fn archive(path: &Path, members: &[(&str, &str)]) {
-        let mut writer = ZipWriter::new(File::create(path).unwrap());
-        for (name, text) in members {
-            writer.start_file(*name, SimpleFileOptions::default()).unwrap();
-            writer.write_all(text.as_bytes()).unwrap();
-        }
-        writer.finish().unwrap();
-    }
-
-    fn records(file: &HistoryFile) -> Vec<(String, Records)> {
-        let mut found = Vec::new();
-        for member in file.members() {
-            file.read(
-                member,
-                1,
-                || Timestamp(5),
-                |chunk| {
-                    assert_eq!(chunk.received, Timestamp(5));
-                    found.push((chunk.symbol.to_string(), derive(&chunk)));
-                    Ok::<_, HistoryError>(())
-                },
-            )
-            .unwrap();
-        }
-        found
-    }
-
-    fn refusal(path: &Path, content: Content) -> String {
-        HistoryFile::open(path, content, None).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn an_archive_of_several_files_is_read_as_all_of_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("all.zip");
-        archive(
-            &path,
-            &[
-                ("BTCUSDT-aggTrades-2024-08-08.csv", AGGREGATES),
-                ("readme.txt", "nothing"),
-                ("in/ETHUSDT-trades-2024-08-08.csv", TRADES),
-            ],
-        );
-        let file = HistoryFile::open(&path, Content::Trades, None).unwrap();
-        let found = records(&file);
-        let counts: Vec<_> =
-            found.iter().map(|(symbol, found)| (symbol.as_str(), found.trades.len())).collect();
-        assert_eq!(counts, [("BTCUSDT", 2), ("ETHUSDT", 1)]);
-        assert_eq!(file.members()[1].kind, ChunkKind::Trades);
-        assert_eq!(file.members()[0].bytes, AGGREGATES.len() as u64);
-    }
-
-    #[test]
-    fn a_header_or_the_width_tell_where_the_name_does_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("mine.csv");
-        let symbol = Symbol::new("BTCUSDT").ok();
-        let kind = |text: &str| {
-            fs::write(&path, text).unwrap();
-            HistoryFile::open(&path, Content::Trades, symbol).map(|file| file.members()[0].kind)
-        };
-        assert_eq!(kind(AGGREGATES).unwrap(), ChunkKind::AggregateTrades);
-        assert_eq!(kind("id,price,qty,time,is_buyer_maker\n").unwrap(), ChunkKind::Trades);
-        assert!(matches!(kind(TRADES), Err(HistoryError::WhichTrades { .. })), "seven columns are either");
-        assert_eq!(kind("3,1,1,1,1723161240123,true\n").unwrap(), ChunkKind::Trades);
-        assert!(refusal(&path, Content::Klines).contains("tells no symbol"));
-    }
-
-    #[test]
-    fn damage_is_found_before_anything_is_used() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("BTCUSDT-aggTrades-2024-08-08.zip");
-        archive(&path, &[("BTCUSDT-aggTrades-2024-08-08.csv", &AGGREGATES.repeat(50))]);
-        let whole = fs::read(&path).unwrap();
-        fs::write(&path, &whole[..whole.len() - 30]).unwrap();
-        assert!(
-            refusal(&path, Content::Trades).contains("no whole zip archive"),
-            "{}",
-            refusal(&path, Content::Trades)
-        );
-        let mut damaged = whole.clone();
-        damaged[75] ^= 0xff;
-        fs::write(&path, &damaged).unwrap();
-        assert!(
-            refusal(&path, Content::Trades).contains("damaged or cut off"),
-            "{}",
-            refusal(&path, Content::Trades)
-        );
-
-        fs::write(&path, &whole).unwrap();
-        let sha256 =
-            HistoryFile::open(&path, Content::Trades, None).unwrap().members()[0].source.sha256.clone();
-        let checksum = folder.path().join("BTCUSDT-aggTrades-2024-08-08.zip.CHECKSUM");
-        fs::write(&checksum, format!("{sha256}  BTCUSDT-aggTrades-2024-08-08.zip\n")).unwrap();
-        HistoryFile::open(&path, Content::Trades, None).unwrap();
-        fs::write(&checksum, format!("{}  x\n", "0".repeat(64))).unwrap();
-        assert!(refusal(&path, Content::Trades).contains("load it anew"));
-    }
-
-    #[test]
-    fn wrong_columns_refuse_the_file_and_name_the_column() {
-        let folder = tempfile::tempdir().unwrap();
-        let refused = |name: &str, text: &str, content| {
-            let path = folder.path().join(name);
-            fs::write(&path, text).unwrap();
-            refusal(&path, content)
-        };
-        let missing =
-            refused("BTCUSDT-trades-2024-08-08.csv", "id,price,time,is_buyer_maker\n", Content::Trades);
-        assert!(missing.contains("trades-2024-08-08.csv line 1: column qty is missing"), "{missing}");
-        let narrow = refused("BTCUSDT-1m-2024-08-08.csv", "1,2,3\n", Content::Klines);
-        assert!(narrow.contains("line 1: 3 columns, expected 12 (open_time,"), "{narrow}");
-        let hours = refused("BTCUSDT-1h-2024-08-08.csv", "1,2,3\n", Content::Klines);
-        assert!(hours.contains("interval \"1h\", expected 1m"), "{hours}");
-        let days = refused("AAPL.csv", "Date,Open,High,Low,Close\n", Content::DailyBars);
-        assert!(days.contains("AAPL.csv line 1: column Volume is missing"), "{days}");
-    }
-
-    #[test]
-    fn files_are_found_at_any_depth_in_the_order_of_their_dates() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir_all(folder.path().join("a/b")).unwrap();
-        for name in [
-            "a/b/ETHUSDT-1m-2024-08-08.zip",
-            "BTCUSDT-1m-2024-08-09.csv",
-            "a/BTCUSDT-1m-2024-08-08.ZIP",
-            "a/x.CHECKSUM",
-        ] {
-            fs::write(folder.path().join(name), "").unwrap();
-        }
-        let paths = [folder.path().to_owned(), folder.path().join("BTCUSDT-1m-2024-08-09.csv")];
-        let found = files_below(&paths).unwrap();
-        let names: Vec<_> = found.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
-        assert_eq!(
-            names,
-            ["BTCUSDT-1m-2024-08-08.ZIP", "ETHUSDT-1m-2024-08-08.zip", "BTCUSDT-1m-2024-08-09.csv"]
-        );
-        assert!(files_below(&[folder.path().join("absent")]).is_err());
-    }
-}
+mod tests;

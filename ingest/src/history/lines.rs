@@ -85,9 +85,7 @@ impl LineChunk {
 
 /// Lines, the last of which may lack its end.
 fn count_lines(bytes: &[u8]) -> u64 {
-    let ends = bytes.iter().filter(|byte| **byte == b'\n').count();
-    let unended = bytes.last().is_some_and(|byte| *byte != b'\n');
-    ends as u64 + u64::from(unended)
+    bytes.split_inclusive(|byte| *byte == b'\n').count() as u64
 }
 
 #[cfg(test)]

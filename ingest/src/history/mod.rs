@@ -17,6 +17,7 @@ mod error;
 mod file;
 mod lines;
 mod name;
+mod recognition;
 mod records;
 
 pub use derive::derive;

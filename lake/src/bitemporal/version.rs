@@ -95,7 +95,7 @@ fn time_column(microseconds: &[i64]) -> ArrayRef {
 }
 
 fn currency(until: &[i64]) -> ArrayRef {
-    Arc::new(BooleanArray::from_iter(until.iter().map(|&until| Some(until == END_OF_TIME))))
+    Arc::new(until.iter().map(|&until| Some(until == END_OF_TIME)).collect::<BooleanArray>())
 }
 
 /// `SYMBOL-SECONDS-MICROSECONDS`: the symbol, the open time and the beginning of belief.

@@ -75,6 +75,7 @@ impl Lake {
             let (inputs, bytes) = (bin.len(), bytes_of(&bin));
             match self.inner.replace_merged(table, bin).await {
                 Ok(Changed::Committed(snapshots)) => {
+                    fail::fail_point!("compaction::replaced");
                     compacted.files += inputs;
                     compacted.bytes += bytes;
                     compacted.into_files += snapshots.iter().map(|snapshot| snapshot.files).sum::<usize>();
@@ -131,7 +132,10 @@ impl Inner {
             merged.map(|added| (added, bin)).map_err(LakeError::table(table, "merge the files"))
         });
         let replaced = match merging.await {
-            Ok(Ok((added, removed))) => self.replace(table, added, removed).await,
+            Ok(Ok((added, removed))) => {
+                fail::fail_point!("compaction::merged");
+                self.replace(table, added, removed).await
+            }
             Ok(Err(error)) | Err(error) => Err(error.into()),
         };
         self.conclude(replaced, &ledger).await

@@ -196,6 +196,7 @@ impl Inner {
                 return Err(error.into());
             }
         };
+        fail::fail_point!("expiry::written");
         let advanced = self.catalog.advance(vec![next.table_move.clone()], &[]).await;
         match advanced {
             Ok(Advance::Moved) => self.remember(Arc::clone(&next.version)),
@@ -211,7 +212,9 @@ impl Inner {
         }
         drop(turn);
         let snapshots = expiry.expired.len();
+        fail::fail_point!("expiry::committed");
         let files = self.let_go(next.version, expiry, next.obsolete_metadata, retention.grace).await;
+        fail::fail_point!("expiry::files_removed");
         Ok(Some(Expired { snapshots, files }))
     }
 

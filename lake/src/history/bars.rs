@@ -104,23 +104,24 @@ impl HistoricalBar for DailyBar {
     }
 }
 
-/// What the bars of the chunks change of their table; `None` where they say nothing new.
-pub(super) async fn revised(
+/// What the minutes of the chunks change of their table; `None` where they say nothing new.
+pub(super) async fn revised_minutes(
     lake: &Lake,
-    table: Table,
     chunks: &Numbered<'_>,
     landed: &mut Landed,
 ) -> Result<Option<TableChange>, HistoryError> {
-    match table {
-        Table::DailyBars => {
-            let bars: Vec<_> = sourced(chunks, |derived| &derived.records.daily_bars).collect();
-            revise(lake, &bars, landed).await
-        }
-        _ => {
-            let bars: Vec<_> = sourced(chunks, |derived| &derived.records.bars).collect();
-            revise(lake, &bars, landed).await
-        }
-    }
+    let bars: Vec<_> = sourced(chunks, |derived| &derived.records.bars).collect();
+    revise(lake, &bars, landed).await
+}
+
+/// As [`revised_minutes`], of the trading days.
+pub(super) async fn revised_days(
+    lake: &Lake,
+    chunks: &Numbered<'_>,
+    landed: &mut Landed,
+) -> Result<Option<TableChange>, HistoryError> {
+    let bars: Vec<_> = sourced(chunks, |derived| &derived.records.daily_bars).collect();
+    revise(lake, &bars, landed).await
 }
 
 async fn revise<B: HistoricalBar>(

@@ -162,12 +162,9 @@ impl Historian {
                 Vec::new(),
             ));
         }
-        if let Some(change) = known_trades::new_trades(&self.lake, &numbered, &mut landed).await? {
-            changes.push(change);
-        }
-        for table in [Table::Bars, Table::DailyBars] {
-            changes.extend(bars::revised(&self.lake, table, &numbered, &mut landed).await?);
-        }
+        changes.extend(known_trades::new_trades(&self.lake, &numbered, &mut landed).await?);
+        changes.extend(bars::revised_minutes(&self.lake, &numbered, &mut landed).await?);
+        changes.extend(bars::revised_days(&self.lake, &numbered, &mut landed).await?);
         Ok((changes, landed))
     }
 }

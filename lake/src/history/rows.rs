@@ -170,7 +170,7 @@ fn table_rows<T>(
     records: impl Iterator<Item = T>,
     value: impl for<'v> Fn(&'v T, &str) -> Value<'v>,
 ) -> Result<RecordBatch, HistoryError> {
-    made(table.arrow_schema(), records, value).map_err(HistoryError::rows(table))
+    made(&table.arrow_schema(), records, value).map_err(HistoryError::rows(table))
 }
 
 fn fact_rows<T>(
@@ -178,16 +178,16 @@ fn fact_rows<T>(
     records: impl Iterator<Item = T>,
     value: impl for<'v> Fn(&'v T, &str) -> Value<'v>,
 ) -> Result<RecordBatch, HistoryError> {
-    made(bitemporal::facts_schema(table), records, value).map_err(HistoryError::rows(table))
+    made(&bitemporal::facts_schema(table), records, value).map_err(HistoryError::rows(table))
 }
 
 /// A row a record: for each column of the schema the value its name stands for.
 fn made<T>(
-    schema: SchemaRef,
+    schema: &SchemaRef,
     records: impl Iterator<Item = T>,
     value: impl for<'v> Fn(&'v T, &str) -> Value<'v>,
 ) -> Result<RecordBatch, ArrowError> {
-    let mut columns = Columns::new(SchemaRef::clone(&schema), records.size_hint().0)?;
+    let mut columns = Columns::new(SchemaRef::clone(schema), records.size_hint().0)?;
     for record in records {
         columns.push(schema.fields().iter().map(|field| value(&record, field.name())));
     }

@@ -85,6 +85,15 @@ pub trait Log: Send + Sync {
     /// Those of [`Log::append`], and [`LogError::Full`] where that would wait; the record is then not in the log.
     fn try_append(&self, at: TopicPartition, record: &Record) -> Result<Offset, LogError>;
 
+    /// Adds a record for those who read the topic, whoever writes the partition, without a promise: no offset, no
+    /// acknowledgement. Consumers of this log may get it or not.
+    ///
+    /// # Errors
+    /// Those of [`Log::try_append`]; [`LogError::Broker`] when no client can be made.
+    fn remark(&self, at: TopicPartition, record: &Record) -> Result<(), LogError> {
+        self.try_append(at, record).map(drop)
+    }
+
     /// Waits until every record appended before the call is acknowledged.
     ///
     /// # Errors

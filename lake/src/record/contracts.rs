@@ -8,14 +8,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use depthlake_orderbook::record::{Derived, Trigger};
+use depthlake_orderbook::record::{Derived, RecordKind, Trigger};
 
 use super::avro::DatumReader;
 use super::avro_schema::RecordSchema;
 use super::columns::Value;
 use super::error::{DecodeError, EncodeError, RowsError};
+use super::letter::letter;
 use super::resolution::Resolution;
-use super::rows::{Rows, rows_by};
+use super::rows::{Rows, Unusable, rows_by};
 use super::schema::{Schema, Version};
 use super::{encode_with, topic_of_kind};
 use crate::log::{Record, StoredRecord, Topic, TopicPartition};
@@ -76,6 +77,13 @@ impl Contracts {
             .filter_map(|(schema, id)| Some(((schema, id), Known::Read(Arc::new(own(schema)?.clone())))));
         let read = Mutex::new(known.collect());
         Ok(Self { registered: Some(Arc::new(Registered { registry, written, read })) })
+    }
+
+    /// The record of `market.dlq` about a place in the log that gives no row, and its topic partition. Whoever reads it
+    /// finds its row in the table already: it gives none itself.
+    #[must_use]
+    pub fn letter(&self, unusable: &Unusable) -> (TopicPartition, Record) {
+        letter(self.written_id(Schema::of(RecordKind::DeadLetter)), unusable)
     }
 
     /// A derived record as the log takes it, and its topic: the symbol is the key, the trigger the header, and the value is

@@ -13,6 +13,7 @@ pub(crate) mod columns;
 mod contracts;
 mod datum;
 mod error;
+mod letter;
 mod resolution;
 mod rows;
 mod schema;

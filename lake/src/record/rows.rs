@@ -15,6 +15,7 @@ use super::avro::DatumReader;
 use super::columns::{Columns, Value};
 use super::contracts::{Contracts, Readings};
 use super::error::{DecodeError, RowsError};
+use super::letter::is_letter;
 use super::resolution::{Field, FieldKind};
 use super::schema::Schema;
 use super::table_of;
@@ -128,7 +129,7 @@ fn derived_rows(
     let mut columns = Columns::new(told, records.len()).map_err(misfit)?;
     let mut reader = ValueReader { contracts, schema, last: None };
     let (mut values, mut unusable) = (Vec::with_capacity(schema.fields().len()), Vec::new());
-    for stored in records {
+    for stored in records.iter().filter(|stored| !is_letter(at, stored)) {
         let read = reader.read(&stored.record.value, &mut values);
         match read.map_err(|source| RowsError::Registry { topic: at.topic, source: Box::new(source) })? {
             Ok(()) => columns.push(sources.iter().map(|source| source.value(&values, stored.appended_at))),

@@ -16,12 +16,12 @@ pub enum RegistryError {
     #[error("the schema registry {url} answers {path} with status {status}: {detail}")]
     Answer { url: String, path: String, status: u16, detail: String },
     #[error("version {version} of {subject} in the schema registry cannot be read by this program: {source}")]
-    Incompatible { subject: String, version: u64, source: Incompatibility },
+    Incompatible { subject: String, version: u64, source: Box<Incompatibility> },
     #[error("version {version} of {subject} in the schema registry is not understood: {source}")]
-    Unreadable { subject: String, version: u64, source: SchemaError },
+    Unreadable { subject: String, version: u64, source: Box<SchemaError> },
     #[error(
         "the schema registry refuses this program's schema after version {version} of {subject}: {}{reason}",
-        named(.difference.as_ref())
+        named(.difference.as_deref())
     )]
-    Refused { subject: String, version: u64, difference: Option<Incompatibility>, reason: String },
+    Refused { subject: String, version: u64, difference: Option<Box<Incompatibility>>, reason: String },
 }

@@ -100,25 +100,25 @@ impl Registry {
         let registered = RecordSchema::parse(&text).map_err(|source| RegistryError::Unreadable {
             subject: subject.clone(),
             version,
-            source,
+            source: Box::new(source),
         })?;
         check_readable(&registered, schema).map_err(|source| RegistryError::Incompatible {
             subject: subject.clone(),
             version,
-            source,
+            source: Box::new(source),
         })?;
         if let Answer::Found(json) =
-            self.call(Method::POST, &format!("subjects/{subject}"), body_of(schema))?
+            self.call(Method::POST, &format!("subjects/{subject}"), Some(body_of(schema)))?
         {
             return id_of(&json).map(Some).ok_or_else(|| self.unexpected(&subject, &json));
         }
         let path = format!("compatibility/subjects/{subject}/versions/latest?verbose=true");
-        match self.call(Method::POST, &path, body_of(schema))? {
+        match self.call(Method::POST, &path, Some(body_of(schema)))? {
             Answer::Found(verdict) if verdict["is_compatible"] != Json::Bool(true) => {
                 Err(RegistryError::Refused {
                     subject,
                     version,
-                    difference: why_not_read(&registered, schema),
+                    difference: why_not_read(&registered, schema).map(Box::new),
                     reason: reason_of(&verdict),
                 })
             }
@@ -128,7 +128,7 @@ impl Registry {
 
     fn register(&self, schema: Schema) -> Result<u32, RegistryError> {
         let path = format!("subjects/{}/versions", subject_of(schema));
-        match self.call(Method::POST, &path, body_of(schema))? {
+        match self.call(Method::POST, &path, Some(body_of(schema)))? {
             Answer::Found(json) => id_of(&json).ok_or_else(|| self.unexpected(&path, &json)),
             Answer::NotThere => Err(self.unexpected(&path, &Json::Null)),
         }
@@ -153,8 +153,8 @@ pub(crate) fn subject_of(schema: Schema) -> String {
     format!("{}-value", schema.topic().name())
 }
 
-fn body_of(schema: Schema) -> Option<Json> {
-    Some(json!({ "schema": schema.json(Version::LATEST) }))
+fn body_of(schema: Schema) -> Json {
+    json!({ "schema": schema.json(Version::LATEST) })
 }
 
 fn text_of(json: &Json) -> Option<String> {

@@ -34,6 +34,8 @@ pub(super) struct Gathered {
     pub(super) ends: Vec<(TopicPartition, Offset)>,
     /// Bytes of the records read.
     pub(super) log_bytes: usize,
+    /// What gave no row of its topic's table.
+    pub(super) unusable: Vec<Unusable>,
 }
 
 /// Reads the log from `from` on, about `bytes` of it, and makes rows.
@@ -190,6 +192,7 @@ fn into_changes(mut readings: Vec<Reading>) -> Result<Gathered, SinkError> {
         warn!(count = unusable.len(), %first, "records gave no rows and become dead letters");
         change_of(&mut changes, Table::DeadLetters).added.push(unusable_rows(&unusable)?);
     }
+    gathered.unusable = unusable;
     gathered.changes = changes.into_values().collect();
     Ok(gathered)
 }

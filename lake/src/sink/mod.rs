@@ -4,7 +4,8 @@
 //! it and appends them in one step together with the positions they reach. Invariants:
 //!
 //! - a record gives one row of its topic's table, or one of `ops.dead_letters` in the same commit that passes it, so a bad
-//!   record stops nothing and is in the lake once as well;
+//!   record stops nothing and is in the lake once as well; `market.dlq` is told of it too, once or, where the sink dies
+//!   before the commit, more often;
 //! - a commit that failed is repeated as it was, with the same rows and ranges, so whether it had taken or not it is
 //!   never doubled; after a restart the lake itself tells where to go on;
 //! - two sinks on the same partitions do no harm: the one that comes second stops ([`SinkError::Superseded`]), or, where
@@ -144,9 +145,12 @@ impl Sink {
         if self.share.has_changed() {
             self.forget();
         }
-        let gathered = match self.pending.take() {
-            Some(pending) => pending,
-            None => self.gather().await?,
+        let gathered = if let Some(pending) = self.pending.take() {
+            pending
+        } else {
+            let gathered = self.gather().await?;
+            self.remark(&gathered);
+            gathered
         };
         if gathered.ends.is_empty() {
             return Ok(CommitReport::default());
@@ -251,6 +255,15 @@ impl Sink {
         }
     }
 
+    /// Tells those who read the topic of dead letters what gave no row.
+    fn remark(&self, gathered: &Gathered) {
+        for (at, record) in gathered.unusable.iter().map(|unusable| self.contracts.letter(unusable)) {
+            if let Err(error) = self.log.remark(at, &record) {
+                warn!(%error, "a dead letter is in the lake, but not in its topic");
+            }
+        }
+    }
+
     /// Forgets where it stands: the lake knows.
     fn forget(&mut self) {
         self.next = None;
@@ -301,8 +314,8 @@ async fn records_wait(log: &dyn Log, next: &Positions, records: u64) {
         sleep(LOOK_INTERVAL).await;
         // What a log that does not tell has to say, the next commit will hear.
         let Ok(ends) = durable_ends(log) else { return };
-        let begin = |at| next.get(at).copied().unwrap_or_default();
-        let waiting: u64 = ends.iter().map(|(at, end)| end.0.saturating_sub(begin(at).0)).sum();
+        let end = |at| ends.get(at).copied().unwrap_or_default();
+        let waiting: u64 = next.iter().map(|(at, next)| end(at).0.saturating_sub(next.0)).sum();
         if waiting >= records.max(1) {
             return;
         }

@@ -8,8 +8,9 @@ use tokio::time::timeout;
 
 use crate::log::Partition;
 
-/// How long a sink that shall stop waits for the group to tell what is its part of the rest.
-const LAST_WAIT: Duration = Duration::from_secs(10);
+/// How long a sink that shall stop waits for the group to tell what is its part of the rest. A member that died has its
+/// partitions for ten seconds.
+const LAST_WAIT: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) enum Share {

@@ -1,4 +1,5 @@
-//! The process that is killed: it appends records, and two sinks on the same partitions carry them into the lake.
+//! The process that is killed: it appends records, and two sinks on the same partitions carry them into the lake, while
+//! its files are merged and its snapshots expire.
 
 use std::env;
 use std::path::PathBuf;
@@ -8,9 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use depthlake_lake::commit::Lake;
+use depthlake_lake::commit::{CommitError, CompactionRules, Lake, SnapshotRetention};
 use depthlake_lake::log::{Log, LogError, Offset, Progress};
 use depthlake_lake::sink::{Sink, SinkConfig, SinkError};
+use depthlake_lake::table::Table;
+use depthlake_orderbook::time::Timestamp;
 use tokio::sync::watch;
 
 use crate::place::{Place, Told, durable_ends, ends_of};
@@ -64,14 +67,39 @@ async fn carry(place: &Place, ends: bool) {
     let (stop, stopped) = watch::channel(false);
     let sinks = [0, 1]
         .map(|_| tokio::spawn(keep_carrying(place.clone(), Arc::clone(&log), lake.clone(), stopped.clone())));
+    let carer = tokio::spawn(care(lake.clone(), stopped));
     let bursts = if ends { LAST_BURSTS } else { u64::MAX };
     tokio::task::spawn_blocking(move || append(&*log, bursts)).await.unwrap();
     stop.send_replace(true);
     for sink in sinks {
         sink.await.unwrap();
     }
+    carer.await.unwrap();
     is_done.store(true, Ordering::Relaxed);
     reporter.join().unwrap();
+}
+
+/// Merges files and lets go of snapshots, without pause.
+async fn care(lake: Lake, stop: watch::Receiver<bool>) {
+    let rules = CompactionRules { target_bytes: 256 * 1024, fewest_files: 3 };
+    let zero = Duration::ZERO;
+    let retention = SnapshotRetention { keep_for: zero, fewest: 2, most: 20, grace: zero };
+    let today = Timestamp(i64::MAX);
+    while !*stop.borrow() {
+        for table in [Table::RawOrderbookDiffs, Table::RawTrades, Table::Trades, Table::DeadLetters] {
+            gave_way(lake.compact(table, &rules, today).await);
+            gave_way(lake.expire(table, &retention).await);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Care may give way to those who commit, but must not fail.
+fn gave_way<T>(cared: Result<T, CommitError>) {
+    match cared {
+        Ok(_) | Err(CommitError::Contended { .. }) => {}
+        Err(error) => panic!("{error:?}"),
+    }
 }
 
 /// Goes on where the log ends: what a record says follows from where it is.

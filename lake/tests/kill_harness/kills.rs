@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use depthlake_lake::fail_points::{COMMIT, EMBEDDED_LOG, KAFKA_LOG, OPENING, SINK};
+use depthlake_lake::fail_points::{COMMIT, EMBEDDED_LOG, KAFKA_LOG, MAINTENANCE, OPENING, SINK};
 use fail::FailScenario;
 
 use crate::broker::Broker;
@@ -18,7 +18,7 @@ use crate::records::Random;
 /// Kills of a usual run; at least one at each named step.
 const KILLS: u64 = 40;
 /// No step is so rare that a process would not reach it within this time, however busy the machine is.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// Microseconds from a process's start to its death, at most. At a broker it takes longer to get to work.
 const LATEST_KILL: u64 = 700_000;
 const LATEST_KILL_AT_A_BROKER: u64 = 3_000_000;
@@ -41,7 +41,7 @@ enum End {
 async fn a_lake_killed_at_every_step_and_at_any_instant_holds_each_record_once() {
     let _alone = FailScenario::setup();
     let folder = tempfile::tempdir().unwrap();
-    let steps = COMMIT.into_iter().chain(SINK).chain(EMBEDDED_LOG).collect();
+    let steps = COMMIT.into_iter().chain(SINK).chain(MAINTENANCE).chain(EMBEDDED_LOG).collect();
     kill_often(&Place::new(folder.path().to_owned()), steps).await;
 }
 
@@ -51,7 +51,8 @@ async fn a_lake_behind_a_broker_holds_each_record_once_too() {
     let _alone = FailScenario::setup();
     let folder = tempfile::tempdir().unwrap();
     // Opening and releasing are of the outbox here.
-    let steps = COMMIT.into_iter().chain(SINK).chain(EMBEDDED_LOG).chain(KAFKA_LOG).collect();
+    let of_the_lake = COMMIT.into_iter().chain(SINK).chain(MAINTENANCE);
+    let steps = of_the_lake.chain(EMBEDDED_LOG).chain(KAFKA_LOG).collect();
     let place = Place::new(folder.path().to_owned()).with_broker(Some(broker.address.clone()));
     kill_often(&place, steps).await;
 }

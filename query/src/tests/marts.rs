@@ -8,7 +8,7 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field};
 use depthlake_lake::bitemporal;
 use depthlake_lake::commit::{Lake, TableChange};
-use depthlake_lake::model::{BuildError, Builder, Mode, Targets};
+use depthlake_lake::model::{BuildError, Builder, Mode, Model, Targets};
 use depthlake_lake::table::Table;
 
 use super::{batches, error, rows, value};
@@ -396,4 +396,45 @@ async fn a_failing_test_leaves_the_mart_as_it_was() {
     assert_eq!(place.marts().await, before);
     let unknown = place.builder.build(&["mart_x".to_owned()], Mode::Full).await.unwrap_err();
     assert!(unknown.to_string().contains("marts.mart_ohlcv"), "{unknown}");
+}
+
+#[tokio::test]
+async fn declarations_say_what_the_queries_are() {
+    let place = building().await;
+    for model in Model::all() {
+        let mut sql = model.sql.to_owned();
+        for placeholder in [":reads_from", ":rows_from", ":until"] {
+            sql = sql.replace(placeholder, "now()");
+        }
+        for placeholder in ["receive_lag_p99_ms", "event_lag_p99_ms", "silent_seconds", "stale_seconds"] {
+            sql = sql.replace(&format!(":sla_{placeholder}"), "1");
+        }
+        let mut read: Vec<_> = place.session.tables_of(&sql).unwrap();
+        let mut declared = model.declaration.reads.clone();
+        read.sort();
+        declared.sort();
+        assert_eq!(read, declared, "{model}");
+
+        let shown = place.session.sql(&model.view(&Targets::default())).await.unwrap().schema();
+        let declaration = &model.declaration;
+        let tested = declaration.tests.not_null.iter().chain(declaration.tests.accepted_values.keys());
+        let related = declaration.tests.relationships.iter().map(|relationship| &relationship.column);
+        for column in declaration.key.iter().chain(tested).chain(related) {
+            assert!(shown.column_with_name(column).is_some(), "{model} has no {column}: {shown:?}");
+        }
+        if let Some(incremental) = &declaration.incremental {
+            let table: Table = model.name.parse().unwrap();
+            let names = |schema: &datafusion::arrow::datatypes::Schema| -> Vec<String> {
+                schema.fields().iter().map(|field| field.name().clone()).collect()
+            };
+            assert_eq!(names(&shown), names(&table.arrow_schema()), "{model}");
+            assert!(declaration.key.contains(&incremental.minute), "{model}");
+            assert!(incremental.freshness_seconds > 60, "{model}");
+            for touch in &incremental.touched_by {
+                let until = touch.until.as_ref().unwrap_or(&touch.from);
+                let sql = format!("SELECT {}, {until} AS last FROM {}", touch.from, touch.table);
+                assert!(place.session.sql(&sql).await.is_ok(), "{model}: {sql}");
+            }
+        }
+    }
 }

@@ -147,7 +147,9 @@ impl Catalog {
                     }
                     Ok::<_, LakeError>(pointers)
                 });
-                catalog.register(&written.await??).await
+                let written = written.await??;
+                fail::fail_point!("open::tables_written");
+                catalog.register(&written).await
             }
             Self::Rest(catalog) => {
                 for (table, metadata) in &tables {

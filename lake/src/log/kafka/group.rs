@@ -89,7 +89,7 @@ impl KafkaLog {
     /// # Errors
     /// [`LogError::Broker`] where no client can be made. A broker that does not answer is no error: no partition is
     /// assigned until it does.
-    pub fn join(&self, group: &str, topics: Vec<Topic>) -> Result<Membership, LogError> {
+    pub fn join(&self, group: &str, topics: &[Topic]) -> Result<Membership, LogError> {
         let options = &self.shared.options;
         let names: Vec<&str> = topics.iter().map(|topic| topic.name()).collect();
         let (told, assigned) = watch::channel(BTreeSet::new());
@@ -99,7 +99,7 @@ impl KafkaLog {
             .set("auto.offset.reset", "latest")
             .set("partition.assignment.strategy", "range")
             .set("session.timeout.ms", SESSION_TIMEOUT)
-            .create_with_context(Member { topics: topics.clone(), assigned: told });
+            .create_with_context(Member { topics: topics.to_vec(), assigned: told });
         let joined = consumer.and_then(|consumer| {
             consumer.subscribe(&names)?;
             Ok(Arc::new(consumer))

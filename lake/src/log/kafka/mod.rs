@@ -29,19 +29,22 @@ mod session;
 mod topics;
 mod wire;
 
+use std::fmt;
 use std::fs;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
+use rdkafka::producer::{BaseProducer, BaseRecord};
 
 pub use brokers::{Brokers, BrokersError};
 pub use group::Membership;
 
+use client::Quiet;
 use ends::{Acknowledged, Ends};
 use reader::{Reader, Wanted};
 use reconcile::{Fit, Standing};
@@ -102,11 +105,12 @@ impl KafkaOptions {
 }
 
 /// The log at a broker. Dropping it ends the sending; what is not sent stays in the outbox.
-#[derive(Debug)]
 pub struct KafkaLog {
     shared: Arc<Shared>,
     /// None where this process only reads.
     outbox: Option<Arc<EmbeddedLog>>,
+    /// The producer of remarks, made for the first.
+    remarks: Mutex<Option<BaseProducer<Quiet>>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -129,8 +133,8 @@ impl KafkaLog {
     /// [`LogError::Broker`] when the broker does not answer or refuses, [`LogError::BrokerPartitions`] when a topic has
     /// another number of partitions, [`LogError::BrokerLost`] and [`LogError::AnotherWriter`] when the broker does not have
     /// what it acknowledged, and the errors of [`EmbeddedLog::open`].
-    pub fn open(options: KafkaOptions) -> Result<Self, LogError> {
-        let (connected, reader, (outbox, standings)) = answered(&options, |connected, reader| {
+    pub fn open(options: &KafkaOptions) -> Result<Self, LogError> {
+        let (connected, reader, (outbox, standings)) = answered(options, |connected, reader| {
             open_outbox(&connected.options, reader, &connected.places)
         })?;
         fail::fail_point!("kafka::outbox_opened");
@@ -147,19 +151,19 @@ impl KafkaLog {
             spawn(&shared.options.clone(), "log-sender", move || sender::run(&shared, &outbox, standings))?
         };
         let watcher = spawn_watcher(&shared)?;
-        Ok(Self { shared, outbox: Some(outbox), threads: vec![sender, watcher] })
+        Ok(Self { shared, outbox: Some(outbox), remarks: Mutex::default(), threads: vec![sender, watcher] })
     }
 
     /// Opens the log for reading what other processes write.
     ///
     /// # Errors
     /// Those of [`KafkaLog::open`] that concern the broker.
-    pub fn follow(options: KafkaOptions) -> Result<Self, LogError> {
+    pub fn follow(options: &KafkaOptions) -> Result<Self, LogError> {
         let (connected, reader, standings) =
-            answered(&options, |connected, reader| reconcile::standings(reader, &connected.places))?;
+            answered(options, |connected, reader| reconcile::standings(reader, &connected.places))?;
         let shared = connected.with(reader, &standings);
         let watcher = spawn_watcher(&shared)?;
-        Ok(Self { shared, outbox: None, threads: vec![watcher] })
+        Ok(Self { shared, outbox: None, remarks: Mutex::default(), threads: vec![watcher] })
     }
 
     /// Records in the outbox that the broker has not acknowledged.
@@ -194,6 +198,26 @@ impl Log for KafkaLog {
 
     fn try_append(&self, at: TopicPartition, record: &Record) -> Result<Offset, LogError> {
         self.outbox_for(at)?.try_append(at, record)
+    }
+
+    /// Sends a message that is none of the log's records.
+    fn remark(&self, at: TopicPartition, record: &Record) -> Result<(), LogError> {
+        self.shared.slots.slot(at)?;
+        let error = topics::error(&self.shared.options.brokers, "send a remark");
+        let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        let producer = match &mut *remarks {
+            Some(producer) => producer,
+            none => none.insert(
+                client::config(&self.shared.options.brokers).create_with_context(Quiet).map_err(&error)?,
+            ),
+        };
+        let message = BaseRecord::<[u8], [u8], ()>::to(at.topic.name())
+            .partition(at.partition.0.into())
+            .key(&record.key)
+            .payload(&record.value);
+        producer.send(message).map_err(|(cause, _)| error(cause))?;
+        producer.poll(Duration::ZERO);
+        Ok(())
     }
 
     fn sync(&self) -> Result<(), LogError> {
@@ -247,6 +271,12 @@ impl Log for KafkaLog {
     /// Frees nothing at the broker: how long its topics keep records is for their configuration to say.
     fn release(&self, committed: &[(TopicPartition, Offset)]) -> Result<(), LogError> {
         committed.iter().try_for_each(|(at, _)| self.shared.slots.slot(*at).map(drop))
+    }
+}
+
+impl fmt::Debug for KafkaLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaLog").field("shared", &self.shared).finish_non_exhaustive()
     }
 }
 

@@ -14,7 +14,7 @@ use rdkafka::topic_partition_list::{Offset as BrokerOffset, TopicPartitionList};
 
 use super::client::{self, ANSWER, Quiet};
 use super::{Brokers, topics, wire};
-use crate::log::{LogError, Offset, StoredRecord, TopicPartition};
+use crate::log::{LogError, Offset, StoredRecord, Topic, TopicPartition};
 
 /// Consumers that are kept for the next read.
 const KEPT_CURSORS: usize = 8;
@@ -219,7 +219,10 @@ impl Reader {
                     }
                     Polled::Message { stored: None, broker_offset } => {
                         let at = self.place(slot);
-                        tracing::warn!(%at, broker_offset, "a message of another program is passed over");
+                        // Remarks of sinks are expected there.
+                        if at.topic != Topic::DeadLetter {
+                            tracing::warn!(%at, broker_offset, "a message of another program is passed over");
+                        }
                         continue;
                     }
                     // It may be an end that was reached long ago, so what is behind it is given time to come.

@@ -80,6 +80,13 @@ async fn a_record_that_cannot_be_read_is_a_dead_letter_once_and_stops_nothing() 
 
     let report = place.sink(&log).await.commit_once().await.unwrap();
     assert_eq!(report.total_rows(), 61);
+    // Its topic is told too, by a record that gives no row.
+    log.sync().unwrap();
+    let told = TopicPartition::new(Topic::DeadLetter, Partition(2));
+    let letter = log.read(told, Offset(log.durable_end(told).unwrap().0 - 1), 1).unwrap().remove(0);
+    assert!(letter.record.value.windows(8).any(|part| part == b"nonsense"));
+    let report = place.sink(&log).await.commit_once().await.unwrap();
+    assert_eq!((report.total_rows(), report.positions.len()), (0, 1));
     assert!(place.sink(&log).await.commit_once().await.unwrap().is_empty());
 
     let letters = rows_of(&place.lake().await, Table::DeadLetters).await;

@@ -18,8 +18,8 @@ fn options(brokers: &str, folder: &Path) -> KafkaOptions {
 }
 
 /// A sink that carries what the group gives it.
-async fn member(lake: Lake, log: &Arc<KafkaLog>) -> (Sink, Arc<Membership>) {
-    let membership = Arc::new(log.join(GROUP, topics()).unwrap());
+fn member(lake: Lake, log: &Arc<KafkaLog>) -> (Sink, Arc<Membership>) {
+    let membership = Arc::new(log.join(GROUP, &topics()).unwrap());
     let config = SinkConfig { commit_interval: Duration::from_millis(100), ..SinkConfig::default() };
     let told = Arc::clone(&membership);
     let sink = Sink::new(Arc::clone(log) as Arc<dyn Log>, lake, config)
@@ -50,6 +50,26 @@ async fn the_lake_holds_what_a_broker_has() {
 }
 
 #[tokio::test]
+async fn a_record_that_cannot_be_read_is_a_dead_letter_in_the_lake_and_in_its_topic() {
+    let (mock, place) = (Mock::new(), Place::new());
+    let log = Arc::new(mock.open());
+    let at = TopicPartition::new(Topic::Trade, Partition(1));
+    let unknown_schema = [&[0, 0xff, 0xff, 0xff, 0xff][..], b"of no schema"].concat();
+    log.append(at, &Record { value: unknown_schema.into(), ..Record::default() }).unwrap();
+    feed(&*log, &mut TestRunner::deterministic(), 60);
+    assert_eq!(place.sink(&log).await.commit_once().await.unwrap().total_rows(), 61);
+    // The message is none of the log's records, so that whoever writes the partition is not disturbed.
+    let told = mock.messages(TopicPartition::new(Topic::DeadLetter, Partition(1)), 1);
+    assert!(told.iter().any(|value| value.windows(12).any(|part| part == b"of no schema")), "{told:?}");
+    feed(&*log, &mut TestRunner::deterministic(), 60);
+    assert_eq!(place.sink(&log).await.commit_once().await.unwrap().total_rows(), 60);
+    let letters = rows_of(&place.lake().await, Table::DeadLetters).await;
+    assert_eq!(letters.iter().filter(|row| row["reason"] == "undecodable").count(), 1);
+    let others: Vec<_> = letters.into_iter().filter(|row| row["reason"] != "undecodable").collect();
+    assert_eq!(others, rows_of_log(&*log)[&Table::DeadLetters]);
+}
+
+#[tokio::test]
 async fn a_sink_waits_for_a_broker_that_is_away() {
     let (mock, place) = (Mock::new(), Place::new());
     let log = Arc::new(mock.open());
@@ -70,9 +90,9 @@ async fn a_sink_waits_for_a_broker_that_is_away() {
 async fn sinks_of_a_group_share_the_partitions_and_take_over() {
     let Some(broker) = Broker::start() else { return };
     let place = Place::new();
-    let log = Arc::new(KafkaLog::open(options(&broker.address, place.folder.path())).unwrap());
+    let log = Arc::new(KafkaLog::open(&options(&broker.address, place.folder.path())).unwrap());
     let mut runner = TestRunner::deterministic();
-    let (sink, membership) = member(place.lake().await, &log).await;
+    let (sink, membership) = member(place.lake().await, &log);
     let (stop, stopped) = watch::channel(false);
     let running = tokio::spawn(sink.run(stopped));
     given(&membership, usize::from(PARTITIONS)).await;
@@ -114,9 +134,9 @@ fn start_carrier(brokers: &str, folder: &Path) -> Child {
 async fn carries_until_killed() {
     let (Ok(brokers), Some(folder)) = (env::var(BROKERS), env::var_os(FOLDER)) else { return };
     let folder = PathBuf::from(folder);
-    let log = Arc::new(KafkaLog::follow(options(&brokers, &folder)).unwrap());
+    let log = Arc::new(KafkaLog::follow(&options(&brokers, &folder)).unwrap());
     let lake = Lake::open(&folder.join("catalog.db"), &folder.join("warehouse")).await.unwrap();
-    let (sink, _membership) = member(lake, &log).await;
+    let (sink, _membership) = member(lake, &log);
     let (_stop, stopped) = watch::channel(false);
     sink.run(stopped).await.unwrap();
 }

@@ -5,6 +5,7 @@ mod failing;
 mod kafka;
 mod running;
 mod sharing;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

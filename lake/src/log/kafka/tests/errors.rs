@@ -80,7 +80,7 @@ fn a_broker_that_does_not_answer_at_the_start_is_told() {
     // A port that nobody listens at: it was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let options = options(&format!("127.0.0.1:{port}"), folder.path());
-    let error = KafkaLog::open(KafkaOptions { patience: Duration::from_secs(1), ..options }).unwrap_err();
+    let error = KafkaLog::open(&KafkaOptions { patience: Duration::from_secs(1), ..options }).unwrap_err();
     assert!(matches!(error, LogError::Broker { .. }), "{error}");
     assert!(error.to_string().contains(&format!("kafka://127.0.0.1:{port}")), "{error}");
 }

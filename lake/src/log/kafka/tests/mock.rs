@@ -36,6 +36,26 @@ impl Mock {
         options(&self.brokers(), &self.folder.path().join("outbox"))
     }
 
+    /// The values of messages that are none of the log's records, once there are so many.
+    pub fn messages(&self, at: TopicPartition, count: usize) -> Vec<Vec<u8>> {
+        use rdkafka::message::Message;
+        use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+        let consumer = client::consumer(&self.options().brokers).unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(at.topic.name(), at.partition.0.into(), Offset::Beginning).unwrap();
+        consumer.assign(&list).unwrap();
+        let mut values = Vec::new();
+        eventually("the messages are there", || {
+            if let Some(Ok(message)) = consumer.poll(Duration::from_millis(50))
+                && wire::record(&message).is_none()
+            {
+                values.push(message.payload().unwrap_or_default().to_vec());
+            }
+            values.len() >= count
+        });
+        values
+    }
+
     pub fn open(&self) -> KafkaLog {
         open(&self.options())
     }
@@ -43,7 +63,7 @@ impl Mock {
 
 impl Place for Mock {
     fn open(&self, partitions: NonZeroU16) -> Result<Box<dyn Log>, LogError> {
-        Ok(Box::new(KafkaLog::open(KafkaOptions { partitions, ..self.options() })?))
+        Ok(Box::new(KafkaLog::open(&KafkaOptions { partitions, ..self.options() })?))
     }
 }
 

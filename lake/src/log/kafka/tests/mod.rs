@@ -21,13 +21,13 @@ fn options(brokers: &str, outbox: &Path) -> KafkaOptions {
         segment_bytes: 64 * 1024,
         queue_bytes: 256 * 1024,
         in_flight_bytes: 64 * 1024,
-        patience: Duration::from_secs(60),
+        patience: Duration::from_mins(1),
         ..KafkaOptions::new(Brokers::of_list(brokers).unwrap(), PARTITIONS, outbox.to_owned())
     }
 }
 
 fn open(options: &KafkaOptions) -> KafkaLog {
-    KafkaLog::open(options.clone()).unwrap()
+    KafkaLog::open(options).unwrap()
 }
 
 /// Waits for what another thread brings about.

@@ -41,7 +41,7 @@ fn messages_of_other_programs_are_passed_over_and_stop_nothing() {
         send_foreign(&mock.brokers(), RAW, "before everything", None);
     }
     let log = mock.open();
-    let follower = KafkaLog::follow(mock.options()).unwrap();
+    let follower = KafkaLog::follow(&mock.options()).unwrap();
     append_numbered(&log, RAW, 0..10);
     log.sync().unwrap();
     send_foreign(&mock.brokers(), RAW, "in between", None);
@@ -106,7 +106,7 @@ fn an_outbox_with_records_in_the_place_of_others_is_refused() {
     drop(log);
     mock.cluster.broker_up(-1).unwrap();
     send_numbered(&mock.brokers(), RAW, 10, "of another process");
-    let error = KafkaLog::open(mock.options()).unwrap_err();
+    let error = KafkaLog::open(&mock.options()).unwrap_err();
     assert!(matches!(error, LogError::AnotherWriter { at: RAW, offset: Offset(10) }), "{error}");
 }
 
@@ -114,7 +114,7 @@ fn an_outbox_with_records_in_the_place_of_others_is_refused() {
 fn a_second_process_is_refused_the_outbox() {
     let mock = Mock::new();
     let log = mock.open();
-    let refused = KafkaLog::open(mock.options()).unwrap_err();
+    let refused = KafkaLog::open(&mock.options()).unwrap_err();
     assert!(matches!(refused, LogError::InUse { .. }), "{refused}");
     drop(log);
     mock.open();
@@ -124,7 +124,7 @@ fn a_second_process_is_refused_the_outbox() {
 fn who_follows_reads_and_does_not_write() {
     let mock = Mock::new();
     let log = mock.open();
-    let follower = KafkaLog::follow(mock.options()).unwrap();
+    let follower = KafkaLog::follow(&mock.options()).unwrap();
     let progress = follower.wait(Progress::default(), Duration::ZERO);
     append_numbered(&log, TRADE, 0..100);
     assert!(follower.wait(progress, Duration::from_mins(1)) > progress);

@@ -77,7 +77,7 @@ impl Cleared<'_> {
 
 impl Place for Cleared<'_> {
     fn open(&self, partitions: NonZeroU16) -> Result<Box<dyn Log>, LogError> {
-        Ok(Box::new(KafkaLog::open(KafkaOptions { partitions, ..self.options() })?))
+        Ok(Box::new(KafkaLog::open(&KafkaOptions { partitions, ..self.options() })?))
     }
 }
 
@@ -113,7 +113,7 @@ fn topics_are_made_as_they_are_configured() {
     let other = NewTopic::new(Topic::Trade.name(), 5, TopicReplication::Fixed(1));
     client::block_on(admin.create_topics([&other], &AdminOptions::new())).unwrap()[0].as_ref().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let refused = KafkaLog::open(options(&broker.address, folder.path())).unwrap_err();
+    let refused = KafkaLog::open(&options(&broker.address, folder.path())).unwrap_err();
     assert!(
         matches!(refused, LogError::BrokerPartitions { topic: Topic::Trade, found: 5, asked: 2, .. }),
         "{refused}"
@@ -150,7 +150,7 @@ fn nothing_is_lost_or_doubled_by_a_broker_that_is_killed() {
         });
     }
     drop(log);
-    let follower = KafkaLog::follow(place.options()).unwrap();
+    let follower = KafkaLog::follow(&place.options()).unwrap();
     assert_eq!(follower.durable_end(TRADE).unwrap(), Offset(3 * RECORDS));
     assert_eq!(check_numbered(&follower, TRADE), []);
 }
