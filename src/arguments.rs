@@ -18,6 +18,7 @@ use crate::lake_options::LakeOptions;
 use crate::log_address::LogAddress;
 use crate::maintain::MaintainOptions;
 use crate::reconcile::ReconcileOptions;
+use crate::run::roles::Roles;
 use crate::sql::Format;
 use crate::venue::Venue;
 
@@ -49,6 +50,8 @@ pub enum Command {
         depthlake run --venue binance                   the same pairs at Binance\n  \
         depthlake run --venue binance --product usdm --symbols BTCUSDT,ETHUSDT\n  \
         depthlake run --log kafka://localhost:9092      through Kafka or Redpanda\n  \
+        depthlake run --log kafka://BROKER:9092 --roles ingest             the engine alone, and elsewhere:\n  \
+        depthlake run --log kafka://BROKER:9092 --roles lake --catalog postgres://HOST/DB --warehouse s3://BUCKET\n  \
         depthlake run --duration 60 --summary run.json  a minute, then figures as JSON")]
     Run(RunOptions),
     /// Starts a simulated venue that speaks Binance's REST and WebSocket protocol.
@@ -160,6 +163,9 @@ pub struct RunOptions {
     /// Where messages go first: embedded, or a broker, kafka://HOST:PORT[,HOST:PORT…] [default: embedded].
     #[arg(long, env = "DEPTHLAKE_LOG_ADDRESS", value_name = "LOG")]
     log: Option<LogAddress>,
+    /// What this process does: ingest (venue to log), lake (log to tables), or both. Apart they need a broker.
+    #[arg(long, env = "DEPTHLAKE_ROLES", default_value = "ingest,lake", value_name = "ROLE,…")]
+    pub roles: Roles,
     /// A schema registry, http://HOST:PORT, whose ids the records get and which is asked whether their schemas will do
     /// [default: none].
     #[arg(long, env = "DEPTHLAKE_SCHEMA_REGISTRY", value_name = "URL")]

@@ -127,7 +127,7 @@ impl Landing {
     fn finish(mut self) -> Result<u64> {
         self.router.end_streams(clock::now())?;
         self.runtime.block_on(async {
-            let lake = self.deployment.lake.clone();
+            let lake = self.deployment.lake().cloned().context("a replay lands what it plays")?;
             self.deployment.finish(self.router).await?;
             Ok(lake.tables().await?.iter().map(|table| table.rows).sum())
         })

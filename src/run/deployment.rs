@@ -17,17 +17,19 @@ use depthlake_engine::recovery::Restored;
 use depthlake_engine::shard::{self, Idle, ShardConfig, ShardHandle, ShardSender, WorkerConfig};
 use depthlake_ingest::live::{Request, SnapshotPriority};
 use depthlake_lake::commit::Lake;
-use depthlake_lake::log::{Log, Membership, Offset, Partition, TopicPartition};
-use depthlake_lake::sink::{Sink, SinkConfig, SinkError, SinkSummary};
+use depthlake_lake::log::{Log, Offset, Partition, TopicPartition};
+use depthlake_lake::sink::CommitReport;
 use depthlake_orderbook::partition::partition_of;
 use depthlake_orderbook::symbol::Symbol;
 use tokio::sync::{mpsc, watch};
 
+use super::carrier::Carrier;
 use super::landing::Landing;
 use super::lead::Lead;
 use super::open_log::OpenLog;
 use super::resume::{self, Resumed};
 use super::retention::Retention;
+use super::roles::Roles;
 use super::router::Router;
 use crate::configuration::Configuration;
 use crate::contracts;
@@ -45,6 +47,7 @@ pub struct Layout {
     pub pin: bool,
     pub partitions: NonZeroU16,
     pub commit_interval: Duration,
+    pub roles: Roles,
     /// The URL of the schema registry, where the ids of records are to come from one.
     pub schema_registry: Option<String>,
     pub care: Care,
@@ -53,17 +56,12 @@ pub struct Layout {
 /// A running deployment.
 pub struct Deployment {
     pub resumed: Resumed,
-    pub lake: Lake,
     /// How far the tables are behind those who hand messages on.
     pub lead: Lead,
     log: Arc<dyn Log>,
-    /// Kept here so that the sink does not end it.
-    membership: Option<Arc<Membership>>,
     latencies: Vec<shard::LatencyProbe>,
     landing: Landing,
-    sink: tokio::task::JoinHandle<Result<SinkSummary, SinkError>>,
-    maintenance: Option<tokio::task::JoinHandle<()>>,
-    stop_sink: watch::Sender<bool>,
+    carrier: Option<Carrier>,
     stop_heartbeat: watch::Sender<bool>,
 }
 
@@ -91,6 +89,7 @@ impl Layout {
             idle: configuration.engine.idle.as_deref().map_or(Ok(Idle::default()), str::parse)?,
             pin: configuration.engine.pin.unwrap_or(true),
             partitions,
+            roles: Roles::All,
             commit_interval: Duration::try_from_secs_f64(commit)
                 .ok()
                 .filter(|interval| !interval.is_zero())
@@ -114,51 +113,51 @@ impl Deployment {
         let folder = DataFolder::at(&place.folder);
         let opened = tokio::task::block_in_place(|| OpenLog::open(&folder, layout))?;
         let log = opened.log();
-        let lake = place.open().await?;
+        let lake = if layout.roles.carry_to_lake() { Some(place.open().await?) } else { None };
+        let known = match &lake {
+            Some(lake) => committed(lake).await?,
+            None => Vec::new(),
+        };
         let mut resumed = tokio::task::block_in_place(|| resume::resume(&*log, &contracts))?;
         let (live_books, outlets, events) =
             LiveBooks::create(&folder.board(), symbols, layout.shards, clock::now())?;
         let partitions = std::mem::take(&mut resumed.partitions);
         let (senders, handles) = spawn_shards(layout, partitions, outlets, events, &requests)?;
-        let retention = Arc::new(Mutex::new(Retention::new(committed(&lake).await?)));
+        let retention = Arc::new(Mutex::new(Retention::new(known)));
         let latencies = handles.iter().map(ShardHandle::latency_probe).collect();
         let last_kept = std::mem::take(&mut resumed.last_kept);
         let landing =
             Landing::spawn(Arc::clone(&log), contracts.clone(), handles, Arc::clone(&retention), last_kept)?;
-        let (stop_sink, sink_stopped) = watch::channel(false);
         let lead = Lead::default();
-        let membership = opened.join(&lake).await?;
-        let config = SinkConfig { commit_interval: layout.commit_interval, ..SinkConfig::default() };
-        let sink = Sink::new(Arc::clone(&log), lake.clone(), config).with_contracts(contracts);
-        let maintenance = spawn_maintenance(&lake, &layout.care, sink_stopped.clone());
-        let sink = spawn_sink(sink, &log, sink_stopped, retention, lead.clone(), membership.as_ref());
+        let carrier = match lake {
+            Some(lake) => {
+                let hook = on_commit(&log, retention, lead.clone());
+                Some(Carrier::start(&opened, lake, layout, contracts, hook).await?)
+            }
+            None => None,
+        };
         let router = Router::new(Arc::clone(&log), senders);
         let stop_heartbeat = spawn_heartbeat(live_books);
-        let started = Self {
-            resumed,
-            lake,
-            lead,
-            log,
-            membership,
-            latencies,
-            landing,
-            sink,
-            maintenance,
-            stop_sink,
-            stop_heartbeat,
-        };
+        let started = Self { resumed, lead, log, latencies, landing, carrier, stop_heartbeat };
         Ok((started, router))
+    }
+
+    /// The lake, where this process carries the log into it.
+    pub fn lake(&self) -> Option<&Lake> {
+        self.carrier.as_ref().map(|carrier| &carrier.lake)
     }
 
     /// Completes when the sink or the landing has stopped of itself, which they do only on an error. The landing's own is
     /// told by [`Deployment::finish`].
     pub async fn failed(&mut self) -> anyhow::Error {
+        let carrier_failed = async {
+            match &mut self.carrier {
+                Some(carrier) => carrier.failed().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            ended = &mut self.sink => match ended {
-                Ok(Ok(_)) => anyhow!("the sink stopped before it was told to"),
-                Ok(Err(error)) => anyhow::Error::from(error).context("the sink stopped"),
-                Err(error) => anyhow::Error::from(error).context("the sink ended by a panic"),
-            },
+            error = carrier_failed => error,
             () = self.landing.ended() => anyhow!("what is derived can no longer be kept"),
         }
     }
@@ -174,12 +173,9 @@ impl Deployment {
         let reports = self.landing.join().await?;
         let log = Arc::clone(&self.log);
         tokio::task::spawn_blocking(move || log.sync()).await??;
-        self.stop_sink.send_replace(true);
-        self.sink.await??;
-        if let Some(maintenance) = self.maintenance {
-            maintenance.await?;
+        if let Some(carrier) = self.carrier {
+            carrier.finish().await?;
         }
-        tokio::task::spawn_blocking(move || drop(self.membership)).await?;
         self.stop_heartbeat.send_replace(true);
         let mut latencies = Latencies::default();
         for probe in &self.latencies {
@@ -258,39 +254,20 @@ fn need_sink(requests: mpsc::Sender<Request>) -> shard::NeedSink {
     })
 }
 
-fn spawn_sink(
-    mut sink: Sink,
+/// Lets the log go of what is committed, and tells those who hand messages on how far the tables are.
+fn on_commit(
     log: &Arc<dyn Log>,
-    stopped: watch::Receiver<bool>,
     retention: Arc<Mutex<Retention>>,
     lead: Lead,
-    membership: Option<&Arc<Membership>>,
-) -> tokio::task::JoinHandle<Result<SinkSummary, SinkError>> {
+) -> impl FnMut(&CommitReport) + Send + 'static {
     let released = Arc::clone(log);
-    if let Some(membership) = membership {
-        sink = sink.sharing(membership.assigned());
-    }
-    let membership = membership.cloned();
-    let sink = sink.on_commit(move |report| {
+    move |report| {
         lead.committed(report);
-        if let Some(membership) = &membership {
-            membership.commit(&report.positions);
-        }
         let mut retention = retention.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = retention.release(&*released, report.positions.iter().copied()) {
             tracing::warn!(%error, "the log could not let go of what is committed");
         }
-    });
-    tokio::spawn(sink.run(stopped))
-}
-
-fn spawn_maintenance(
-    lake: &Lake,
-    care: &Care,
-    stopped: watch::Receiver<bool>,
-) -> Option<tokio::task::JoinHandle<()>> {
-    let every = care.every?;
-    Some(tokio::spawn(care.maintenance.clone().run(lake.clone(), every, stopped)))
+    }
 }
 
 /// Says on the board that its writer lives, until it is told to stop; then the board is closed.

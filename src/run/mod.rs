@@ -1,5 +1,6 @@
 //! `depthlake run`: a venue's books, and everything about them in the lake.
 
+mod carrier;
 pub mod deployment;
 pub mod feed_source;
 pub mod landing;
@@ -9,6 +10,7 @@ mod open_log;
 mod progress;
 mod resume;
 mod retention;
+pub mod roles;
 pub mod router;
 pub mod stop;
 mod summary;
@@ -35,6 +37,7 @@ use crate::{messages, top};
 use deployment::{Deployment, Layout};
 use feed_source::{FeedSource, PENDING_REQUESTS};
 use progress::Progress;
+use roles::Roles;
 use router::{Router, RouterCounts};
 use summary::Summary;
 
@@ -47,21 +50,23 @@ const LAST_FRAMES: Duration = Duration::from_secs(5);
 pub fn run(options: &RunOptions, configuration: &Configuration) -> Result<ExitCode> {
     let place = options.lake.place(configuration)?;
     let folder = DataFolder::create(&place.folder)?;
-    let shows_books = std::io::stdout().is_terminal();
+    let shows_books = options.roles != Roles::Lake && std::io::stdout().is_terminal();
     if shows_books {
         messages::to_file(&folder.messages())?;
     } else {
         messages::to_standard_error();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let (log, roles, targets) = (options.log(configuration), options.roles, configuration.sla.targets());
+    roles.check(&log)?;
+    let schema_registry = options.schema_registry(configuration);
+    let layout = Layout { log, roles, schema_registry, ..Layout::of(configuration)? };
+    if roles == Roles::Lake {
+        runtime.block_on(carrier::run(options, &place, &layout, targets))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     runtime.block_on(async {
         let source = FeedSource::open(&options.venue, &options.generator, configuration).await?;
-        let layout = Layout {
-            log: options.log(configuration),
-            schema_registry: options.schema_registry(configuration),
-            ..Layout::of(configuration)?
-        };
-        let targets = configuration.sla.targets();
         let summary = feed(options, &place, &layout, source, targets, shows_books).await?;
         if let Some(path) = &options.summary {
             std::fs::write(path, summary.to_json()?)
@@ -89,7 +94,7 @@ async fn feed(
     let counts = router.counts();
     let mut running = Feeding::start(&source, router, pending);
     let view = View::start(&DataFolder::at(&place.folder), shows_books, &deployment, Arc::clone(&counts));
-    let building = marts::spawn(&deployment.lake, targets)?;
+    let building = deployment.lake().map(|lake| marts::spawn(lake, targets)).transpose()?;
 
     let failure = tokio::select! {
         () = stop::stop_requested(options.duration) => None,
@@ -97,7 +102,9 @@ async fn feed(
         error = deployment.failed() => Some(error),
         () = running.ended() => None,
     };
-    building.abort();
+    if let Some(building) = building {
+        building.abort();
+    }
     view.stop().await?;
     let has_settled = match source.simulated.as_ref().filter(|_| failure.is_none()) {
         Some(venue) => settle(venue, &counts).await,
@@ -112,11 +119,11 @@ async fn feed(
         });
     }
     let resumed = std::mem::take(&mut deployment.resumed);
-    let lake = deployment.lake.clone();
+    let lake = deployment.lake().cloned();
     let outcome = deployment.finish(router).await?;
     let report = report?;
     let compared = source.simulated.as_ref().filter(|_| has_settled);
-    Summary::of(begun.elapsed(), &source, compared, &report, &resumed, &outcome, &lake).await
+    Summary::of(begun.elapsed(), &source, compared, &report, &resumed, &outcome, lake.as_ref()).await
 }
 
 /// Halts a simulated venue and waits until its last frame was taken, so that its books and ours can be compared. `false`
@@ -183,7 +190,7 @@ impl View {
     ) -> Self {
         let board = folder.board();
         if !shows_books {
-            let progress = Progress::new(board, counts, deployment.lake.clone());
+            let progress = Progress::new(board, counts, deployment.lake().cloned());
             return Self::Lines(tokio::spawn(progress.run()));
         }
         let goes_on = Arc::new(AtomicBool::new(true));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use depthlake_lake::commit::Lake;
 use depthlake_lake::log::{EmbeddedLog, KafkaLog, KafkaOptions, Log, Membership, Options};
 use depthlake_lake::sink;
@@ -30,6 +30,17 @@ impl OpenLog {
                 Self::Kafka(Arc::new(KafkaLog::open(&options)?))
             }
         })
+    }
+
+    /// Opens the log for reading what other processes write. Blocks until the broker has answered.
+    pub fn follow(folder: &DataFolder, layout: &Layout) -> Result<Self> {
+        match &layout.log {
+            LogAddress::Embedded => bail!("the embedded log is its writer's own"),
+            LogAddress::Kafka(brokers) => {
+                let options = KafkaOptions::new(brokers.clone(), layout.partitions, folder.outbox());
+                Ok(Self::Kafka(Arc::new(KafkaLog::follow(&options)?)))
+            }
+        }
     }
 
     pub fn log(&self) -> Arc<dyn Log> {

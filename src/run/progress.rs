@@ -17,7 +17,8 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 pub struct Progress {
     board: PathBuf,
     counts: Arc<RouterCounts>,
-    lake: Lake,
+    /// Absent where other processes carry rows into it.
+    lake: Option<Lake>,
     begun: Instant,
 }
 
@@ -29,7 +30,7 @@ struct Books {
 }
 
 impl Progress {
-    pub fn new(board: PathBuf, counts: Arc<RouterCounts>, lake: Lake) -> Self {
+    pub fn new(board: PathBuf, counts: Arc<RouterCounts>, lake: Option<Lake>) -> Self {
         Self { board, counts, lake, begun: Instant::now() }
     }
 
@@ -62,20 +63,27 @@ impl Progress {
     }
 
     async fn line(&self, books: &Books) {
-        let rows: u64 = match self.lake.tables().await {
-            Ok(tables) => tables.iter().map(|table| table.rows).sum(),
-            Err(error) => {
-                tracing::warn!(%error, "the tables could not be counted");
-                0
-            }
-        };
         eprintln!(
-            "{:.1} s: {} of {} books live, {} messages, {} gaps, {rows} rows in the lake",
+            "{:.1} s: {} of {} books live, {} messages, {} gaps{}",
             self.begun.elapsed().as_secs_f64(),
             books.live,
             books.all,
             self.counts.messages.load(Ordering::Relaxed),
             books.gaps,
+            self.rows_in_the_lake().await,
         );
+    }
+
+    async fn rows_in_the_lake(&self) -> String {
+        let Some(lake) = &self.lake else { return String::new() };
+        match lake.tables().await {
+            Ok(tables) => {
+                format!(", {} rows in the lake", tables.iter().map(|table| table.rows).sum::<u64>())
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the tables could not be counted");
+                String::new()
+            }
+        }
     }
 }

@@ -32,7 +32,7 @@ pub struct Summary {
     pub resumed_messages: u64,
     pub resumed_records: u64,
     pub books: BTreeMap<String, BookSummary>,
-    /// Rows of each table, all runs together.
+    /// Rows of each table, all runs together; none where other processes carry them into the lake.
     pub rows: BTreeMap<String, u64>,
     pub latency_nanoseconds: BTreeMap<&'static str, LatencySummary>,
     /// Records that the ring towards the log had no room for at once; none was lost.
@@ -73,9 +73,12 @@ impl Summary {
         report: &FeedReport,
         resumed: &Resumed,
         outcome: &Outcome,
-        lake: &Lake,
+        lake: Option<&Lake>,
     ) -> Result<Self> {
-        let tables = lake.tables().await?;
+        let tables = match lake {
+            Some(lake) => lake.tables().await?,
+            None => Vec::new(),
+        };
         Ok(Self {
             seconds: elapsed.as_secs_f64(),
             frames: report.frames,
@@ -133,19 +136,20 @@ impl fmt::Display for Summary {
         let sum = |figure: fn(&BookSummary) -> u64| self.books.values().map(figure).sum::<u64>();
         write!(
             f,
-            "{:.1} s: {} of {} books live, {} frames, {} gaps, {} dead letters, {} rows in the lake; ",
+            "{:.1} s: {} of {} books live, {} frames, {} gaps",
             self.seconds,
             self.books.values().filter(|book| book.is_live).count(),
             self.books.len(),
             self.frames,
             sum(|book| book.gaps),
-            self.rows.get(Table::DeadLetters.to_string().as_str()).copied().unwrap_or_default(),
-            self.rows.values().sum::<u64>(),
         )?;
+        if let Some(dead_letters) = self.rows.get(Table::DeadLetters.to_string().as_str()) {
+            write!(f, ", {dead_letters} dead letters, {} rows in the lake", self.rows.values().sum::<u64>())?;
+        }
         let (agreed, disagreed) = (sum(|book| book.tickers_agreed), sum(|book| book.tickers_disagreed));
         write!(
             f,
-            "best bid and ask equalled the venue's at {agreed} of {} shared updates",
+            "; best bid and ask equalled the venue's at {agreed} of {} shared updates",
             agreed + disagreed
         )?;
         let compared: Vec<bool> = self.books.values().filter_map(|book| book.equals_venue).collect();
