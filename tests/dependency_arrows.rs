@@ -31,7 +31,8 @@ fn crates_use_each_other_as_the_table_of_rooms_says() {
     let allowed: BTreeMap<_, _> = ARROWS.into();
     for (room, allowed) in allowed {
         let used = dependencies(room);
-        for (other, _) in ARROWS.iter().filter(|(other, _)| *other != ".") {
+        // A crate may name itself, to switch on a feature of its own in its tests.
+        for (other, _) in ARROWS.iter().filter(|(other, _)| *other != "." && *other != room) {
             let uses = used.contains(&format!("depthlake-{other}"));
             assert!(!uses || allowed.contains(other), "{room} may not use {other}");
         }

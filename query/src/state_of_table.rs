@@ -63,21 +63,15 @@ pub(crate) fn with_states_in_names(text: &str) -> String {
     let mut rest = tokens.as_slice();
     let mut found = false;
     while let Some((token, after)) = rest.split_first() {
-        match (table_and_blanks(&written), state_clause(rest)) {
-            (Some((place, table)), Some((state, after))) => {
-                let value = format!("{table}@{state}");
-                written.truncate(place);
-                written.push(Token::Word(Word {
-                    value,
-                    quote_style: Some('"'),
-                    keyword: Keyword::NoKeyword,
-                }));
-                (rest, found) = (after, true);
-            }
-            _ => {
-                written.push(token.clone());
-                rest = after;
-            }
+        if let (Some((place, table)), Some((state, after))) = (table_and_blanks(&written), state_clause(rest))
+        {
+            let value = format!("{table}@{state}");
+            written.truncate(place);
+            written.push(Token::Word(Word { value, quote_style: Some('"'), keyword: Keyword::NoKeyword }));
+            (rest, found) = (after, true);
+        } else {
+            written.push(token.clone());
+            rest = after;
         }
     }
     if found { written.iter().map(ToString::to_string).collect() } else { text.to_owned() }

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use datafusion::datasource::listing::PartitionedFile;
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::object_store::path::Path;
@@ -70,8 +71,9 @@ impl ObjectStore for WarehouseStore {
             let bytes = self.warehouse.read(&location, range.clone()).await.map_err(failed)?;
             stream::once(async { Ok(bytes) }).boxed()
         };
-        let last_modified = Default::default();
-        let meta = ObjectMeta { location: path.clone(), last_modified, size, e_tag: None, version: None };
+        // Files never change, so the time of change may be any.
+        let mut meta = PartitionedFile::new("", size).object_meta;
+        meta.location = path.clone();
         let payload = GetResultPayload::Stream(payload);
         Ok(GetResult { payload, meta, range, attributes: Attributes::default() })
     }

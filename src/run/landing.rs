@@ -117,7 +117,7 @@ impl Lander {
         loop {
             match self.log.append(at, record) {
                 Err(LogError::Stalled(_)) if !self.is_ending.load(Ordering::Relaxed) => {
-                    thread::sleep(RETRY_PAUSE)
+                    thread::sleep(RETRY_PAUSE);
                 }
                 done => return done,
             }

@@ -59,6 +59,7 @@ impl Message {
 
 /// What a shard hands to the log.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "nearly all are records, and a box would be an allocation each")]
 pub enum Outbound {
     Record(Trigger, Derived),
     /// A partition's state: [`crate::pipeline::Checkpoint`], encoded.

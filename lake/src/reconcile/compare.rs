@@ -134,7 +134,9 @@ impl Places {
         for (row, key) in (0_u32..).zip(keys) {
             by_key.entry(key.owned()).or_default().rows.push(row);
         }
-        by_key.values_mut().for_each(|place| place.rows.reverse());
+        for place in by_key.values_mut() {
+            place.rows.reverse();
+        }
         Self { by_key }
     }
 
@@ -147,9 +149,9 @@ impl Places {
     /// The rows that were not taken.
     fn left(self) -> Vec<Difference> {
         let left = self.by_key.into_values().flat_map(|Place { rows, is_expected }| {
-            rows.into_iter().map(move |row| match is_expected {
-                true => Difference::Duplicate { found: index(row) },
-                false => Difference::Unfounded { found: index(row) },
+            rows.into_iter().map(move |row| {
+                let found = index(row);
+                if is_expected { Difference::Duplicate { found } } else { Difference::Unfounded { found } }
             })
         });
         let mut left: Vec<_> = left.collect();

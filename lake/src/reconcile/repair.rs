@@ -64,9 +64,11 @@ impl Correction {
         let (mut of_expected, mut of_found) = (BTreeSet::new(), BTreeSet::new());
         for difference in differences {
             match *difference {
-                Difference::Missing { expected } => _ = of_expected.insert(expected),
+                Difference::Missing { expected } => {
+                    of_expected.insert(expected);
+                }
                 Difference::Duplicate { found } | Difference::Unfounded { found } => {
-                    _ = of_found.insert(found)
+                    of_found.insert(found);
                 }
                 Difference::Drift { expected, found, .. } => {
                     of_expected.insert(expected);

@@ -44,7 +44,9 @@ async fn a_column_younger_than_a_row_is_null_in_it() {
     let lake = empty_lake().await;
     make_first_version(&lake.folder, Table::Trades).await;
     let mut old = trades(0, 1_000);
-    old.iter_mut().for_each(|trade| trade.quote_quantity = None);
+    for trade in &mut old {
+        trade.quote_quantity = None;
+    }
     append(&lake.lake, Table::Trades, &old).await;
 
     let lake = (open(&lake.folder).await, lake.folder);
