@@ -127,10 +127,7 @@ fn told(cared: &Cared, is_plan: bool) -> String {
         }
         parts.push(part);
     }
-    match parts.is_empty() {
-        true => "nothing to do".to_owned(),
-        false => parts.join(", "),
-    }
+    if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
 }
 
 #[cfg(test)]

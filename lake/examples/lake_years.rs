@@ -4,17 +4,13 @@
 //! commit, the time to plan a query in the same process and in one that has just opened the lake, the size of
 //! `metadata.json`, and files and snapshots of the table. Writes `lake_years.csv` and `lake_years.svg` into the folder.
 
+mod rows;
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use arrow_array::{
-    ArrayRef, Int32Array, Int64Array, LargeBinaryArray, RecordBatch, StringArray, TimestampMicrosecondArray,
-    new_null_array,
-};
-use arrow_schema::DataType;
 use depthlake_lake::commit::{Lake, OffsetRange, TableChange};
 use depthlake_lake::maintenance::Maintenance;
 use depthlake_lake::table::Table;
@@ -126,35 +122,9 @@ fn newest_metadata(folder: &Path) -> Result<u64, Box<dyn Error>> {
 }
 
 fn change(commit: usize) -> Result<TableChange, Box<dyn Error>> {
-    let first = i64::try_from(commit * ROWS)?;
-    let count = i64::try_from(ROWS)?;
-    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?;
-    let times = || TimestampMicrosecondArray::from_iter_values((0..count).map(|row| now + row));
-    let schema = TABLE.arrow_schema();
-    let columns = schema.fields().iter().map(|field| -> ArrayRef {
-        let symbol = |row: usize| format!("SYMBOL{:02}", row % 50);
-        match (field.name().as_str(), field.data_type()) {
-            ("symbol", _) => Arc::new((0..ROWS).map(|row| Some(symbol(row))).collect::<StringArray>()),
-            ("offset", _) => Arc::new(Int64Array::from_iter_values(first..first + count)),
-            _ if field.is_nullable() => new_null_array(field.data_type(), ROWS),
-            (_, DataType::Timestamp(..)) => Arc::new(times().with_timezone("+00:00")),
-            (_, DataType::Int32) => Arc::new(Int32Array::from_iter_values((0..ROWS).map(|_| 0))),
-            (_, DataType::Int64) => Arc::new(Int64Array::from_iter_values((0..count).map(|row| now + row))),
-            (_, DataType::LargeBinary) => Arc::new(LargeBinaryArray::from_iter_values(
-                (0..count)
-                    .map(|row| format!("{{\"e\":\"trade\",\"t\":{},\"p\":\"61837.{row}\"}}", first + row)),
-            )),
-            _ => Arc::new((0..ROWS).map(|_| Some("trade")).collect::<StringArray>()),
-        }
-    });
-    let rows = RecordBatch::try_new(Arc::clone(&schema), columns.collect())?;
-    let start = u64::try_from(first)?;
-    let range = OffsetRange {
-        topic: "market.raw.trade".to_owned(),
-        partition: 0,
-        start,
-        end: start + u64::try_from(count)?,
-    };
+    let rows = rows::trades(commit * ROWS, ROWS)?;
+    let (start, end) = ((commit * ROWS) as u64, ((commit + 1) * ROWS) as u64);
+    let range = OffsetRange { topic: "market.raw.trade".to_owned(), partition: 0, start, end };
     Ok(TableChange::append(TABLE, vec![rows], vec![range]))
 }
 

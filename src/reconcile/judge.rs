@@ -7,9 +7,10 @@ use anyhow::{Context, Result};
 use arrow_array::RecordBatch;
 use depthlake_lake::commit::{ColumnDrift, Lake, PartitionOfTable, TableChange};
 use depthlake_lake::log::{Log, LogError, Offset, Partition, TopicPartition};
+use depthlake_lake::model::{Minutes, Mode, Model, Targets};
 use depthlake_lake::reconcile::{
-    Break, BreakClass, Correction, Difference, Layer, Place, ValueDrift, break_rows, breaks_of, conformed,
-    received_within, repair,
+    Break, BreakClass, Comparison, Correction, Difference, Layer, Place, ValueDrift, break_rows, breaks_of,
+    conformed, received_within, repair, retained,
 };
 use depthlake_lake::record::{rows, topic_of_stream};
 use depthlake_lake::table::Table;
@@ -20,6 +21,7 @@ use futures::TryStreamExt;
 
 use super::derive::{Derivation, offset_of_last, raw_columns};
 use super::rules::{self, Rule};
+use crate::build;
 
 /// Raw messages that are derived again before what they gave is compared.
 const WINDOW_MESSAGES: usize = 200_000;
@@ -128,6 +130,35 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
+    /// Compares the marts with what their models give now, of the minutes they are built to. What came since they were built
+    /// last is built first, so that it is not told as missing.
+    pub async fn marts(&mut self, targets: Targets) -> Result<()> {
+        let builder = build::builder(self.lake, targets)?;
+        builder.build(&[], Mode::Incremental).await?;
+        for model in Model::all() {
+            let (Some(incremental), Ok(table)) = (&model.declaration.incremental, model.name.parse()) else {
+                continue;
+            };
+            let minute = &incremental.minute;
+            let Some(minutes) = self.built_minutes(table, minute).await? else { continue };
+            let expected = self.rows(table, &model.query(minutes, &targets)).await?;
+            let (from, until) = (literal_micros(minutes.from), literal_micros(minutes.until));
+            let query = format!("SELECT * FROM {table} WHERE {minute} >= {from} AND {minute} < {until}");
+            let found = self.rows(table, &query).await?;
+            let key: Vec<&str> = model.declaration.key.iter().map(String::as_str).collect();
+            let comparison = Comparison { key: &key, ignored: &[], tolerance: self.scope.tolerance };
+            let differences = self.differences(table, &comparison, &expected, &found)?;
+            let place = Place { layer: Layer::Marts, table: model.name, key: &key };
+            let mut breaks = breaks_of(place, &expected, &found, &differences)?;
+            if self.scope.repairs && !breaks.is_empty() {
+                builder.build(&[model.name.to_owned()], Mode::Full).await?;
+                breaks.iter_mut().for_each(|broken| broken.repaired_at = Some(self.begun));
+            }
+            self.breaks.append(&mut breaks);
+        }
+        Ok(())
+    }
+
     /// Keeps what was found in `ops.recon_breaks`.
     pub async fn keep(&self) -> Result<()> {
         if self.breaks.is_empty() {
@@ -222,11 +253,13 @@ impl<'a> Judge<'a> {
         self.window(stream, partition, &mut derivation, window.start..i64::MAX).await
     }
 
-    /// The offset of the last beginning of a session before the times looked at, or of the first message.
+    /// The offset of the last beginning of a session before the times looked at, or of the first there is: before it, retention
+    /// may have let go of what the messages follow from.
     async fn begin(&self, table: Table, partition: u16) -> Result<i64> {
         let early = literal(Timestamp(self.scope.received.start.0.saturating_sub(RUN_UP)));
         let query = format!(
-            r#"SELECT coalesce(max("offset") FILTER (WHERE kind = 'session_start' AND received_at <= {early}), min("offset"), 0)
+            r#"SELECT coalesce(max("offset") FILTER (WHERE kind = 'session_start' AND received_at <= {early}),
+                               min("offset") FILTER (WHERE kind = 'session_start'), min("offset"), 0)
                FROM {table} WHERE partition = {partition}"#
         );
         Ok(self.longs(&query).await?.first().copied().unwrap_or(0))
@@ -260,14 +293,15 @@ impl<'a> Judge<'a> {
         }
         let received = &self.scope.received;
         let expected = received_within(&expected, received)?;
+        let expected = retained(table, &expected, self.lake.retained_from(table).await?)?;
         let query = format!(
             "SELECT * FROM {table} WHERE {place} AND received_at >= {} AND received_at < {} AND {given}",
             literal(received.start),
             literal(received.end)
         );
-        let found = conformed(table, &self.session.sql(&query).await?.collect().await?)?;
-        *self.compared.entry(table.to_string()).or_default() += expected.num_rows() as u64;
-        let differences = rule.comparison(self.scope.tolerance).differences(&expected, &found)?;
+        let found = self.rows(table, &query).await?;
+        let differences =
+            self.differences(table, &rule.comparison(self.scope.tolerance), &expected, &found)?;
         if differences.is_empty() {
             return Ok(());
         }
@@ -286,6 +320,34 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
+    fn differences(
+        &mut self,
+        table: Table,
+        comparison: &Comparison<'_>,
+        expected: &RecordBatch,
+        found: &RecordBatch,
+    ) -> Result<Vec<Difference>> {
+        *self.compared.entry(table.to_string()).or_default() += expected.num_rows() as u64;
+        Ok(comparison.differences(expected, found)?)
+    }
+
+    /// The minutes of a mart that are looked at; none where it has no rows.
+    async fn built_minutes(&self, table: Table, minute: &str) -> Result<Option<Minutes>> {
+        if self.unreadable.contains(&table) {
+            return Ok(None);
+        }
+        let last = self.longs(&format!("SELECT CAST(max({minute}) AS BIGINT) FROM {table}")).await?;
+        let Some(last) = last.first().map(|last| Timestamp::from_microseconds(*last).next_minute()) else {
+            return Ok(None);
+        };
+        let Range { start, end } = self.scope.received;
+        Ok(Some(Minutes::between(start, end.min(last))))
+    }
+
+    async fn rows(&self, table: Table, query: &str) -> Result<RecordBatch> {
+        Ok(conformed(table, &self.session.sql(query).await?.collect().await?)?)
+    }
+
     async fn longs(&self, query: &str) -> Result<Vec<i64>> {
         let batches = self.session.sql(query).await?.collect().await?;
         super::derive::longs(&batches)
@@ -299,5 +361,9 @@ fn is_repairable(layer: Layer, difference: &Difference) -> bool {
 
 /// A time as SQL, in microseconds; what lies beyond is cut to what SQL can tell.
 fn literal(time: Timestamp) -> String {
-    format!("to_timestamp_micros({})", time.0.div_euclid(1_000))
+    literal_micros(time.microseconds())
+}
+
+fn literal_micros(microseconds: i64) -> String {
+    format!("to_timestamp_micros({microseconds})")
 }

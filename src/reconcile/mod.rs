@@ -75,7 +75,7 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
                 eprintln!("the log is in use by a running depthlake: raw is not compared with it")
             }
             (Layer::Normalized, _) => judge.normalized().await?,
-            (Layer::Marts, _) => {}
+            (Layer::Marts, _) => judge.marts(configuration.sla.targets()).await?,
         }
     }
     judge.keep().await?;

@@ -209,11 +209,10 @@ fn size_class(bytes: u64) -> u32 {
 fn packed(files: Vec<StoredFile>, target_bytes: u64) -> Vec<Vec<StoredFile>> {
     let mut bins: Vec<Vec<StoredFile>> = Vec::new();
     for file in files {
-        match bins.last_mut() {
-            Some(bin) if bin.len() < MOST_INPUTS && bytes_of(bin) + file.bytes <= target_bytes => {
-                bin.push(file)
-            }
-            _ => bins.push(vec![file]),
+        let has_room = |bin: &Vec<_>| bin.len() < MOST_INPUTS && bytes_of(bin) + file.bytes <= target_bytes;
+        match bins.last_mut().filter(|bin| has_room(bin)) {
+            Some(bin) => bin.push(file),
+            None => bins.push(vec![file]),
         }
     }
     bins

@@ -115,7 +115,6 @@ fn writer_properties(table: Table, stored: &Schema, effort: Effort) -> WriterPro
 fn encode(builder: WriterPropertiesBuilder, column: &Column, effort: Effort) -> WriterPropertiesBuilder {
     let path = ColumnPath::from(column.name);
     match column.kind {
-        Kind::Label => builder.set_column_dictionary_enabled(path, true),
         Kind::Text => builder.set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY),
         // Bounds of payloads would help no query and swell every manifest.
         Kind::Bytes => builder
@@ -128,7 +127,7 @@ fn encode(builder: WriterPropertiesBuilder, column: &Column, effort: Effort) -> 
         Kind::Decimal { precision, .. } if precision <= DIGITS_OF_INT64 => builder
             .set_column_dictionary_enabled(path.clone(), true)
             .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
-        Kind::Decimal { .. } => builder.set_column_dictionary_enabled(path, true),
+        Kind::Label | Kind::Decimal { .. } => builder.set_column_dictionary_enabled(path, true),
         // Few doubles come twice in a commit: dictionaries of them take more than they spare.
         Kind::Boolean | Kind::Double => builder,
     }

@@ -48,7 +48,7 @@ pub struct Expired {
 
 impl Default for SnapshotRetention {
     fn default() -> Self {
-        Self { keep_for: Duration::from_secs(3_600), fewest: 10, most: 500, grace: Duration::from_secs(600) }
+        Self { keep_for: Duration::from_hours(1), fewest: 10, most: 500, grace: Duration::from_mins(10) }
     }
 }
 

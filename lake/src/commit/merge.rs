@@ -117,12 +117,12 @@ impl Merge {
 
     fn merged(&mut self) -> Result<RecordBatch> {
         let batches: Vec<_> = self.inputs.iter().map(|input| &input.batch).collect();
-        let merged = interleave_record_batch(&batches, &self.taken).map_err(unmergeable);
+        let merged = interleave_record_batch(&batches, &self.taken).map_err(|error| unmergeable(&error));
         self.taken.clear();
         merged
     }
 }
 
-fn unmergeable(error: ArrowError) -> Error {
+fn unmergeable(error: &ArrowError) -> Error {
     Error::new(ErrorKind::DataInvalid, format!("rows cannot be merged: {error}"))
 }

@@ -19,7 +19,7 @@ use crate::table::Table;
 use crate::warehouse::ListedFile;
 
 /// How old an orphan is at least, unless somebody who knows says otherwise.
-pub const ORPHAN_AGE: Duration = Duration::from_secs(3 * 86_400);
+pub const ORPHAN_AGE: Duration = Duration::from_hours(72);
 
 impl Lake {
     /// The files below a table's folder that no kept snapshot refers to and that are older than `age`. Reads every manifest

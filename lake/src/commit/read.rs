@@ -17,6 +17,9 @@ use super::stored_file::StoredFile;
 use super::{Inner, Lake, blocking};
 use crate::table::Table;
 
+/// How often a table's metadata is looked for where other processes replace it faster than it can be read.
+const ATTEMPTS: usize = 5;
+
 /// Rows that are decoded at a time.
 const BATCH_ROWS: usize = 8_192;
 
@@ -70,9 +73,8 @@ impl Lake {
     /// # Errors
     /// [`LakeError`] where the catalog or a manifest cannot be read, or another engine has written row deletes.
     pub async fn data_files(&self, table: Table) -> Result<TableContents, LakeError> {
-        let (pointers, mut positions) = self.inner.catalog.state().await?;
+        let (version, mut positions) = self.inner.current(table).await?;
         positions.retain(|of, _| of.table == table);
-        let version = self.inner.version(table, &pointers).await?;
         let inner = Arc::clone(&self.inner);
         blocking(async move {
             let current = version.metadata.current_snapshot();
@@ -130,7 +132,8 @@ impl Lake {
             let mut batches = Vec::new();
             while let Some(batch) = reader.next().await? {
                 batches.push(
-                    RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec()).map_err(misfit)?,
+                    RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())
+                        .map_err(|error| misfit(&error))?,
                 );
             }
             Ok(batches)
@@ -141,6 +144,24 @@ impl Lake {
 }
 
 impl Inner {
+    /// The current version of a table, with the positions of all. Other processes keep only their last few metadata files:
+    /// where so many commits come between the catalog's answer and the reading, the catalog is asked again.
+    async fn current(self: &Arc<Self>, table: Table) -> Result<(Arc<TableVersion>, Positions), LakeError> {
+        let mut attempts = 1;
+        loop {
+            let (pointers, positions) = self.catalog.state().await?;
+            match self.version(table, &pointers).await {
+                Err(LakeError::Table { .. })
+                    if attempts < ATTEMPTS
+                        && self.catalog.pointers().await?.get(&table) != pointers.get(&table) =>
+                {
+                    attempts += 1;
+                }
+                version => return Ok((version?, positions)),
+            }
+        }
+    }
+
     /// The files of a snapshot.
     pub(super) async fn files_of(
         &self,
@@ -181,6 +202,6 @@ fn status(version: &TableVersion) -> TableStatus {
     }
 }
 
-fn misfit(error: arrow_schema::ArrowError) -> iceberg::Error {
+fn misfit(error: &arrow_schema::ArrowError) -> iceberg::Error {
     iceberg::Error::new(iceberg::ErrorKind::DataInvalid, format!("rows do not fit their table: {error}"))
 }

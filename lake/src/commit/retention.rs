@@ -43,6 +43,15 @@ impl Lake {
         }
     }
 
+    /// The first day the table still has, in days since 1970-01-01 UTC; `None` where it has let go of none.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the table cannot be read.
+    pub async fn retained_from(&self, table: Table) -> Result<Option<i32>, LakeError> {
+        let properties = self.data_files(table).await?.properties;
+        Ok(properties.get(RETAINED_FROM).and_then(|day| day.parse().ok()))
+    }
+
     /// What [`Lake::retain`] would remove.
     ///
     /// # Errors

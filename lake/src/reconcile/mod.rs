@@ -13,4 +13,4 @@ mod rows;
 pub use breaks::{Break, BreakClass, Layer, Place, UnknownLayer, break_rows, breaks_of};
 pub use compare::{Comparison, Difference, ValueDrift};
 pub use repair::{Correction, RepairError, Repaired, repair};
-pub use rows::{conformed, received_within};
+pub use rows::{conformed, received_within, retained};

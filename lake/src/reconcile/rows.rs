@@ -14,6 +14,8 @@ use depthlake_orderbook::time::Timestamp;
 
 use crate::table::Table;
 
+const MICROSECONDS_PER_DAY: i64 = 86_400_000_000;
+
 /// Batches as an engine gives them, as one batch with the columns of the table.
 ///
 /// # Errors
@@ -44,4 +46,19 @@ pub fn received_within(rows: &RecordBatch, times: &Range<Timestamp>) -> Result<R
         received.ok_or_else(|| ArrowError::SchemaError("the rows have no received_at".to_owned()))?;
     let is_within = |time: &i64| Some((times.start.0..times.end.0).contains(&time.saturating_mul(1_000)));
     filter_record_batch(rows, &received.values().iter().map(is_within).collect::<BooleanArray>())
+}
+
+/// The rows of days from `day` on, counted since 1970-01-01 UTC in the table's partition column: retention has let go of
+/// those before.
+///
+/// # Errors
+/// [`ArrowError`] where the rows do not have the partition column.
+pub fn retained(table: Table, rows: &RecordBatch, day: Option<i32>) -> Result<RecordBatch, ArrowError> {
+    let Some(day) = day else { return Ok(rows.clone()) };
+    let first = i64::from(day) * MICROSECONDS_PER_DAY;
+    let times = rows.column_by_name(table.partition_column());
+    let times = times.and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
+    let times = times.ok_or_else(|| ArrowError::SchemaError(format!("the rows of {table} have no day")))?;
+    let is_kept = |time: &i64| Some(*time >= first);
+    filter_record_batch(rows, &times.values().iter().map(is_kept).collect::<BooleanArray>())
 }

@@ -69,7 +69,7 @@ impl Place {
     /// The log to write and read. Its segments are small, so that every run begins and releases some.
     pub fn log(&self) -> Arc<dyn Log> {
         if let Some(options) = self.kafka() {
-            return Arc::new(KafkaLog::open(options).unwrap());
+            return Arc::new(KafkaLog::open(&options).unwrap());
         }
         let options = Options {
             segment_bytes: 32 * 1024,
@@ -83,7 +83,7 @@ impl Place {
     /// The log as somebody else sees it, who changes nothing.
     pub fn seen_log(&self) -> Arc<dyn Log> {
         match self.kafka() {
-            Some(options) => Arc::new(KafkaLog::follow(options).unwrap()),
+            Some(options) => Arc::new(KafkaLog::follow(&options).unwrap()),
             None => self.log(),
         }
     }

@@ -13,6 +13,7 @@ use depthlake_engine::shard::{self, Idle, ShardConfig, ShardHandle, ShardReport,
 use depthlake_ingest::recording::Recording;
 use depthlake_lake::commit::Lake;
 use depthlake_lake::log::{EmbeddedLog, Log, Options};
+use depthlake_lake::record::Contracts;
 use depthlake_lake::sink::{Sink, SinkConfig, SinkError, SinkSummary};
 use depthlake_orderbook::partition::partition_of;
 use depthlake_orderbook::symbol::Symbol;
@@ -54,7 +55,8 @@ impl Way {
         let lake = Lake::open(&folder.join("catalog.db"), &folder.join("warehouse")).await?;
         let (live_books, senders, handles) = spawn_shards(folder, &symbols, arguments)?;
         let retention = Arc::new(Mutex::new(Retention::new([])));
-        let landing = Landing::spawn(Arc::clone(&log), handles, Arc::clone(&retention), BTreeMap::new())?;
+        let (contracts, kept) = (Contracts::default(), BTreeMap::new());
+        let landing = Landing::spawn(Arc::clone(&log), contracts, handles, Arc::clone(&retention), kept)?;
         let freshness = Arc::new(Mutex::new(Freshness::default()));
         let (stop_sink, stopped) = watch::channel(false);
         let lead = Lead::default();

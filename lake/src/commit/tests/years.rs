@@ -17,7 +17,7 @@ fn care() -> Maintenance {
             keep_for: Duration::ZERO,
             fewest: 5,
             most: 20,
-            grace: Duration::from_secs(60),
+            grace: Duration::from_mins(1),
         },
         ..Maintenance::default()
     }

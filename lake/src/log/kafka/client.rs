@@ -70,7 +70,7 @@ pub(super) fn consumer(brokers: &Brokers) -> KafkaResult<BaseConsumer<Quiet>> {
         .set("enable.partition.eof", "true")
         .set("auto.offset.reset", "error")
         .set("isolation.level", "read_uncommitted")
-        .set("fetch.wait.max.ms", "50")
+        .set("fetch.wait.max.ms", "20")
         .set("queued.max.messages.kbytes", FETCH_AHEAD_KILOBYTES)
         .create_with_context(Quiet)
 }

@@ -3,8 +3,7 @@
 //! A record is acknowledged when the broker has it right behind the one before. So the numbering of the log rests on the
 //! broker's own answer and not on the order in which we believe to have sent.
 //!
-//! Nothing derived is sent before all that it may come from is acknowledged, and no checkpoint before all derived records
-//! that it speaks for. So what the broker has is whole, wherever this process dies.
+//! What may be sent, and what must wait for something else to be acknowledged, [`Clearance`] says.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -17,10 +16,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
+use super::clearance::Clearance;
 use super::reconcile::Standing;
 use super::wire::MESSAGE_LIMIT;
 use super::{Brokers, Shared, client, topics, wire};
-use crate::log::{EmbeddedLog, Log, LogError, Offset, Progress, StoredRecord, Topic, TopicPartition};
+use crate::log::{EmbeddedLog, Log, LogError, Offset, Progress, StoredRecord, TopicPartition};
 
 /// Bytes of the outbox that are read at a time.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -57,11 +57,11 @@ pub(super) enum Trouble {
 
 /// A partition on its way to the broker.
 #[derive(Debug, Clone)]
-struct Lane {
+pub(super) struct Lane {
     /// The next record to send.
     next: Offset,
     /// The offset after the last acknowledged record.
-    acknowledged: Offset,
+    pub(super) acknowledged: Offset,
     surplus: u64,
     /// Sizes of the records that are not acknowledged.
     in_flight: VecDeque<usize>,
@@ -140,7 +140,7 @@ impl<'a> Session<'a> {
         let producer = producer(&shared.options.brokers, shared.options.in_flight_bytes);
         let producer = producer.map_err(topics::error(&shared.options.brokers, "make a producer"))?;
         let lanes: Vec<Lane> = standings.iter().map(lane).collect();
-        let clearance = Clearance::new(&shared.places, &lanes);
+        let clearance = Clearance::new(&lanes);
         let now = Instant::now();
         let mut session = Self {
             shared,
@@ -328,79 +328,6 @@ impl<'a> Session<'a> {
         fail::fail_point!("kafka::before_release");
         if let Err(error) = self.outbox.release(&acknowledged) {
             tracing::warn!(%error, "the outbox could not let go of what is sent");
-        }
-    }
-}
-
-/// How far each partition may be sent, by what it rests on.
-#[derive(Debug)]
-struct Clearance {
-    /// What may be sent of each slot that rests on others.
-    cleared: Vec<Offset>,
-    /// The ends of all slots at one time, of which what rests on others is cleared in turn.
-    asked: Vec<Offset>,
-}
-
-/// What must be acknowledged before; those of the first rest on nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Tier {
-    Raw,
-    Derived,
-    Checkpoint,
-}
-
-impl Tier {
-    const fn of(topic: Topic) -> Self {
-        match topic {
-            Topic::RawOrderbook | Topic::RawTrade => Self::Raw,
-            Topic::Checkpoint => Self::Checkpoint,
-            _ => Self::Derived,
-        }
-    }
-}
-
-impl Clearance {
-    fn new(places: &[TopicPartition], lanes: &[Lane]) -> Self {
-        let ends: Vec<Offset> = lanes.iter().map(|lane| lane.acknowledged).collect();
-        debug_assert_eq!(places.len(), ends.len());
-        Self { cleared: ends.clone(), asked: ends }
-    }
-
-    /// Clears what may follow, and asks for more once all of it may.
-    fn update(
-        &mut self,
-        outbox: &EmbeddedLog,
-        places: &[TopicPartition],
-        lanes: &[Lane],
-    ) -> Result<(), LogError> {
-        for tier in [Tier::Derived, Tier::Checkpoint] {
-            let rests_on = |at: &TopicPartition| Tier::of(at.topic) < tier;
-            let mut below = places.iter().zip(lanes).zip(&self.asked);
-            if !below.all(|((at, lane), asked)| !rests_on(at) || lane.acknowledged >= *asked) {
-                return Ok(());
-            }
-            for ((at, cleared), asked) in places.iter().zip(&mut self.cleared).zip(&self.asked) {
-                if Tier::of(at.topic) == tier {
-                    *cleared = *asked;
-                }
-            }
-        }
-        // What rests on others is looked at first: what it comes from was in the outbox before it.
-        for tier in [Tier::Checkpoint, Tier::Derived, Tier::Raw] {
-            for (at, asked) in places.iter().zip(&mut self.asked) {
-                if Tier::of(at.topic) == tier {
-                    *asked = outbox.durable_end(*at)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// How far a partition may be sent.
-    fn limit(&self, outbox: &EmbeddedLog, at: TopicPartition, slot: usize) -> Result<Offset, LogError> {
-        match Tier::of(at.topic) {
-            Tier::Raw => outbox.durable_end(at),
-            _ => Ok(self.cleared[slot]),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! it these tests do nothing.
 
 use std::env;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::*;
