@@ -51,6 +51,8 @@ pub enum LakeError {
         "others changed the tables of the catalog {catalog} each of the {looks} times that they were looked at"
     )]
     Unsteady { catalog: String, looks: usize },
+    #[error("new tables did not get their first snapshots: {reason}")]
+    NoFirstSnapshot { reason: String },
     #[error(transparent)]
     Warehouse(#[from] WarehouseError),
     #[error("cannot {action} of table {table}")]

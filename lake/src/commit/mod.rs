@@ -70,6 +70,7 @@ pub use retention::{LetGo, RETAINED_FROM};
 pub use stored_file::{Bounds, StoredFile};
 
 use catalog::{Catalog, Pointers};
+use change::WrittenChange;
 use expiry::Departing;
 use snapshot::TableVersion;
 use stored_file::StoredFiles;
@@ -220,7 +221,30 @@ impl Inner {
             let metadata = new_metadata(table, location);
             tables.push((table, metadata.map_err(LakeError::table(table, "lay out the metadata"))?));
         }
-        self.catalog.create(tables, &self.file_io).await
+        self.catalog.create(tables, &self.file_io).await?;
+        self.begin_histories().await
+    }
+
+    /// Gives tables of a server an empty first snapshot, for a commit to be conditional on.
+    async fn begin_histories(self: &Arc<Self>) -> Result<(), LakeError> {
+        let begin = |table| WrittenChange {
+            table,
+            added: Vec::new(),
+            removed: Vec::new(),
+            positions: Vec::new(),
+            kind: ChangeKind::Append,
+            properties: [("depthlake.begun".to_owned(), "true".to_owned())].into(),
+        };
+        let changes: Vec<_> = self.catalog.without_history().into_iter().map(begin).collect();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        match self.commit_written(changes).await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Lake(error)) => Err(error),
+            Err(CommitError::Doubtful(error)) => Err(*error),
+            Err(error) => Err(LakeError::NoFirstSnapshot { reason: error.to_string() }),
+        }
     }
 
     /// The version of a table that the catalog points to.

@@ -115,6 +115,14 @@ impl Catalog {
         }
     }
 
+    /// The tables that this process created and that must have a snapshot before others commit to them.
+    pub(super) fn without_history(&self) -> Vec<Table> {
+        match self {
+            Self::Database(_) => Vec::new(),
+            Self::Rest(catalog) => catalog.created().iter().copied().collect(),
+        }
+    }
+
     pub(super) async fn pointers(&self) -> Result<Pointers, LakeError> {
         match self {
             Self::Database(catalog) => catalog.pointers().await,

@@ -7,8 +7,8 @@
 
 mod client;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use iceberg::TableIdent;
 use iceberg::spec::{SortOrder, TableMetadata, UnboundPartitionSpec};
@@ -39,6 +39,9 @@ pub(in crate::commit) struct RestCatalog {
     client: Client,
     /// The versions last seen, which spares reading the same metadata again.
     loaded: Mutex<HashMap<Table, Arc<TableVersion>>>,
+    /// The tables that this process created. Servers have been seen to pass over the condition that a table has no snapshot
+    /// yet, so nobody but its creator gives a table the first.
+    created: Mutex<HashSet<Table>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,7 +89,7 @@ impl RestCatalog {
         if !can_commit {
             return Err(LakeError::NoTransactions { catalog: name });
         }
-        Ok(Self { name, client, loaded: Mutex::default() })
+        Ok(Self { name, client, loaded: Mutex::default(), created: Mutex::default() })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -133,12 +136,30 @@ impl RestCatalog {
             stage_create: false,
         };
         let path = format!("namespaces/{}/tables", table.namespace());
-        settled(self.client.send(Method::POST, &path, Some(&create)).await).map_err(&failed)
+        match self.client.send(Method::POST, &path, Some(&create)).await {
+            Ok(_) => {
+                self.created().insert(table);
+                Ok(())
+            }
+            other => settled(other).map_err(&failed),
+        }
+    }
+
+    /// The tables that this process created.
+    pub(super) fn created(&self) -> MutexGuard<'_, HashSet<Table>> {
+        self.created.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) async fn advance(&self, moves: Vec<TableMove>) -> Result<Advance, AdvanceError> {
         if moves.is_empty() {
             return Ok(Advance::Moved);
+        }
+        let may_move = |table: &TableMove| {
+            let base = &table.base;
+            base.metadata.current_snapshot_id().is_some() || self.created().contains(&base.table)
+        };
+        if !moves.iter().all(may_move) {
+            return Ok(Advance::Conflict);
         }
         let table_changes = moves.into_iter().map(commit_table).collect();
         let transaction = CommitTransaction { table_changes };
