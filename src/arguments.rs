@@ -256,7 +256,7 @@ pub struct SqlOptions {
 
 #[derive(Debug, Args)]
 pub struct TablesOptions {
-    /// Lists the states of this table that are kept instead, such as those of normalized.ohlcv_1m.
+    /// Lists the states of this table that are kept instead, such as those of `normalized.ohlcv_1m`.
     #[arg(long, value_name = "TABLE")]
     pub snapshots: Option<Table>,
     #[arg(long, value_enum, default_value_t = Format::Table)]

@@ -19,7 +19,7 @@ use crate::lake_options::LakeOptions;
 
 #[derive(Debug, Args)]
 pub struct BuildOptions {
-    /// What to build, such as mart_ohlcv [default: everything]; ohlcv_1m corrects the bars, a view is tested.
+    /// What to build, such as `mart_ohlcv` [default: everything]; `ohlcv_1m` corrects the bars, a view is tested.
     #[arg(value_name = "MODEL")]
     models: Vec<String>,
     /// Computes everything anew from what is landed, whatever was built before, and corrects all bars. Minutes of which
@@ -98,7 +98,7 @@ async fn describe(model: &'static Model, indent: &str, lake: Option<&Lake>, text
     let mut waiting = vec![(model.name.to_owned(), indent.to_owned())];
     while let Some((name, indent)) = waiting.pop() {
         let Some(model) = Model::named(&name) else {
-            *text += &format!("{indent}{name}\n");
+            text.extend([&indent, name.as_str(), "\n"]);
             continue;
         };
         let kind = match &model.declaration.incremental {
@@ -108,7 +108,8 @@ async fn describe(model: &'static Model, indent: &str, lake: Option<&Lake>, text
             }
             None => "view".to_owned(),
         };
-        *text += &format!("{indent}{name}  ({kind}; key {})\n", model.declaration.key.join(", "));
+        let key = model.declaration.key.join(", ");
+        text.extend([&indent, name.as_str(), "  (", &kind, "; key ", &key, ")\n"]);
         let below = format!("{indent}    ");
         waiting.extend(model.declaration.reads.iter().rev().map(|read| (read.clone(), below.clone())));
     }

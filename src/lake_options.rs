@@ -20,11 +20,11 @@ const SQLITE: &str = "sqlite";
 pub struct LakeOptions {
     #[command(flatten)]
     data: DataOption,
-    /// Who knows the tables: sqlite (in the data folder), postgres://USER@HOST/DATABASE, or a REST catalog,
+    /// Who knows the tables: sqlite (in the data folder), `postgres://USER@HOST/DATABASE`, or a REST catalog,
     /// http(s)://HOST/PATH [default: sqlite].
     #[arg(long, env = "DEPTHLAKE_CATALOG", value_name = "CATALOG", hide_env_values = true)]
     catalog: Option<String>,
-    /// Where the tables' files lie: a folder, or s3://BUCKET/PREFIX [default: in the data folder].
+    /// Where the tables' files lie: a folder, or `s3://BUCKET/PREFIX` [default: in the data folder].
     #[arg(long, env = "DEPTHLAKE_WAREHOUSE", value_name = "WAREHOUSE")]
     warehouse: Option<String>,
 }

@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn the_configuration_is_checked() {
         let care = |text| Care::of(&toml::from_str::<LakeConfiguration>(text).unwrap());
-        assert_eq!(care("").unwrap().every, Some(Duration::from_secs(60)));
+        assert_eq!(care("").unwrap().every, Some(Duration::from_mins(1)));
         assert_eq!(care("maintenance_seconds = 0").unwrap().every, None);
         let kept = care("keep_days = { \"raw.trades\" = 30 }").unwrap().maintenance.days_kept;
         assert_eq!(kept, BTreeMap::from([(Table::RawTrades, 30)]));

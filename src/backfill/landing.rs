@@ -17,6 +17,7 @@ const COMMIT_WAIT: Duration = Duration::from_secs(1);
 
 /// What a reader brings.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly all are chunks")]
 pub enum Brought {
     /// A chunk, and how much of the work it is.
     Chunk { derived: DerivedChunk, amount: u64 },

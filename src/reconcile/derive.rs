@@ -139,10 +139,8 @@ impl<'a> RawRows<'a> {
     /// The message of a row, with its offset; `None` where the row holds none of ours.
     fn message(&self, row: usize) -> Option<(u64, Envelope)> {
         let kind = FrameKind::ALL.into_iter().find(|kind| kind.name() == self.kinds.value(row))?;
-        let symbol = match self.symbols.is_valid(row) {
-            true => Some(Symbol::new(self.symbols.value(row)).ok()?),
-            false => None,
-        };
+        let symbol =
+            if self.symbols.is_valid(row) { Some(Symbol::new(self.symbols.value(row)).ok()?) } else { None };
         let id = |ids: &Int64Array| ids.is_valid(row).then(|| u64::try_from(ids.value(row)).ok()).flatten();
         let event_time =
             self.event_times.is_valid(row).then(|| Timestamp(self.event_times.value(row) * 1_000));
@@ -166,7 +164,7 @@ pub fn offset_of_last(raw: &RecordBatch) -> Result<Option<i64>> {
 /// The numbers of a column of 64-bit integers, or of narrower ones.
 pub fn longs(batches: &[RecordBatch]) -> Result<Vec<i64>> {
     let mut numbers = Vec::new();
-    for column in batches.iter().flat_map(|batch| batch.columns().first()) {
+    for column in batches.iter().filter_map(|batch| batch.columns().first()) {
         let column = arrow_cast::cast(column, Int64Array::new_null(0).data_type())?;
         numbers.extend(column.as_primitive::<Int64Type>().iter().flatten());
     }

@@ -152,7 +152,9 @@ impl<'a> Judge<'a> {
             let mut breaks = breaks_of(place, &expected, &found, &differences)?;
             if self.scope.repairs && !breaks.is_empty() {
                 builder.build(&[model.name.to_owned()], Mode::Full).await?;
-                breaks.iter_mut().for_each(|broken| broken.repaired_at = Some(self.begun));
+                for broken in &mut breaks {
+                    broken.repaired_at = Some(self.begun);
+                }
             }
             self.breaks.append(&mut breaks);
         }

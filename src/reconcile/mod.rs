@@ -72,7 +72,7 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
         match (layer, &log) {
             (Layer::Raw, Some(log)) => judge.raw(log).await?,
             (Layer::Raw, None) => {
-                eprintln!("the log is in use by a running depthlake: raw is not compared with it")
+                eprintln!("the log is in use by a running depthlake: raw is not compared with it");
             }
             (Layer::Normalized, _) => judge.normalized().await?,
             (Layer::Marts, _) => judge.marts(configuration.sla.targets()).await?,
@@ -147,36 +147,39 @@ fn display(path: &Path) -> String {
     format!("the log in {}", path.display())
 }
 
+const CLASSES: [BreakClass; 4] =
+    [BreakClass::Missing, BreakClass::Duplicate, BreakClass::ValueDrift, BreakClass::SchemaDrift];
+
 fn report(compared: &BTreeMap<String, u64>, breaks: &[Break]) -> String {
-    let classes =
-        [BreakClass::Missing, BreakClass::Duplicate, BreakClass::ValueDrift, BreakClass::SchemaDrift];
-    let mut text = format!("{:<28} {:>14}", "table", "rows");
-    classes.iter().for_each(|class| text += &format!(" {:>12}", class.name()));
-    text.push('\n');
-    let mut tables: Vec<&str> = compared.keys().map(String::as_str).collect();
-    tables.extend(breaks.iter().map(|broken| broken.table.as_str()));
-    tables.sort_unstable();
-    tables.dedup();
-    for table in tables {
-        text += &format!("{table:<28} {:>14}", compared.get(table).copied().unwrap_or(0));
-        for class in classes {
-            let count = breaks.iter().filter(|broken| broken.table == table && broken.class == class).count();
-            text += &format!(" {count:>12}");
-        }
-        text.push('\n');
+    let mut tables: BTreeMap<&str, u64> = compared.iter().map(|(table, rows)| (&**table, *rows)).collect();
+    for broken in breaks {
+        tables.entry(&broken.table).or_default();
     }
-    for Break { class, table, key, value, detail, repaired_at, .. } in breaks.iter().take(PRINTED) {
-        text += &format!("{class} {table} {key}: {detail}");
-        if let Some(value) = value {
-            let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".to_owned());
-            text += &format!(" ({} instead of {})", shown(&value.found), shown(&value.expected));
-        }
-        text += if repaired_at.is_some() { "; repaired\n" } else { "\n" };
-    }
+    let heading = line("table", "rows", &CLASSES.map(|class| class.name().to_owned()));
+    let counts = tables.into_iter().map(|(table, rows)| {
+        let of =
+            |class| breaks.iter().filter(|broken| broken.table == table && broken.class == class).count();
+        line(table, &rows.to_string(), &CLASSES.map(|class| of(class).to_string()))
+    });
+    let mut lines: Vec<String> = [heading].into_iter().chain(counts).collect();
+    lines.extend(breaks.iter().take(PRINTED).map(told));
     if breaks.len() > PRINTED {
-        text += &format!("… and {} more: SELECT * FROM ops.recon_breaks\n", breaks.len() - PRINTED);
+        lines.push(format!("… and {} more: SELECT * FROM ops.recon_breaks", breaks.len() - PRINTED));
     }
-    text
+    lines.into_iter().map(|line| line + "\n").collect()
+}
+
+fn line(table: &str, rows: &str, [missing, duplicate, drift, schema]: &[String; 4]) -> String {
+    format!("{table:<28} {rows:>14} {missing:>12} {duplicate:>12} {drift:>12} {schema:>12}")
+}
+
+fn told(Break { class, table, key, value, detail, repaired_at, .. }: &Break) -> String {
+    let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".to_owned());
+    let values = value.as_ref().map_or_else(String::new, |value| {
+        format!(" ({} instead of {})", shown(&value.found), shown(&value.expected))
+    });
+    let repaired = if repaired_at.is_some() { "; repaired" } else { "" };
+    format!("{class} {table} {key}: {detail}{values}{repaired}")
 }
 
 /// A time as people write it: a date, or a date and a time of day, in UTC where it names no zone.

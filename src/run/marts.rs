@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::build::builder;
 
 /// The time from the beginning of a build to that of the next.
-const PERIOD: Duration = Duration::from_secs(60);
+const PERIOD: Duration = Duration::from_mins(1);
 
 /// Builds the marts every minute until it is aborted, which loses nothing: a build that was not committed is none. One that
 /// fails is tried again with the next; the sink goes on all the while.
