@@ -91,7 +91,8 @@ impl Reader {
         Ok(records)
     }
 
-    /// The offset of the first record kept; `end` where none is.
+    /// The offset of the first record kept. Where none is, 0 if the broker has let go of nothing, for then there never was
+    /// one, whatever else is there; otherwise `end`.
     pub(super) fn start(&self, slot: usize, end: Offset) -> Result<Offset, LogError> {
         let Span { low, high } = self.span(slot)?;
         if low == high {
@@ -104,6 +105,7 @@ impl Reader {
             match self.poll(&mut cursor, deadline) {
                 Polled::Message { stored: Some(stored), .. } => break stored.offset,
                 Polled::Message { stored: None, .. } => {}
+                Polled::End | Polled::OutOfRange if low == 0 => break Offset(0),
                 Polled::End | Polled::OutOfRange => break end,
                 Polled::Silence(cause) => return Err(self.error("read")(cause)),
             }

@@ -63,6 +63,22 @@ fn messages_of_other_programs_are_passed_over_and_stop_nothing() {
 }
 
 #[test]
+fn a_partition_of_remarks_alone_begins_where_its_first_record_will_be() {
+    let mock = Mock::new();
+    let log = mock.open();
+    for _ in 0..5 {
+        log.remark(TRADE, &Record::default()).unwrap();
+    }
+    let follower = KafkaLog::follow(&mock.options()).unwrap();
+    eventually("the remarks are there", || follower.durable_end(TRADE).unwrap() > Offset(0));
+    assert_eq!(follower.start(TRADE).unwrap(), Offset(0));
+    append_numbered(&log, TRADE, 0..3);
+    log.sync().unwrap();
+    assert_eq!(log.start(TRADE).unwrap(), Offset(0));
+    assert_eq!(check_numbered(&log, TRADE), []);
+}
+
+#[test]
 fn a_second_writer_is_noticed_and_nothing_is_mixed() {
     let mock = Mock::new();
     let log = mock.open();
