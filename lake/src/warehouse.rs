@@ -73,7 +73,7 @@ pub enum WarehouseError {
 }
 
 impl Warehouse {
-    /// Reaches a warehouse. A folder that is missing is not made; see [`Warehouse::create`].
+    /// Reaches a warehouse. A folder that is missing is not made.
     ///
     /// # Errors
     /// [`WarehouseError`] where the address cannot be understood by the storage.

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use depthlake_engine::clock;
-use depthlake_lake::log::{EmbeddedLog, LogError, Options};
+use depthlake_lake::log::{EmbeddedLog, Log, LogError, Options};
 use depthlake_lake::reconcile::{Break, BreakClass, Layer};
 use depthlake_orderbook::frame::RawStream;
 use depthlake_orderbook::time::Timestamp;
@@ -20,7 +21,9 @@ use depthlake_orderbook::time::Timestamp;
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
 use crate::lake_options::{LakeOptions, LakePlace};
+use crate::log_address::LogAddress;
 use crate::run::deployment::Layout;
+use crate::run::open_log::OpenLog;
 use judge::{Judge, Scope};
 
 /// How many breaks are printed; the table holds them all.
@@ -60,9 +63,9 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
     let lake = place.existing_unchecked().await?;
     let folder = DataFolder::at(&place.folder);
     let begun = clock::now();
-    let log = open_log(&folder, configuration)?;
+    let UpstreamLog { log, is_written } = UpstreamLog::open(&folder, configuration)?;
     let scope = Scope {
-        received: options.received(begun, log.is_none())?,
+        received: options.received(begun, is_written)?,
         tolerance: options.tolerance,
         repairs: options.repair,
     };
@@ -70,7 +73,7 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
     judge.columns(&options.layers()).await?;
     for layer in options.layers() {
         match (layer, &log) {
-            (Layer::Raw, Some(log)) => judge.raw(log).await?,
+            (Layer::Raw, Some(log)) => judge.raw(&**log).await?,
             (Layer::Raw, None) => {
                 eprintln!("the log is in use by a running depthlake: raw is not compared with it");
             }
@@ -98,14 +101,14 @@ pub async fn derive_again(
     offsets: Range<u64>,
 ) -> Result<String> {
     let lake = place.existing().await?;
-    let log = open_log(&DataFolder::at(&place.folder), configuration)?;
+    let UpstreamLog { is_written, .. } = UpstreamLog::open(&DataFolder::at(&place.folder), configuration)?;
     let begun = clock::now();
     let everything = Scope { received: Timestamp(0)..Timestamp(i64::MAX), tolerance: 0.0, repairs: true };
     let mut judge = Judge::new(&lake, everything, begun)?;
     let Some(mut received) = judge.received(stream, partition, &offsets).await? else {
         bail!("the lake has no raw rows of these offsets");
     };
-    if log.is_none() {
+    if is_written {
         received.end = received.end.min(Timestamp(begun.0.saturating_sub(SETTLING)));
     }
     if received.is_empty() {
@@ -133,13 +136,27 @@ impl ReconcileOptions {
     }
 }
 
-/// The log of the folder; `None` where a running program has it.
-fn open_log(folder: &DataFolder, configuration: &Configuration) -> Result<Option<EmbeddedLog>> {
-    let partitions = Layout::of(configuration)?.partitions;
-    match EmbeddedLog::open(&folder.log(), &Options::new(partitions)) {
-        Ok(log) => Ok(Some(log)),
-        Err(LogError::InUse { .. }) => Ok(None),
-        Err(error) => Err(error).with_context(|| display(&folder.log())),
+/// The log that the raw tables are compared with.
+struct UpstreamLog {
+    /// None where a running program has it for itself.
+    log: Option<Arc<dyn Log>>,
+    /// Whether others may be writing it.
+    is_written: bool,
+}
+
+impl UpstreamLog {
+    /// Opens the log that the configuration names.
+    fn open(folder: &DataFolder, configuration: &Configuration) -> Result<Self> {
+        let layout = Layout::of(configuration)?;
+        if layout.log != LogAddress::Embedded {
+            let log = tokio::task::block_in_place(|| OpenLog::follow(folder, &layout))?.log();
+            return Ok(Self { log: Some(log), is_written: true });
+        }
+        match EmbeddedLog::open(&folder.log(), &Options::new(layout.partitions)) {
+            Ok(log) => Ok(Self { log: Some(Arc::new(log)), is_written: false }),
+            Err(LogError::InUse { .. }) => Ok(Self { log: None, is_written: true }),
+            Err(error) => Err(error).with_context(|| display(&folder.log())),
+        }
     }
 }
 

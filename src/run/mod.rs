@@ -6,7 +6,7 @@ pub mod feed_source;
 pub mod landing;
 pub mod lead;
 mod marts;
-mod open_log;
+pub mod open_log;
 mod progress;
 mod resume;
 mod retention;

@@ -1,7 +1,7 @@
 //! Historical sources: files of Binance's archive, answers with bars, and daily bars of stocks.
 //!
 //! A [`HistoryFile`] is looked through before anything of it is used: its checksum, its archive, its columns. Then it is
-//! read as chunks of whole lines, the bytes as they came, and [`derive`] makes records of a chunk: a pure function, so that a
+//! read as chunks of whole lines, the bytes as they came, and [`derive()`] makes records of a chunk: a pure function, so that a
 //! chunk that was kept gives the same records again.
 //!
 //! Invariants:
