@@ -90,3 +90,41 @@ async fn every_way_of_damaging_a_lake_is_told_and_put_right() {
     }
     succeed(folder, &["reconcile", "--data", "data"]);
 }
+
+/// Changes columns as another engine may; `false` where there is no Python for it.
+fn change_columns(folder: &Path) -> bool {
+    let Some(python) = std::env::var_os("DEPTHLAKE_PYTHON") else {
+        eprintln!("SKIPPED: DEPTHLAKE_PYTHON names no Python with PyIceberg, which changes the columns");
+        return false;
+    };
+    let script = "import sys; from pyiceberg.catalog.sql import SqlCatalog; from pyiceberg.types import StringType\n\
+        catalog = SqlCatalog('depthlake', uri='sqlite:///' + sys.argv[1])\n\
+        with catalog.load_table('normalized.trades').update_schema() as update: update.add_column('desk', StringType())\n\
+        with catalog.load_table('ops.feed_events').update_schema() as update: update.delete_column('lost_updates')\n\
+        with catalog.load_table('normalized.book_ticker').update_schema() as update: update.rename_column('mid', 'middle')";
+    let catalog = folder.join("data/lake/catalog.db");
+    let output = std::process::Command::new(python).args(["-c", script]).arg(catalog).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    true
+}
+
+#[test]
+fn columns_that_others_changed_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    lake_of_a_recording(folder);
+    if !change_columns(folder) {
+        return;
+    }
+    let output = finish(folder, &["reconcile", "--data", "data", "--layer", "normalized"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let told = text(&output.stdout);
+    for line in [
+        "SCHEMA_DRIFT normalized.trades desk: this column was added (optional string instead of null)",
+        "SCHEMA_DRIFT ops.feed_events lost_updates: this column was removed (null instead of optional long)",
+        "SCHEMA_DRIFT normalized.book_ticker mid: this column was removed (null instead of required double)",
+        "SCHEMA_DRIFT normalized.book_ticker middle: this column was added (required double instead of null)",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+}

@@ -74,9 +74,10 @@ impl<'a> Judge<'a> {
     /// further.
     pub async fn columns(&mut self, layers: &[Layer]) -> Result<()> {
         for ColumnDrift { table, column, expected, found } in self.lake.column_drifts().await? {
-            let Some(layer) = layers.iter().copied().find(|layer| layer.name() == table.namespace()) else {
+            let layer = layer_of(table);
+            if !layers.contains(&layer) {
                 continue;
-            };
+            }
             let detail = match (&expected, &found) {
                 (None, _) => "this column was added".to_owned(),
                 (_, None) => "this column was removed".to_owned(),
@@ -354,6 +355,12 @@ impl<'a> Judge<'a> {
         let batches = self.session.sql(query).await?.collect().await?;
         super::derive::longs(&batches)
     }
+}
+
+/// The layer a table belongs to. Those of operation are derived of raw messages, as the normalized ones.
+fn layer_of(table: Table) -> Layer {
+    let named = Layer::ALL.into_iter().find(|layer| layer.name() == table.namespace());
+    named.unwrap_or(Layer::Normalized)
 }
 
 /// What is in a raw table and not in the log stays: nothing else tells of it.
