@@ -1,0 +1,1 @@
+//! Trino's SQL on `DataFusion`: statements, functions, types. It knows nothing of books or lakes.
