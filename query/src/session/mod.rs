@@ -225,6 +225,8 @@ pub(crate) fn config() -> SessionConfig {
 
 #[cfg(test)]
 mod tests {
+    use futures::TryStreamExt;
+
     use super::*;
     use crate::samples::empty_lake;
 
