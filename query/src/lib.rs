@@ -3,9 +3,11 @@
 //! [`Session`] answers SQL over the tables of a lake, read-only. [`statement`] takes apart what a person types, and
 //! [`output`] writes the rows for people and programs.
 
+pub mod access;
 mod catalog;
 mod error;
 pub mod output;
+pub mod server;
 mod session;
 mod snapshot_table;
 mod state_of_table;
