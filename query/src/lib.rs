@@ -19,5 +19,8 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
-pub use error::{Position, QueryError};
-pub use session::{Rows, Session};
+pub use error::{ErrorKind, Position, QueryError, TrinoError};
+pub use session::{
+    Answer, Column, Database, DatabaseOptions, Description, Door, Effect, Limits, Queries, QueryFailure, QueryId,
+    QueryInfo, QueryState, Rows, Session, SessionSettings, StopReason, Update,
+};
