@@ -1,3 +1,7 @@
 //! Trino's SQL on `DataFusion`: statements, functions, types. It knows nothing of books or lakes.
 
+mod error;
+pub mod functions;
 pub mod types;
+
+pub use error::{DialectError, ErrorKind};
