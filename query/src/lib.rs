@@ -7,9 +7,8 @@ mod catalog;
 mod error;
 pub mod output;
 mod session;
-mod snapshot_table;
-mod state_of_table;
 pub mod statement;
+pub mod table;
 mod warehouse_store;
 
 #[cfg(test)]

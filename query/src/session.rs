@@ -21,7 +21,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 
 use crate::catalog::{ANY_SCHEMA, CATALOG, LakeCatalog, why_unknown};
 use crate::error::{QueryError, position_of};
-use crate::state_of_table::with_states_in_names;
+use crate::table::state::with_states_in_names;
 use crate::statement::{name_of, parse};
 use crate::warehouse_store::WarehouseStore;
 
