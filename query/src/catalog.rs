@@ -18,8 +18,8 @@ use depthlake_lake::table::Table;
 
 use crate::error::{Position, QueryError, nearest};
 use crate::session::config;
-use crate::snapshot_table::SnapshotTable;
-use crate::state_of_table::StateOfTable;
+use crate::table::Tables;
+use crate::table::state::StateOfTable;
 
 /// The catalog of the tables.
 pub(crate) const CATALOG: &str = "depthlake";

@@ -9,9 +9,8 @@ mod error;
 pub mod output;
 pub mod server;
 mod session;
-mod snapshot_table;
-mod state_of_table;
 pub mod statement;
+pub mod table;
 mod warehouse_store;
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ use crate::catalog::{ANY_SCHEMA, CATALOG, LakeCatalog, why_unknown};
 use crate::error::{QueryError, position_of};
 use crate::session::answer::columns_of;
 use crate::session::database::{Run, UNLIMITED};
-use crate::state_of_table::with_states_in_names;
+use crate::table::state::with_states_in_names;
 use crate::statement::{name_of, parse};
 
 /// Answers SQL over the tables of one lake for one client.
