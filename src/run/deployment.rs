@@ -61,7 +61,7 @@ pub struct Deployment {
     /// How far the tables are behind those who hand messages on.
     pub lead: Lead,
     log: Arc<dyn Log>,
-    latencies: Vec<shard::LatencyProbe>,
+    latencies: Vec<shard::ShardMetrics>,
     landing: Landing,
     carrier: Option<Carrier>,
     stop_heartbeat: watch::Sender<bool>,
@@ -136,7 +136,7 @@ impl Deployment {
         let partitions = std::mem::take(&mut resumed.partitions);
         let (senders, handles) = spawn_shards(layout, partitions, outlets, events, &requests)?;
         let retention = Arc::new(Mutex::new(Retention::new(known)));
-        let latencies = handles.iter().map(ShardHandle::latency_probe).collect();
+        let latencies = handles.iter().map(ShardHandle::metrics).collect();
         let last_kept = std::mem::take(&mut resumed.last_kept);
         let landing =
             Landing::spawn(Arc::clone(&log), contracts.clone(), handles, Arc::clone(&retention), last_kept)?;
