@@ -177,7 +177,9 @@ impl Session {
         if let Some(run) = run {
             state = state.with_runtime_env(run.runtime());
         }
-        state.build()
+        let mut state = state.build();
+        state.mark_start_execution();
+        state
     }
 
     /// The tables and views that a statement names, as it names them.
@@ -225,6 +227,8 @@ pub(crate) fn config() -> SessionConfig {
 
 #[cfg(test)]
 mod tests {
+    use futures::TryStreamExt;
+
     use super::*;
     use crate::samples::empty_lake;
 
