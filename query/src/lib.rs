@@ -7,6 +7,7 @@ pub mod access;
 mod catalog;
 mod error;
 pub mod output;
+pub mod server;
 mod session;
 mod snapshot_table;
 mod state_of_table;
