@@ -5,6 +5,8 @@
 
 mod catalog;
 mod error;
+mod json_text;
+pub mod live;
 pub mod output;
 mod session;
 mod snapshot_table;
