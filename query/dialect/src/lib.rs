@@ -1,1 +1,3 @@
 //! Trino's SQL on `DataFusion`: statements, functions, types. It knows nothing of books or lakes.
+
+pub mod types;
