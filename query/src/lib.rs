@@ -6,6 +6,8 @@
 pub mod access;
 mod catalog;
 mod error;
+mod json_text;
+pub mod live;
 pub mod output;
 pub mod server;
 mod session;
