@@ -12,6 +12,7 @@ mod session;
 mod snapshot_table;
 mod state_of_table;
 pub mod statement;
+pub mod trino;
 mod warehouse_store;
 
 #[cfg(test)]
