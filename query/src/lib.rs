@@ -6,12 +6,13 @@
 pub mod access;
 mod catalog;
 mod error;
+mod json_text;
+pub mod live;
 pub mod output;
 pub mod server;
 mod session;
-mod snapshot_table;
-mod state_of_table;
 pub mod statement;
+pub mod table;
 pub mod trino;
 mod warehouse_store;
 
@@ -22,6 +23,6 @@ mod tests;
 
 pub use error::{ErrorKind, Position, QueryError, TrinoError};
 pub use session::{
-    Answer, Column, Database, DatabaseOptions, Description, Door, Effect, Limits, Queries, QueryFailure, QueryId,
-    QueryInfo, QueryState, Rows, Session, SessionSettings, StopReason, Update,
+    Answer, Column, Database, DatabaseOptions, Description, Door, Effect, Limits, Queries, QueryFailure,
+    QueryId, QueryInfo, QueryState, Rows, Session, SessionSettings, StopReason, Update,
 };
