@@ -13,6 +13,7 @@ pub mod server;
 mod session;
 pub mod statement;
 pub mod table;
+pub mod trino;
 mod warehouse_store;
 
 #[cfg(test)]
