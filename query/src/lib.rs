@@ -6,7 +6,10 @@
 pub mod access;
 mod catalog;
 mod error;
+mod json_text;
+pub mod live;
 pub mod output;
+pub mod server;
 mod session;
 pub mod statement;
 pub mod table;
@@ -19,6 +22,6 @@ mod tests;
 
 pub use error::{ErrorKind, Position, QueryError, TrinoError};
 pub use session::{
-    Answer, Column, Database, DatabaseOptions, Description, Door, Effect, Limits, Queries, QueryFailure, QueryId,
-    QueryInfo, QueryState, Rows, Session, SessionSettings, StopReason, Update,
+    Answer, Column, Database, DatabaseOptions, Description, Door, Effect, Limits, Queries, QueryFailure,
+    QueryId, QueryInfo, QueryState, Rows, Session, SessionSettings, StopReason, Update,
 };

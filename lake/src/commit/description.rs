@@ -101,7 +101,8 @@ impl CurrentTable {
     pub fn history(&self) -> Vec<HistoryDescription> {
         let metadata = &self.version.metadata;
         let parent = |id| metadata.snapshot_by_id(id).and_then(|snapshot| snapshot.parent_snapshot_id());
-        let ancestors: Vec<_> = std::iter::successors(metadata.current_snapshot_id(), |id| parent(*id)).collect();
+        let ancestors: Vec<_> =
+            std::iter::successors(metadata.current_snapshot_id(), |id| parent(*id)).collect();
         let described = |entry: &iceberg::spec::SnapshotLog| HistoryDescription {
             made_current_at: Timestamp::from_milliseconds(entry.timestamp_ms()),
             snapshot_id: entry.snapshot_id,
@@ -155,7 +156,8 @@ impl CurrentTable {
         blocking(async move {
             let Some(snapshot) = version.metadata.current_snapshot() else { return Ok(Vec::new()) };
             let unreadable = LakeError::table(version.table, "read the manifests");
-            let manifests = manifests_of(&inner.file_io, &version.metadata, snapshot).await.map_err(&unreadable)?;
+            let manifests =
+                manifests_of(&inner.file_io, &version.metadata, snapshot).await.map_err(&unreadable)?;
             let mut files = Vec::new();
             for manifest in &manifests {
                 let entries = live_entries(&inner.file_io, manifest).await.map_err(&unreadable)?;

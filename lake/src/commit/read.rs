@@ -224,7 +224,10 @@ impl ListedFiles {
 impl Inner {
     /// The current version of a table, with the positions of all. Other processes keep only their last few metadata files:
     /// where so many commits come between the catalog's answer and the reading, the catalog is asked again.
-    async fn current(self: &Arc<Self>, table: Table) -> Result<(Arc<TableVersion>, Positions), LakeError> {
+    pub(super) async fn current(
+        self: &Arc<Self>,
+        table: Table,
+    ) -> Result<(Arc<TableVersion>, Positions), LakeError> {
         let mut attempts = 1;
         loop {
             let (pointers, positions) = self.catalog.state().await?;

@@ -53,9 +53,9 @@ impl Segment {
     }
 
     fn new(rows: Option<MadeRows>, unusable: Vec<Unusable>, end: Offset) -> Self {
-        let of_rows = rows.as_ref().map_or(0, |made| {
-            made.batch.get_array_memory_size() + made.offsets.len() * size_of::<Offset>()
-        });
+        let of_rows = rows
+            .as_ref()
+            .map_or(0, |made| made.batch.get_array_memory_size() + made.offsets.len() * size_of::<Offset>());
         let of_unusable = |place: &Unusable| size_of::<Unusable>() + place.payload.len();
         let bytes = of_rows + unusable.iter().map(of_unusable).sum::<usize>();
         Self { rows, unusable, end, bytes }

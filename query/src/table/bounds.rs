@@ -47,7 +47,6 @@ impl FileBounds {
             greatest_times: times(|bounds| bounds.greatest),
         }
     }
-
 }
 
 /// Of each container, whether it may have rows that pass all filters. A filter that cannot be judged rules out nothing.

@@ -35,7 +35,8 @@ pub(super) struct PlannedFiles {
 impl PlannedFiles {
     pub(super) fn new(table: Table, stored: Arc<[StoredFile]>) -> Result<Self> {
         let schema = scanned_schema(&table.arrow_schema());
-        let files = stored.iter().map(|file| partitioned_file(file, table, &schema)).collect::<Result<_>>()?;
+        let files =
+            stored.iter().map(|file| partitioned_file(file, table, &schema)).collect::<Result<_>>()?;
         let bounds = FileBounds::of(table, &stored);
         Ok(Self { stored, schema, files, bounds })
     }
@@ -108,7 +109,9 @@ fn file_statistics(file: &StoredFile, table: Table, schema: &SchemaRef) -> Stati
     let mut statistics = statistics_of(std::iter::once(file), schema);
     let times = times_of(file);
     for (field, column) in schema.fields().iter().zip(&mut statistics.column_statistics) {
-        if field.name() == "symbol" && let Some(symbols) = &file.symbols {
+        if field.name() == "symbol"
+            && let Some(symbols) = &file.symbols
+        {
             let text = |text: &String| Precision::Inexact(ScalarValue::Utf8View(Some(text.clone())));
             column.min_value = text(&symbols.least);
             column.max_value = text(&symbols.greatest);
@@ -128,7 +131,8 @@ fn file_statistics(file: &StoredFile, table: Table, schema: &SchemaRef) -> Stati
 
 /// How many rows and bytes files have.
 fn statistics_of<'a>(files: impl Iterator<Item = &'a StoredFile>, schema: &SchemaRef) -> Statistics {
-    let (rows, bytes) = files.fold((0_u64, 0_u64), |(rows, bytes), file| (rows + file.rows, bytes + file.bytes));
+    let (rows, bytes) =
+        files.fold((0_u64, 0_u64), |(rows, bytes), file| (rows + file.rows, bytes + file.bytes));
     let count = |total: u64| usize::try_from(total).ok();
     Statistics {
         num_rows: count(rows).map_or(Precision::Absent, Precision::Exact),

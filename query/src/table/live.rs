@@ -103,7 +103,12 @@ impl TableProvider for LiveProvider {
 
 impl LiveProvider {
     /// The symbols that the filters leave.
-    fn wanted(&self, reader: &Reader, state: &dyn Session, filters: &[Expr]) -> Result<Vec<(Symbol, SlotIndex)>> {
+    fn wanted(
+        &self,
+        reader: &Reader,
+        state: &dyn Session,
+        filters: &[Expr],
+    ) -> Result<Vec<(Symbol, SlotIndex)>> {
         let symbols = SymbolBounds::of(reader.symbols());
         let stays = may_pass(&symbols, state, &self.schema, filters)?;
         Ok(reader.iter().zip(stays).filter_map(|(symbol, stays)| stays.then_some(symbol)).collect())

@@ -109,7 +109,11 @@ impl Tables {
     }
 
     /// What scans need of these files. Of the current snapshot it is kept.
-    fn planned(&self, table: Table, files: &Arc<[StoredFile]>) -> datafusion::error::Result<Arc<PlannedFiles>> {
+    fn planned(
+        &self,
+        table: Table,
+        files: &Arc<[StoredFile]>,
+    ) -> datafusion::error::Result<Arc<PlannedFiles>> {
         let planned = || self.planned.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = planned().get(&table).filter(|known| known.are_of(files)) {
             return Ok(Arc::clone(known));

@@ -107,7 +107,11 @@ impl PartitionStream for UnreadStream {
 }
 
 /// Rows as the scan of the table's files gives them.
-fn as_scanned(rows: &RecordBatch, schema: &SchemaRef, projection: Option<&Vec<usize>>) -> Result<RecordBatch> {
+fn as_scanned(
+    rows: &RecordBatch,
+    schema: &SchemaRef,
+    projection: Option<&Vec<usize>>,
+) -> Result<RecordBatch> {
     let projected = match projection {
         Some(projection) => &rows.project(projection)?,
         None => rows,

@@ -54,10 +54,7 @@ async fn a_tail_begins_where_the_lake_ends_after_a_restart() {
         let joined = tail.join(Table::RawTrades).await.unwrap();
         twin.read(&*log);
         let all = places().map(|at| (at, log.durable_end(at).unwrap())).collect();
-        assert_eq!(
-            rows_joined(&lake, Table::RawTrades, joined).await,
-            twin.rows(Table::RawTrades, &all)
-        );
+        assert_eq!(rows_joined(&lake, Table::RawTrades, joined).await, twin.rows(Table::RawTrades, &all));
         let mut sink = Sink::new(log.clone(), lake.clone(), SinkConfig::default());
         feed(&*log, &mut runner, 100);
         sink.commit_once().await.unwrap();

@@ -107,7 +107,9 @@ impl Twin {
 }
 
 fn places() -> impl Iterator<Item = TopicPartition> {
-    topics().into_iter().flat_map(|topic| (0..PARTITIONS).map(move |p| TopicPartition::new(topic, Partition(p))))
+    topics()
+        .into_iter()
+        .flat_map(|topic| (0..PARTITIONS).map(move |p| TopicPartition::new(topic, Partition(p))))
 }
 
 /// The tables that rows come to by the log.

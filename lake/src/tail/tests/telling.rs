@@ -20,8 +20,7 @@ async fn subscribers_get_every_row_once_in_the_order_of_the_log() {
         expected.insert(at, rows_of(&made.batch));
     }
     let count = |rows: &BTreeMap<_, Vec<Row>>| rows.values().map(Vec::len).sum::<usize>();
-    let mut told: BTreeMap<TopicPartition, Vec<Row>> =
-        expected.keys().map(|at| (*at, Vec::new())).collect();
+    let mut told: BTreeMap<TopicPartition, Vec<Row>> = expected.keys().map(|at| (*at, Vec::new())).collect();
     while count(&told) < count(&expected) {
         match subscription.next().await {
             Some(Told::Rows(Arrival { at, rows })) => told.get_mut(&at).unwrap().extend(rows_of(&rows)),

@@ -3,7 +3,9 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use datafusion::arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int32Array, Int64Array, RecordBatch};
+use datafusion::arrow::array::{
+    ArrayRef, Decimal128Array, Float64Array, Int32Array, Int64Array, RecordBatch,
+};
 use datafusion::arrow::array::{StringViewArray, TimestampMicrosecondArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::error::{DataFusionError, Result};
@@ -68,7 +70,11 @@ pub(super) fn schema(table: LiveTable) -> SchemaRef {
 }
 
 /// Reads the books of these symbols.
-pub(super) fn read(table: LiveTable, reader: &Reader, symbols: &[(Symbol, SlotIndex)]) -> Result<RecordBatch> {
+pub(super) fn read(
+    table: LiveTable,
+    reader: &Reader,
+    symbols: &[(Symbol, SlotIndex)],
+) -> Result<RecordBatch> {
     match table {
         LiveTable::BookTicker => tickers(reader, symbols),
         LiveTable::Depth => depth(reader, symbols),
@@ -189,7 +195,9 @@ const fn name_of(state: BoardState, is_written: bool) -> &'static str {
 }
 
 fn schema_of(columns: &[(&str, DataType, bool)]) -> SchemaRef {
-    let field = |(name, data_type, nullable): &(&str, DataType, bool)| Field::new(*name, data_type.clone(), *nullable);
+    let field = |(name, data_type, nullable): &(&str, DataType, bool)| {
+        Field::new(*name, data_type.clone(), *nullable)
+    };
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 

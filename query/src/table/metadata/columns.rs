@@ -85,7 +85,9 @@ pub(super) fn maps_by_number(maps: impl Iterator<Item = BTreeMap<i32, String>>) 
     Ok(Arc::new(builder.finish()))
 }
 
-pub(super) fn maps_of_texts<'a>(maps: impl Iterator<Item = &'a BTreeMap<String, String>>) -> Result<ArrayRef> {
+pub(super) fn maps_of_texts<'a>(
+    maps: impl Iterator<Item = &'a BTreeMap<String, String>>,
+) -> Result<ArrayRef> {
     let mut builder = MapBuilder::new(names(), StringBuilder::new(), StringBuilder::new());
     for map in maps {
         for (key, text) in map {

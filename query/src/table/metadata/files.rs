@@ -49,7 +49,8 @@ pub(super) fn files(
 ) -> Result<RecordBatch> {
     let each = || files.iter();
     let declared = table.arrow_schema();
-    let data_type = |(id, name): &(i32, String)| Some((*id, declared.field_with_name(name).ok()?.data_type().clone()));
+    let data_type =
+        |(id, name): &(i32, String)| Some((*id, declared.field_with_name(name).ok()?.data_type().clone()));
     let types: BTreeMap<_, _> = columns.iter().filter_map(data_type).collect();
     let lower: Vec<_> = each().map(|file| shown(&file.lower_bounds, &types)).collect::<Result<_>>()?;
     let upper: Vec<_> = each().map(|file| shown(&file.upper_bounds, &types)).collect::<Result<_>>()?;

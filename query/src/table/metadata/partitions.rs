@@ -109,9 +109,12 @@ fn of_column_in<'a>(
     column: &Field,
     of_column: &Field,
 ) -> Result<ArrayRef> {
-    let DataType::Struct(fields) = of_column.data_type() else { return Ok(new_null_array(of_column.data_type(), 0)) };
+    let DataType::Struct(fields) = of_column.data_type() else {
+        return Ok(new_null_array(of_column.data_type(), 0));
+    };
     let partitions: Vec<_> = partitions.collect();
-    let of = |bounds: fn(&FileDescription) -> &BTreeMap<i32, Bound>, is_better: fn(&Bound, &Bound) -> bool| {
+    let of = |bounds: fn(&FileDescription) -> &BTreeMap<i32, Bound>,
+              is_better: fn(&Bound, &Bound) -> bool| {
         let best = |partition: &&Partition<'_>| {
             let mut best: Option<&Bound> = None;
             for file in &partition.files {
@@ -153,8 +156,9 @@ fn array(bounds: impl Iterator<Item = Option<Bound>>, data_type: &DataType) -> R
         return Ok(Arc::new(BinaryArray::new_null(bounds.count())));
     }
     let null = ScalarValue::try_from(data_type)?;
-    let values: Vec<_> =
-        bounds.map(|bound| bound.and_then(|bound| scalar(bound, data_type)).unwrap_or_else(|| null.clone())).collect();
+    let values: Vec<_> = bounds
+        .map(|bound| bound.and_then(|bound| scalar(bound, data_type)).unwrap_or_else(|| null.clone()))
+        .collect();
     if values.is_empty() { Ok(new_null_array(data_type, 0)) } else { ScalarValue::iter_to_array(values) }
 }
 
