@@ -41,8 +41,8 @@ impl LakeCatalog {
         Self { lake, given: None }
     }
 
-    pub(crate) fn with_rows(lake: Lake, name: &'static str, rows: MemTable) -> Self {
-        Self { lake, given: Some((name, Arc::new(rows))) }
+    pub(crate) fn with_rows(lake: Lake, name: &'static str, rows: Arc<MemTable>) -> Self {
+        Self { lake, given: Some((name, rows)) }
     }
 
     fn given(&self, schema: &str, name: &str) -> Option<Arc<MemTable>> {

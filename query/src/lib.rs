@@ -3,6 +3,7 @@
 //! [`Session`] answers SQL over the tables of a lake, read-only. [`statement`] takes apart what a person types, and
 //! [`output`] writes the rows for people and programs.
 
+pub mod access;
 mod catalog;
 mod error;
 pub mod output;
@@ -17,5 +18,8 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
-pub use error::{Position, QueryError};
-pub use session::{Rows, Session};
+pub use error::{ErrorKind, Position, QueryError, TrinoError};
+pub use session::{
+    Answer, Column, Database, DatabaseOptions, Description, Door, Effect, Limits, Queries, QueryFailure, QueryId,
+    QueryInfo, QueryState, Rows, Session, SessionSettings, StopReason, Update,
+};
