@@ -6,6 +6,8 @@
 pub mod access;
 mod catalog;
 mod error;
+pub mod health;
+pub mod metrics;
 pub mod output;
 mod session;
 mod snapshot_table;
