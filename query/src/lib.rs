@@ -6,8 +6,10 @@
 pub mod access;
 mod catalog;
 mod error;
+pub mod health;
 mod json_text;
 pub mod live;
+pub mod metrics;
 pub mod output;
 pub mod server;
 mod session;
