@@ -6,7 +6,9 @@
 pub mod access;
 mod catalog;
 mod error;
+pub mod iceberg_rest;
 pub mod output;
+pub mod postgres;
 pub mod server;
 mod session;
 mod snapshot_table;

@@ -43,7 +43,7 @@ pub(super) async fn load_table(
     Path((namespace, table)): Path<(String, String)>,
     query: Result<Query<LoadQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, CatalogError> {
-    let principal = catalog.principal(&headers)?;
+    let principal = catalog.principal(&headers).await?;
     let table = table_for(&principal, &namespace, &table)?;
     let Query(LoadQuery { snapshots }) =
         query.map_err(|error| CatalogError::Malformed { reason: error.body_text() })?;
