@@ -7,13 +7,14 @@ pub mod access;
 mod catalog;
 mod error;
 pub mod iceberg_rest;
+mod json_text;
+pub mod live;
 pub mod output;
 pub mod postgres;
 pub mod server;
 mod session;
-mod snapshot_table;
-mod state_of_table;
 pub mod statement;
+pub mod table;
 mod warehouse_store;
 
 #[cfg(test)]
@@ -23,6 +24,6 @@ mod tests;
 
 pub use error::{ErrorKind, Position, QueryError, TrinoError};
 pub use session::{
-    Answer, Column, Database, DatabaseOptions, Description, Door, Effect, Limits, Queries, QueryFailure, QueryId,
-    QueryInfo, QueryState, Rows, Session, SessionSettings, StopReason, Update,
+    Answer, Column, Database, DatabaseOptions, Description, Door, Effect, Limits, Queries, QueryFailure,
+    QueryId, QueryInfo, QueryState, Rows, Session, SessionSettings, StopReason, Update,
 };

@@ -20,9 +20,6 @@ impl Lake {
     /// [`LakeError`] where the catalog or the table's metadata cannot be read.
     pub async fn published(&self, table: Table) -> Result<PublishedTable, LakeError> {
         let (version, _) = self.inner.current(table).await?;
-        Ok(PublishedTable {
-            metadata_location: version.location.clone(),
-            metadata: version.metadata.clone(),
-        })
+        Ok(PublishedTable { metadata_location: version.location.clone(), metadata: version.metadata.clone() })
     }
 }

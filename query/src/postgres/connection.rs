@@ -69,7 +69,10 @@ impl Connection {
     ) -> PgWireResult<Answer> {
         let id = door.database.queries().next_id();
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.clone());
-        let answer = self.session(door).execute_with(id, text, values).await;
+        if !values.is_empty() {
+            return Err(error::plain("0A000", "parameters cannot be bound yet"));
+        }
+        let answer = self.session(door).execute_as(id, text).await;
         let answer = answer.map_err(|failed| error::of_query(&failed, text))?;
         let mut set = self.set();
         for effect in &answer.effects {
