@@ -134,7 +134,13 @@ impl Queries {
     /// Stops a query. Whoever reads its rows gets an error that tells the reason. `false` where no such query runs.
     pub fn cancel(&self, id: &QueryId, reason: StopReason) -> bool {
         let query = self.known().running.get(id).cloned();
-        query.is_some_and(|query| query.stop.send_replace(Some(reason)).is_none())
+        query.is_some_and(|query| {
+            query.stop.send_if_modified(|stop| {
+                let is_first = stop.is_none();
+                stop.get_or_insert(reason);
+                is_first
+            })
+        })
     }
 
     pub(crate) fn begin(&self, id: QueryId, text: &str, settings: &SessionSettings) -> Arc<Query> {
