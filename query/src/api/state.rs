@@ -6,7 +6,7 @@ use std::sync::Arc;
 use depthlake_engine::events::EventFeed;
 
 use super::full_depth::FullDepth;
-use super::health::HealthSource;
+use super::health::{self, HealthSource};
 use super::reference::{self, References};
 use super::stream::{Hub, Pump, PumpSources, StreamCounts};
 use crate::live::{Bars, Market, MarketFollower};
@@ -48,7 +48,7 @@ impl ApiState {
         let follower = market.follow()?;
         let full_depth = Arc::<FullDepth>::default();
         let references = References::default();
-        let health = HealthSource::new(market.clone(), database.lake().clone());
+        let health = HealthSource::default();
         let sources = PumpSources {
             market: market.clone(),
             full_depth: Arc::clone(&full_depth),
@@ -70,6 +70,7 @@ impl ApiState {
             _pump: pump,
         });
         tokio::spawn(reference::keep(Arc::downgrade(&shared)));
+        tokio::spawn(health::keep(Arc::downgrade(&shared)));
         Ok(Self(shared))
     }
 
