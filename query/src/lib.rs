@@ -4,6 +4,7 @@
 //! [`output`] writes the rows for people and programs.
 
 pub mod access;
+pub mod api;
 mod catalog;
 mod error;
 pub mod health;
