@@ -6,6 +6,7 @@
 mod catalog;
 mod error;
 pub mod output;
+pub mod page;
 mod session;
 mod snapshot_table;
 mod state_of_table;
