@@ -1,6 +1,9 @@
 //! Why a query has no answer, in words for who wrote it.
 
+mod trino;
+
 use std::fmt;
+use std::time::Duration;
 
 use datafusion::common::{Column, Diagnostic, SchemaError};
 use datafusion::error::DataFusionError;
@@ -9,6 +12,10 @@ use depthlake_lake::commit::LakeError;
 use depthlake_lake::table::Table;
 use strsim::damerau_levenshtein;
 use thiserror::Error;
+
+pub use trino::{ErrorKind, TrinoError};
+
+use crate::session::queries::StopReason;
 
 /// A place in the text of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +47,21 @@ pub enum QueryError {
     /// A statement that parses and yet makes no sense, such as a sum of texts.
     #[error("{message}{}", at(*.position))]
     Invalid { message: String, position: Option<Position> },
+    /// What Trino would refuse, in its words.
+    #[error("{}{message}", before(*.position))]
+    Trino { name: &'static str, message: String, position: Option<Position> },
     #[error("the query needs more memory than it may use: {detail}")]
     OutOfMemory { detail: String },
+    #[error("Query exceeded the maximum run time of {}s", .limit.as_secs_f64())]
+    OutOfTime { limit: Duration },
+    #[error("Query exceeded the limit of {limit} rows of a result: add a LIMIT")]
+    TooManyRows { limit: u64 },
+    #[error("Query text length ({length}) exceeds the maximum length ({limit})")]
+    TextTooLong { length: usize, limit: usize },
+    #[error("Too many queued queries: {queued} wait already")]
+    QueueFull { queued: usize },
+    #[error("{reason}")]
+    Stopped { reason: StopReason },
     #[error(transparent)]
     Lake(Box<LakeError>),
     /// A failure while rows were computed, such as a division by zero or a data file that cannot be read.
@@ -56,6 +76,20 @@ impl fmt::Display for Position {
 }
 
 impl QueryError {
+    /// Where in the statement the error lies, where that is known.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        match self {
+            Self::Syntax { position, .. }
+            | Self::UnknownTable { position, .. }
+            | Self::AmbiguousTable { position, .. }
+            | Self::UnknownColumn { position, .. }
+            | Self::Invalid { position, .. }
+            | Self::Trino { position, .. } => *position,
+            _ => None,
+        }
+    }
+
     /// An error of parsing or planning.
     pub(crate) fn of_planning(error: DataFusionError) -> Self {
         let position = error.diagnostic().and_then(position_of);
@@ -151,6 +185,11 @@ fn message_of(error: &DataFusionError) -> String {
 
 fn at(position: Option<Position>) -> String {
     position.map_or_else(String::new, |position| format!(" at {position}"))
+}
+
+/// The position as Trino puts it, before the message.
+fn before(position: Option<Position>) -> String {
+    position.map_or_else(String::new, |at| format!("line {}:{}: ", at.line, at.column))
 }
 
 fn one_of(candidates: &[Table]) -> String {
