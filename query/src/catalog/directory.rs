@@ -135,7 +135,12 @@ impl Directory {
     }
 
     /// The columns of a table or view; `None` where there is none, or it cannot be planned any more.
-    pub(crate) async fn columns(self: &Arc<Self>, catalog: &str, schema: &str, name: &str) -> Option<SchemaRef> {
+    pub(crate) async fn columns(
+        self: &Arc<Self>,
+        catalog: &str,
+        schema: &str,
+        name: &str,
+    ) -> Option<SchemaRef> {
         match self.table(catalog, schema, name).await {
             Ok(table) => table.map(|table| table.schema()),
             Err(error) => {
@@ -148,7 +153,10 @@ impl Directory {
     /// A view, planned on its definer's behalf over the tables as they are now.
     pub(crate) async fn view(self: &Arc<Self>, query: &ViewQuery) -> Result<Arc<dyn TableProvider>> {
         if self.depth >= VIEWS_IN_VIEWS {
-            return Err(external(QueryError::refused("VIEW_IS_RECURSIVE", "Statement stack is recursive: a view is in itself")));
+            return Err(external(QueryError::refused(
+                "VIEW_IS_RECURSIVE",
+                "Statement stack is recursive: a view is in itself",
+            )));
         }
         let plan = plan_view(&self.inside(query.definer.clone(), false), query).await.map_err(external)?;
         Ok(Arc::new(ViewTable::new(plan, Some(query.text.clone()))))
