@@ -10,7 +10,7 @@ use depthlake_engine::clock;
 use depthlake_engine::latency::Latencies;
 use depthlake_engine::live_books::LiveBooks;
 use depthlake_engine::recovery::Restored;
-use depthlake_engine::shard::{Inbound, ShardMetrics, Outbound, Worker, WorkerConfig};
+use depthlake_engine::shard::{Inbound, Outbound, ShardMetrics, Worker, WorkerConfig};
 use depthlake_orderbook::book::Book;
 use depthlake_orderbook::symbol::Symbol;
 use rtrb::Consumer;

@@ -18,8 +18,8 @@ use depthlake_lake::table::Table;
 
 use crate::error::{Position, QueryError, nearest};
 use crate::session::config;
-use crate::snapshot_table::SnapshotTable;
-use crate::state_of_table::StateOfTable;
+use crate::table::Tables;
+use crate::table::state::StateOfTable;
 
 /// The catalog of the tables.
 pub(crate) const CATALOG: &str = "depthlake";
@@ -114,9 +114,9 @@ impl SchemaProvider for LakeSchema {
         if let Some(view) = self.view(name) {
             return Ok(Some(Arc::new(planned(view, &self.catalog.lake).await?)));
         }
-        let (name, state) = StateOfTable::split(name);
-        let ([table], Some(state)) = (&named(&self.tables, name)[..], state) else { return Ok(None) };
-        Ok(Some(Arc::new(SnapshotTable::new(self.catalog.lake.clone(), *table, state))))
+        let (of_table, _) = StateOfTable::split(name);
+        let [table] = named(&self.tables, of_table)[..] else { return Ok(None) };
+        Ok(Tables::of(self.catalog.lake.clone()).provider(table.namespace(), name))
     }
 
     async fn table_type(&self, name: &str) -> Result<Option<TableType>> {

@@ -7,12 +7,14 @@ pub mod access;
 mod catalog;
 mod error;
 pub mod health;
+mod json_text;
+pub mod live;
 pub mod metrics;
 pub mod output;
+pub mod server;
 mod session;
-mod snapshot_table;
-mod state_of_table;
 pub mod statement;
+pub mod table;
 mod warehouse_store;
 
 #[cfg(test)]
@@ -22,6 +24,6 @@ mod tests;
 
 pub use error::{ErrorKind, Position, QueryError, TrinoError};
 pub use session::{
-    Answer, Column, Database, DatabaseOptions, Description, Door, Effect, Limits, Queries, QueryFailure, QueryId,
-    QueryInfo, QueryState, Rows, Session, SessionSettings, StopReason, Update,
+    Answer, Column, Database, DatabaseOptions, Description, Door, Effect, Limits, Queries, QueryFailure,
+    QueryId, QueryInfo, QueryState, Rows, Session, SessionSettings, StopReason, Update,
 };

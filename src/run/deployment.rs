@@ -51,6 +51,8 @@ pub struct Layout {
     /// The URL of the schema registry, where the ids of records are to come from one.
     pub schema_registry: Option<String>,
     pub care: Care,
+    /// How often the layers are compared while the program runs; `None`: not at all.
+    pub reconcile_every: Option<Duration>,
 }
 
 /// A running deployment.
@@ -96,8 +98,18 @@ impl Layout {
                 .with_context(|| format!("lake.commit_seconds is {commit}: expected more than 0"))?,
             schema_registry: configuration.lake.schema_registry.clone(),
             care: Care::of(&configuration.lake)?,
+            reconcile_every: reconcile_every(configuration.lake.reconcile_minutes)?,
         })
     }
+}
+
+/// An hour where nothing is configured; 0 means not at all.
+fn reconcile_every(minutes: Option<f64>) -> Result<Option<Duration>> {
+    const DEFAULT_MINUTES: f64 = 60.0;
+    let minutes = minutes.unwrap_or(DEFAULT_MINUTES);
+    let every = Duration::try_from_secs_f64(minutes * 60.0)
+        .with_context(|| format!("lake.reconcile_minutes is {minutes}: expected 0 or more"))?;
+    Ok(Some(every).filter(|every| !every.is_zero()))
 }
 
 impl Deployment {
@@ -145,6 +157,10 @@ impl Deployment {
     /// The lake, where this process carries the log into it.
     pub fn lake(&self) -> Option<&Lake> {
         self.carrier.as_ref().map(|carrier| &carrier.lake)
+    }
+
+    pub fn log(&self) -> Arc<dyn Log> {
+        Arc::clone(&self.log)
     }
 
     /// Completes when the sink or the landing has stopped of itself, which they do only on an error. The landing's own is

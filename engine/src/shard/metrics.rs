@@ -181,13 +181,17 @@ impl Source for ShardMetrics {
 
 impl ShardMetrics {
     fn tell_messages(&self, page: &mut Page, shard: &str) {
-        let kinds = |cells: &[SoleCounterReader; KINDS], family: &mut depthlake_orderbook::metrics::Family| {
+        let kinds = |cells: &[SoleCounterReader; KINDS],
+                     family: &mut depthlake_orderbook::metrics::Family| {
             for (kind, cell) in FrameKind::ALL.iter().zip(cells) {
                 family.whole(&[("shard", shard), ("kind", kind.name())], cell.get());
             }
         };
         let handled = "depthlake_messages_handled_total";
-        kinds(&self.handled, page.counter(handled, "Messages that a shard has taken off its ring and handled."));
+        kinds(
+            &self.handled,
+            page.counter(handled, "Messages that a shard has taken off its ring and handled."),
+        );
         let decoded = "depthlake_messages_decoded_total";
         kinds(&self.decoded, page.counter(decoded, "Messages handled of which all could be made sense of."));
         let letters = page.counter(

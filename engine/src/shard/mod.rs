@@ -134,7 +134,10 @@ pub fn spawn(config: ShardConfig) -> io::Result<(ShardSender, ShardHandle)> {
         shard.run()
     })?;
     let waker = Waker::new(is_parked, thread.thread().clone());
-    Ok((ShardSender { ring: inbound, waker }, ShardHandle { outbound, metrics: metrics.of_shard(number), thread }))
+    Ok((
+        ShardSender { ring: inbound, waker },
+        ShardHandle { outbound, metrics: metrics.of_shard(number), thread },
+    ))
 }
 
 impl ShardSender {

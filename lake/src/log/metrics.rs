@@ -35,8 +35,12 @@ impl WriterMetrics {
             Unit::Nanoseconds,
         )
         .distribution(&labels, self.acknowledgements.snapshot());
-        page.histogram("depthlake_log_fsync_duration_seconds", "Time that an fdatasync took.", Unit::Nanoseconds)
-            .distribution(&labels, self.syncs.snapshot());
+        page.histogram(
+            "depthlake_log_fsync_duration_seconds",
+            "Time that an fdatasync took.",
+            Unit::Nanoseconds,
+        )
+        .distribution(&labels, self.syncs.snapshot());
         page.counter("depthlake_log_written_bytes_total", "Bytes made durable.")
             .whole(&labels, self.bytes.get());
         page.counter("depthlake_log_failed_writes_total", "Attempts to write that failed; each is repeated.")
@@ -46,8 +50,10 @@ impl WriterMetrics {
 
 pub(super) fn tell_queue(page: &mut Page, role: &str, standing: &Standing, limit: usize) {
     let labels = [("log", role)];
-    page.counter("depthlake_log_appended_records_total", "Records appended.").whole(&labels, standing.appended);
-    page.counter("depthlake_log_durable_records_total", "Records made durable.").whole(&labels, standing.durable);
+    page.counter("depthlake_log_appended_records_total", "Records appended.")
+        .whole(&labels, standing.appended);
+    page.counter("depthlake_log_durable_records_total", "Records made durable.")
+        .whole(&labels, standing.durable);
     page.gauge("depthlake_log_queue_bytes", "Bytes of records that wait for being durable.")
         .whole(&labels, standing.held_bytes as u64);
     page.gauge("depthlake_log_queue_limit_bytes", "Bytes of records that may wait for being durable.")

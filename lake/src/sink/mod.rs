@@ -16,6 +16,7 @@ mod backoff;
 mod error;
 mod gather;
 mod metrics;
+pub(crate) mod piece;
 mod report;
 mod share;
 mod versions;
@@ -339,7 +340,7 @@ async fn records_wait(log: &dyn Log, next: &Positions, records: u64) {
 }
 
 /// Every partition of every topic that a table keeps.
-fn sources(log: &dyn Log) -> impl Iterator<Item = (TopicPartition, Table)> {
+pub(crate) fn sources(log: &dyn Log) -> impl Iterator<Item = (TopicPartition, Table)> {
     let partitions = log.partitions().get();
     let tables = Topic::ALL.into_iter().filter_map(|topic| Some((topic, table_of(topic)?)));
     tables.flat_map(move |(topic, table)| {

@@ -93,6 +93,8 @@ mod tests {
         assert!(grants.reads("depthlake", "marts") && !grants.writes("depthlake", "marts"));
         assert!(!grants.reads("depthlake", "raw") && grants.reads_some_of("depthlake"));
         assert!(grants.writes("memory", "default") && !grants.reads_some_of("tpch"));
-        assert!(Grants::read_everything().reads("tpch", "tiny") && Grants::everything().writes("memory", "s"));
+        assert!(
+            Grants::read_everything().reads("tpch", "tiny") && Grants::everything().writes("memory", "s")
+        );
     }
 }

@@ -60,7 +60,9 @@ impl Turnstile {
     pub(crate) fn new(limits: &Limits) -> Self {
         let running = limits.running.max(1);
         Self {
-            places: Arc::new(Semaphore::new(running.saturating_add(limits.queued).min(Semaphore::MAX_PERMITS))),
+            places: Arc::new(Semaphore::new(
+                running.saturating_add(limits.queued).min(Semaphore::MAX_PERMITS),
+            )),
             running: Arc::new(Semaphore::new(running.min(Semaphore::MAX_PERMITS))),
             queued: limits.queued,
         }

@@ -17,8 +17,8 @@ use datafusion::arrow::datatypes::Schema;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList};
 use datafusion::datasource::MemTable;
-use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::execution::session_state::SessionState;
+use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SQLOptions, SessionConfig};
@@ -36,8 +36,8 @@ use crate::catalog::{ANY_SCHEMA, CATALOG, LakeCatalog, why_unknown};
 use crate::error::{QueryError, position_of};
 use crate::session::answer::columns_of;
 use crate::session::database::{Run, UNLIMITED};
-use crate::state_of_table::with_states_in_names;
 use crate::statement::{name_of, parse};
+use crate::table::state::with_states_in_names;
 
 /// Answers SQL over the tables of one lake for one client.
 ///
@@ -61,12 +61,8 @@ impl Session {
     }
 
     fn with_limits(lake: Lake, limits: Limits) -> Result<Self, QueryError> {
-        let limits = Limits {
-            time_per_query: UNLIMITED,
-            rows_per_query: u64::MAX,
-            text_length: usize::MAX,
-            ..limits
-        };
+        let limits =
+            Limits { time_per_query: UNLIMITED, rows_per_query: u64::MAX, text_length: usize::MAX, ..limits };
         let database = Database::open(lake, DatabaseOptions { limits })?;
         Ok(Self::of(database, SessionSettings::local()))
     }
@@ -121,7 +117,13 @@ impl Session {
             Ok(batches) => {
                 let columns = columns_of(&batches.schema());
                 let query = run.id();
-                Ok(Answer { query, columns, rows: Rows::new(batches, run), effects: Vec::new(), update: None })
+                Ok(Answer {
+                    query,
+                    columns,
+                    rows: Rows::new(batches, run),
+                    effects: Vec::new(),
+                    update: None,
+                })
             }
             Err(error) => {
                 run.end(Some(&error));
@@ -235,7 +237,11 @@ mod tests {
     #[tokio::test]
     async fn a_query_beyond_the_memory_sorts_on_disk_or_fails() {
         let lake = empty_lake().await;
-        let session = Session::with_limits(lake.lake.clone(), Limits { memory_per_query: 40 << 20, ..Limits::default() }).unwrap();
+        let session = Session::with_limits(
+            lake.lake.clone(),
+            Limits { memory_per_query: 40 << 20, ..Limits::default() },
+        )
+        .unwrap();
         let series = "FROM (SELECT repeat('x', 40) || value AS text FROM generate_series(1, 1000000))";
         let mut sorted = session.sql(&format!("SELECT text {series} ORDER BY text")).await.unwrap();
         let mut count = 0;

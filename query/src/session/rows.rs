@@ -55,7 +55,10 @@ impl Rows {
     }
 
     /// What the next batch, or the end of the batches, means for the query.
-    fn taken(&mut self, next: Option<Result<RecordBatch, QueryError>>) -> Option<Result<RecordBatch, QueryError>> {
+    fn taken(
+        &mut self,
+        next: Option<Result<RecordBatch, QueryError>>,
+    ) -> Option<Result<RecordBatch, QueryError>> {
         let next = match next {
             Some(Ok(batch)) => Some(self.run.count(&batch).map(|()| batch)),
             Some(Err(error)) => Some(Err(error)),

@@ -18,7 +18,7 @@ use depthlake_engine::live_books::{LiveBooks, Outlet, depth_path};
 use depthlake_engine::pipeline::Need;
 use depthlake_engine::recovery::Restored;
 use depthlake_engine::shard::{
-    self, Inbound, ShardMetrics, NotSent, Outbound, ShardConfig, ShardSender, Worker, WorkerConfig,
+    self, Inbound, NotSent, Outbound, ShardConfig, ShardMetrics, ShardSender, Worker, WorkerConfig,
 };
 use depthlake_ingest::live::{self, Endpoints, FeedConfig, FrameSink, Request, SinkError, SnapshotPriority};
 use depthlake_ingest::product::Product;

@@ -57,14 +57,22 @@ fn create_table(tokens: &mut Tokens<'_>, replace: bool) -> Result<Definition> {
     }
     tokens.expect(&["AS"])?;
     let with_data = with_data(tokens);
-    Ok(Definition::CreateTableAs { name, columns: names, query: query(tokens)?, comment, existing, with_data })
+    Ok(Definition::CreateTableAs {
+        name,
+        columns: names,
+        query: query(tokens)?,
+        comment,
+        existing,
+        with_data,
+    })
 }
 
 /// Takes `WITH NO DATA` off the end.
 fn with_data(tokens: &mut Tokens<'_>) -> bool {
     let mut ahead = tokens.clone();
     let mut rest = ahead.take_rest();
-    let words: Vec<String> = rest.iter().rev().take(3).map(|token| token.token.to_string().to_uppercase()).collect();
+    let words: Vec<String> =
+        rest.iter().rev().take(3).map(|token| token.token.to_string().to_uppercase()).collect();
     let (with_data, extra) = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["DATA", "NO", "WITH"] => (false, 3),
         ["DATA", "WITH", ..] => (true, 2),
@@ -80,7 +88,9 @@ fn column_definitions(tokens: &mut Tokens<'_>) -> Result<Vec<ColumnDef>> {
     let mut columns = Vec::new();
     loop {
         if tokens.at(&["LIKE"]) {
-            return Err(tokens.unexpected("<identifier> (columns like those of another table are not copied)"));
+            return Err(
+                tokens.unexpected("<identifier> (columns like those of another table are not copied)")
+            );
         }
         columns.push(column_definition(tokens)?);
         if !tokens.eat_token(&Token::Comma) {
@@ -135,7 +145,11 @@ fn drop_something(tokens: &mut Tokens<'_>) -> Result<Definition> {
     }
     let if_exists = tokens.eat(&["IF", "EXISTS"]);
     let name = tokens.name()?;
-    Ok(if is_table { Definition::DropTable { name, if_exists } } else { Definition::DropView { name, if_exists } })
+    Ok(if is_table {
+        Definition::DropTable { name, if_exists }
+    } else {
+        Definition::DropView { name, if_exists }
+    })
 }
 
 fn alter(tokens: &mut Tokens<'_>) -> Result<Definition> {

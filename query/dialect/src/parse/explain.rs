@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::tokens::{Result, Tokens};
 use super::{SyntaxError, statement};
-use crate::statement::{ExplainFormat, ExplainForm, ExplainKind, Statement};
+use crate::statement::{ExplainForm, ExplainFormat, ExplainKind, Statement};
 
 pub(super) fn explain(tokens: &mut Tokens<'_>) -> Result<Statement> {
     tokens.expect(&["EXPLAIN"])?;

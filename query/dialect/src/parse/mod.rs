@@ -72,7 +72,8 @@ impl SyntaxError {
             Some((message, Position { line: line.parse().ok()?, column: column.parse().ok()? }))
         });
         let (message, position) = parts.unwrap_or((text, end.into()));
-        let message = match message.strip_prefix("Expected: ").and_then(|rest| rest.rsplit_once(", found: ")) {
+        let message = match message.strip_prefix("Expected: ").and_then(|rest| rest.rsplit_once(", found: "))
+        {
             Some((expected, "EOF")) => format!("mismatched input '<EOF>'. Expecting: {expected}"),
             Some((expected, found)) => format!("mismatched input '{found}'. Expecting: {expected}"),
             None => message.to_owned(),

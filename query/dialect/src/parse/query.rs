@@ -97,7 +97,9 @@ fn state(tokens: &[TokenWithSpan]) -> Option<(String, &[TokenWithSpan])> {
         return None;
     }
     let rest = match rest.split_first() {
-        Some((typed, rest)) if !is_version && (is(&typed.token, "TIMESTAMP") || is(&typed.token, "DATE")) => rest,
+        Some((typed, rest)) if !is_version && (is(&typed.token, "TIMESTAMP") || is(&typed.token, "DATE")) => {
+            rest
+        }
         _ => rest,
     };
     let (value, rest) = rest.split_first()?;

@@ -24,12 +24,10 @@ pub(super) struct Tokens<'a> {
 impl<'a> Tokens<'a> {
     /// The tokens of a text, without a semicolon at its end.
     pub(super) fn of(text: &'a str) -> Result<Self> {
-        let mut tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location().map_err(|error| {
-            SyntaxError {
-                message: error.message,
-                position: Some(Position::from(error.location)),
-            }
-        })?;
+        let mut tokens =
+            Tokenizer::new(&GenericDialect {}, text).tokenize_with_location().map_err(|error| {
+                SyntaxError { message: error.message, position: Some(Position::from(error.location)) }
+            })?;
         tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
         while tokens.last().is_some_and(|token| token.token == Token::SemiColon) {
             tokens.pop();

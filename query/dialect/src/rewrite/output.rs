@@ -21,7 +21,10 @@ pub enum OutputName {
 
 /// The names of the columns, given those that the planner gave them.
 #[must_use]
-pub fn column_names<'a>(names: &[OutputName], planned: impl ExactSizeIterator<Item = &'a str>) -> Vec<String> {
+pub fn column_names<'a>(
+    names: &[OutputName],
+    planned: impl ExactSizeIterator<Item = &'a str>,
+) -> Vec<String> {
     let count = planned.len();
     let wildcards = names.iter().filter(|name| **name == OutputName::Wildcard).count();
     let spread = count.saturating_sub(names.len() - wildcards);
@@ -56,7 +59,9 @@ pub(crate) fn output_names(query: &Query, quoted: &HashMap<Location, String>) ->
             .iter()
             .map(|item| match item {
                 SelectItem::ExprWithAlias { alias, .. } => written(alias),
-                SelectItem::UnnamedExpr(expression) => name_of(expression).map_or(OutputName::Missing, written),
+                SelectItem::UnnamedExpr(expression) => {
+                    name_of(expression).map_or(OutputName::Missing, written)
+                }
                 SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => OutputName::Wildcard,
             })
             .collect(),

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Fetch, Join, JoinConstraint, JoinOperator, LimitClause, Query, Select, SetExpr, TableFactor, TableWithJoins,
-    Value, VisitMut, VisitorMut,
+    Expr, Fetch, Join, JoinConstraint, JoinOperator, LimitClause, Query, Select, SetExpr, TableFactor,
+    TableWithJoins, Value, VisitMut, VisitorMut,
 };
 use thiserror::Error;
 
@@ -146,7 +146,10 @@ mod tests {
                 "SELECT * FROM a CROSS JOIN UNNEST(a.x) AS t (y) JOIN b ON true",
                 "SELECT * FROM (a CROSS JOIN UNNEST(a.x) AS t (y)) JOIN b ON true",
             ),
-            ("SELECT * FROM a, b, UNNEST(b.x), c", "SELECT * FROM (a CROSS JOIN b CROSS JOIN UNNEST(b.x)), c"),
+            (
+                "SELECT * FROM a, b, UNNEST(b.x), c",
+                "SELECT * FROM (a CROSS JOIN b CROSS JOIN UNNEST(b.x)), c",
+            ),
             ("SELECT * FROM UNNEST(a)", "SELECT * FROM UNNEST(a)"),
         ] {
             assert_eq!(shaped_text(text).unwrap(), expected);

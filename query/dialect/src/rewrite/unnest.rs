@@ -3,14 +3,16 @@
 //! An array gives a column, an array of rows a column for each field, and a map one for keys and one for values. The shorter
 //! of several are filled up with NULLs.
 
-use datafusion::common::{Column, DFSchema, Result, UnnestOptions, not_impl_err, plan_err};
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{Column, DFSchema, Result, UnnestOptions, not_impl_err, plan_err};
 use datafusion::functions::expr_fn::{coalesce, get_field, greatest};
 use datafusion::functions_nested::expr_fn::{array_length, map_keys, map_values, range};
 use datafusion::logical_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
 };
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, ident, lit, when};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, ident, lit, when,
+};
 use datafusion::sql::sqlparser::ast::{
     Expr as SqlExpr, JoinConstraint, JoinOperator, TableAlias, TableFactor, TableWithJoins, Value,
 };
@@ -90,7 +92,9 @@ fn keeps_rows(join: &JoinOperator) -> Result<bool> {
     match join {
         JoinOperator::CrossJoin(_) => Ok(false),
         JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) if is_true(constraint) => Ok(false),
-        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) if is_true(constraint) => Ok(true),
+        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) if is_true(constraint) => {
+            Ok(true)
+        }
         _ => not_impl_err!("UNNEST joined on a condition other than TRUE"),
     }
 }
@@ -123,11 +127,14 @@ impl Unnest {
                 | DataType::ListView(_)
                 | DataType::LargeListView(_)
                 | DataType::FixedSizeList(..) => lists.push(array),
-                other => return plan_err!("Cannot unnest type: {}", crate::types::TrinoType::of_arrow(&other)),
+                other => {
+                    return plan_err!("Cannot unnest type: {}", crate::types::TrinoType::of_arrow(&other));
+                }
             }
         }
         if self.with_ordinality {
-            let lengths = lists.iter().map(|list| coalesce(vec![length(list), lit(0_i64)])).collect::<Vec<_>>();
+            let lengths =
+                lists.iter().map(|list| coalesce(vec![length(list), lit(0_i64)])).collect::<Vec<_>>();
             lists.push(range(lit(1_i64), greatest(lengths) + lit(1_i64), lit(1_i64)));
         }
         if self.keeps_rows {
@@ -148,7 +155,8 @@ impl Unnest {
             let column = ident(name);
             match column.get_type(schema)? {
                 DataType::Struct(fields) => {
-                    columns.extend(fields.iter().map(|field| get_field(column.clone(), field.name().as_str())));
+                    columns
+                        .extend(fields.iter().map(|field| get_field(column.clone(), field.name().as_str())));
                 }
                 _ => columns.push(column),
             }

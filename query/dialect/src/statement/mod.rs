@@ -134,22 +134,82 @@ pub struct Argument {
 /// A statement about schemas, tables and views themselves.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Definition {
-    CreateSchema { name: Name, if_not_exists: bool },
-    DropSchema { name: Name, if_exists: bool, cascade: bool },
-    RenameSchema { name: Name, to: Identifier },
-    CreateTable { name: Name, columns: Vec<ColumnDef>, comment: Option<String>, existing: Existing },
-    CreateTableAs { name: Name, columns: Vec<Identifier>, query: Box<Query>, comment: Option<String>, existing: Existing, with_data: bool },
-    CreateView { name: Name, query: Box<Query>, text: String, comment: Option<String>, replace: bool },
-    DropTable { name: Name, if_exists: bool },
-    DropView { name: Name, if_exists: bool },
-    RenameTable { name: Name, to: Name, if_exists: bool },
-    RenameView { name: Name, to: Name },
-    AddColumn { table: Name, column: Box<ColumnDef> },
-    DropColumn { table: Name, column: Identifier },
-    RenameColumn { table: Name, column: Identifier, to: Identifier },
-    CommentTable { table: Name, comment: Option<String> },
-    CommentView { view: Name, comment: Option<String> },
-    CommentColumn { column: Name, comment: Option<String> },
+    CreateSchema {
+        name: Name,
+        if_not_exists: bool,
+    },
+    DropSchema {
+        name: Name,
+        if_exists: bool,
+        cascade: bool,
+    },
+    RenameSchema {
+        name: Name,
+        to: Identifier,
+    },
+    CreateTable {
+        name: Name,
+        columns: Vec<ColumnDef>,
+        comment: Option<String>,
+        existing: Existing,
+    },
+    CreateTableAs {
+        name: Name,
+        columns: Vec<Identifier>,
+        query: Box<Query>,
+        comment: Option<String>,
+        existing: Existing,
+        with_data: bool,
+    },
+    CreateView {
+        name: Name,
+        query: Box<Query>,
+        text: String,
+        comment: Option<String>,
+        replace: bool,
+    },
+    DropTable {
+        name: Name,
+        if_exists: bool,
+    },
+    DropView {
+        name: Name,
+        if_exists: bool,
+    },
+    RenameTable {
+        name: Name,
+        to: Name,
+        if_exists: bool,
+    },
+    RenameView {
+        name: Name,
+        to: Name,
+    },
+    AddColumn {
+        table: Name,
+        column: Box<ColumnDef>,
+    },
+    DropColumn {
+        table: Name,
+        column: Identifier,
+    },
+    RenameColumn {
+        table: Name,
+        column: Identifier,
+        to: Identifier,
+    },
+    CommentTable {
+        table: Name,
+        comment: Option<String>,
+    },
+    CommentView {
+        view: Name,
+        comment: Option<String>,
+    },
+    CommentColumn {
+        column: Name,
+        comment: Option<String>,
+    },
 }
 
 /// What becomes of a table that exists already.
