@@ -8,17 +8,19 @@ use depthlake_orderbook::time::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::authentication::Asker;
 use super::extract::{Name, Parameters, time_of, within};
 use super::market::known_symbol;
 use super::problem::Problem;
 use super::reference::sql_time;
-use super::rows::{Written, ask, session, write_objects};
+use super::rows::{Written, ask_as, session_of, write_objects};
 use super::schema::{
     DeadLettersAnswer, LakeAnswer, LiquidityAnswer, ProblemAnswer, ReconciliationAnswer, RowsAnswer, VolumeAnswer,
 };
 use super::sql::write_columns;
 use super::state::ApiState;
 use super::{TAG_LAKE, TAG_MARKET, answer};
+use crate::access::Principal;
 use crate::json_text::JsonText;
 
 const MOST_ROWS: usize = 1_000;
@@ -133,6 +135,7 @@ fn write_time(json: &mut JsonText, time: Option<Timestamp>) {
         (status = 404, body = ProblemAnswer)))]
 pub(crate) async fn latest(
     State(state): State<ApiState>,
+    Asker(principal): Asker,
     Name(name): Name,
     Parameters(parameters): Parameters<RowParameters>,
 ) -> Result<Response, Problem> {
@@ -142,7 +145,7 @@ pub(crate) async fn latest(
     })?;
     let time = table.partition_column();
     let sql = format!("SELECT * FROM {table} ORDER BY {time} DESC LIMIT {limit}");
-    let answer = session(&state).execute(&sql).await?;
+    let answer = session_of(&state, &principal).execute(&sql).await?;
     let mut json = JsonText::with_capacity(64 << 10);
     json.raw("{\"table\":");
     json.plain(&table.to_string());
@@ -166,6 +169,7 @@ pub(crate) async fn latest(
     responses((status = 200, body = VolumeAnswer), (status = 400, body = ProblemAnswer)))]
 pub(crate) async fn volume(
     State(state): State<ApiState>,
+    Asker(principal): Asker,
     Parameters(parameters): Parameters<VolumeParameters>,
 ) -> Result<Response, Problem> {
     let days = within("days", parameters.days, 14, MOST_DAYS)?;
@@ -180,7 +184,7 @@ pub(crate) async fn volume(
         )
     });
     let sql = format!("{} ORDER BY 1, 2", parts.collect::<Vec<_>>().join(" UNION ALL "));
-    objects(&state, "days", &sql).await
+    objects((&state, &principal), "days", &sql).await
 }
 
 /// Messages that could not be used, newest first.
@@ -188,6 +192,7 @@ pub(crate) async fn volume(
     responses((status = 200, body = DeadLettersAnswer), (status = 400, body = ProblemAnswer)))]
 pub(crate) async fn dead_letters(
     State(state): State<ApiState>,
+    Asker(principal): Asker,
     Parameters(parameters): Parameters<RowParameters>,
 ) -> Result<Response, Problem> {
     let limit = within("limit", parameters.limit, 20, MOST_ROWS)?;
@@ -199,7 +204,7 @@ pub(crate) async fn dead_letters(
     let mut json = JsonText::with_capacity(16 << 10);
     json.raw("{\"dead_letters\":[");
     let mut is_first = true;
-    for batch in ask(&state, &sql).await? {
+    for batch in ask_as(&state, &principal, &sql).await? {
         let written = Written::of(&batch);
         for row in 0..written.rows() {
             json.raw(if std::mem::take(&mut is_first) { "{" } else { ",{" });
@@ -228,10 +233,11 @@ pub(crate) async fn dead_letters(
     responses((status = 200, body = ReconciliationAnswer), (status = 400, body = ProblemAnswer)))]
 pub(crate) async fn reconciliation(
     State(state): State<ApiState>,
+    Asker(principal): Asker,
     Parameters(parameters): Parameters<RowParameters>,
 ) -> Result<Response, Problem> {
     let limit = within("limit", parameters.limit, 20, MOST_ROWS)?;
-    objects(&state, "breaks", &format!("SELECT * FROM ops.recon_breaks ORDER BY found_at DESC LIMIT {limit}")).await
+    objects((&state, &principal), "breaks", &format!("SELECT * FROM ops.recon_breaks ORDER BY found_at DESC LIMIT {limit}")).await
 }
 
 /// How deep and how tight the market of one trading pair was, minute by minute.
@@ -241,6 +247,7 @@ pub(crate) async fn reconciliation(
         (status = 404, body = ProblemAnswer)))]
 pub(crate) async fn liquidity(
     State(state): State<ApiState>,
+    Asker(principal): Asker,
     Name(name): Name,
     Parameters(parameters): Parameters<LiquidityParameters>,
 ) -> Result<Response, Problem> {
@@ -253,8 +260,9 @@ pub(crate) async fn liquidity(
     if from >= to {
         return Err(Problem::bad_request("from is not before to"));
     }
-    let rows = ask(
+    let rows = ask_as(
         &state,
+        &principal,
         &format!(
             "SELECT * FROM marts.mart_liquidity WHERE symbol = '{symbol}' AND minute >= TIMESTAMP '{}'
                 AND minute < TIMESTAMP '{}' ORDER BY minute LIMIT {MOST_MINUTES}",
@@ -263,8 +271,9 @@ pub(crate) async fn liquidity(
         ),
     )
     .await?;
-    let latest = ask(
+    let latest = ask_as(
         &state,
+        &principal,
         &format!("SELECT * FROM marts.mart_liquidity WHERE symbol = '{symbol}' ORDER BY minute DESC LIMIT 1"),
     )
     .await?;
@@ -284,8 +293,8 @@ pub(crate) async fn liquidity(
 }
 
 /// The rows of a question, as the one list of an object.
-async fn objects(state: &ApiState, name: &str, sql: &str) -> Result<Response, Problem> {
-    let rows = ask(state, sql).await?;
+async fn objects((state, principal): (&ApiState, &Principal), name: &str, sql: &str) -> Result<Response, Problem> {
+    let rows = ask_as(state, principal, sql).await?;
     let mut json = JsonText::with_capacity(16 << 10);
     json.raw("{");
     json.plain(name);

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -14,17 +13,17 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::authentication::Asker;
 use super::extract::{Json, within};
 use super::problem::Problem;
-use super::rows::Written;
+use super::rows::{Written, session_of};
 use super::schema::{ProblemAnswer, SqlAnswer};
 use super::state::ApiState;
 use super::{TAG_LAKE, answer};
-use crate::access::Principal;
 use crate::error::QueryError;
 use crate::json_text::JsonText;
-use crate::output::{Layout, write_batch_as_csv};
-use crate::session::{Column, Door, Rows, SessionSettings};
+use crate::output::{OutputError, batch_as_csv};
+use crate::session::{Column, Rows};
 
 const DEFAULT_ROWS: usize = 1_000;
 
@@ -61,18 +60,16 @@ pub(crate) enum FileFormat {
         (status = 429, body = ProblemAnswer)))]
 pub(crate) async fn sql(
     State(state): State<ApiState>,
-    principal: Option<Extension<Principal>>,
+    Asker(principal): Asker,
     Json(question): Json<SqlQuestion>,
 ) -> Result<Response, Problem> {
     let begun = Instant::now();
-    let principal = principal.map_or_else(|| Principal::reader("api"), |Extension(principal)| principal);
-    let session = state.database.session(SessionSettings::new(principal, Door::Api));
     let (most, default) = match question.format {
         FileFormat::Json => (MOST_JSON_ROWS, DEFAULT_ROWS),
         FileFormat::Csv | FileFormat::Parquet => (MOST_FILE_ROWS, MOST_FILE_ROWS),
     };
     let limit = within("max_rows", question.max_rows, default, most)?;
-    let answer = session.execute(&question.query).await?;
+    let answer = session_of(&state, &principal).execute(&question.query).await?;
     match question.format {
         FileFormat::Json => as_json(&answer.columns, answer.rows, limit, begun).await,
         FileFormat::Csv => Ok(as_csv(answer.rows, limit)),
@@ -109,13 +106,10 @@ async fn as_json(columns: &[Column], mut rows: Rows, limit: usize, begun: Instan
 
 /// Streamed as it is computed. An error on the way breaks the connection off, so that no one takes a part for the whole.
 fn as_csv(rows: Rows, limit: usize) -> Response {
-    let mut is_first = true;
-    let chunks = limited(rows, limit).map(move |batch| {
-        let mut text = Vec::new();
-        write_batch_as_csv(&batch?, std::mem::take(&mut is_first), &mut text)?;
-        Ok::<_, crate::output::OutputError>(Bytes::from(text))
-    });
-    file(Body::from_stream(chunks), "text/csv; charset=utf-8", "answer.csv")
+    let head = RecordBatch::new_empty(rows.schema());
+    let head = futures::stream::once(async move { batch_as_csv(&head, true).map(Bytes::from) });
+    let lines = limited(rows, limit).map(|batch| Ok::<_, OutputError>(Bytes::from(batch_as_csv(&batch?, false)?)));
+    file(Body::from_stream(head.chain(lines)), "text/csv; charset=utf-8", "answer.csv")
 }
 
 async fn as_parquet(rows: Rows, limit: usize) -> Result<Response, Problem> {

@@ -12,12 +12,13 @@ use depthlake_orderbook::time::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::authentication::Asker;
 use super::cursor::Cursor;
 use super::extract::{Name, Parameters, within};
 use super::market::known_symbol;
 use super::problem::Problem;
 use super::reference::sql_time;
-use super::rows::{ask, integers, times, write_objects};
+use super::rows::{ask_as, integers, times, write_objects};
 use super::schema::{ProblemAnswer, TradesAnswer};
 use super::state::ApiState;
 use super::{TAG_MARKET, answer};
@@ -49,6 +50,7 @@ pub(crate) struct TradeParameters {
         (status = 404, body = ProblemAnswer)))]
 pub(crate) async fn trades(
     State(state): State<ApiState>,
+    Asker(principal): Asker,
     Name(name): Name,
     Parameters(parameters): Parameters<TradeParameters>,
 ) -> Result<Response, Problem> {
@@ -57,7 +59,7 @@ pub(crate) async fn trades(
     let symbol = known_symbol(&state, &name)?;
     let mut found = Vec::new();
     for reach in REACHES {
-        found = ask(&state, &question(symbol, before, reach, limit)).await?;
+        found = ask_as(&state, &principal, &question(symbol, before, reach, limit)).await?;
         if let ControlFlow::Break(()) = enough(&found, limit) {
             break;
         }
