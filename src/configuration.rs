@@ -52,6 +52,7 @@ pub struct LakeConfiguration {
     pub maintenance_seconds: Option<f64>,
     pub snapshot_minutes: Option<f64>,
     pub keep_days: BTreeMap<String, u32>,
+    pub reconcile_minutes: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -134,7 +135,7 @@ mod tests {
         assert!(set.lake.partitions.is_some() && set.lake.commit_seconds.is_some());
         assert!(set.lake.schema_registry.is_some());
         assert!(set.lake.maintenance_seconds.is_some() && set.lake.snapshot_minutes.is_some());
-        assert!(!set.lake.keep_days.is_empty());
+        assert!(!set.lake.keep_days.is_empty() && set.lake.reconcile_minutes.is_some());
         assert!(
             set.lake.catalog.is_some() && set.lake.catalog_token.is_some() && set.lake.warehouse.is_some()
         );

@@ -62,6 +62,11 @@ async fn every_way_of_damaging_a_lake_is_told_and_put_right() {
         assert!(fields.all(|breaks| breaks == "0"), "{told}");
     }
 
+    for topic in ["market.normalized.trade", "market.normalized.book_ticker", "market.agg.ohlcv_1m"] {
+        let line = told.lines().find(|line| line.starts_with(topic)).unwrap_or_else(|| panic!("{told}"));
+        assert_ne!(line.split_whitespace().nth(1), Some("0"), "{told}");
+    }
+
     damage(folder, Table::Trades, |rows| vec![rows.slice(1, rows.num_rows() - 1)]).await;
     damage(folder, Table::BookTicker, |rows| vec![rows.clone(), rows.slice(0, 2)]).await;
     damage(folder, Table::RawTrades, |rows| vec![rows.slice(0, rows.num_rows() - 3)]).await;

@@ -10,7 +10,7 @@ use depthlake_engine::clock;
 use depthlake_engine::latency::Latencies;
 use depthlake_engine::live_books::LiveBooks;
 use depthlake_engine::recovery::Restored;
-use depthlake_engine::shard::{Inbound, LatencyProbe, Outbound, Worker, WorkerConfig};
+use depthlake_engine::shard::{Inbound, Outbound, ShardMetrics, Worker, WorkerConfig};
 use depthlake_orderbook::book::Book;
 use depthlake_orderbook::symbol::Symbol;
 use rtrb::Consumer;
@@ -25,7 +25,7 @@ const MESSAGES_A_TURN: usize = 64;
 pub struct Path {
     worker: Worker,
     outbound: Consumer<Outbound>,
-    latencies: LatencyProbe,
+    latencies: ShardMetrics,
     _live_books: LiveBooks,
     _folder: TempDir,
 }

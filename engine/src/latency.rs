@@ -2,12 +2,8 @@
 
 use std::fmt;
 
+use depthlake_orderbook::metrics::{Distribution, HistogramReader, SoleHistogram};
 use depthlake_orderbook::time::Timestamp;
-use hdrhistogram::Histogram;
-
-/// The longest time told apart: a minute, in nanoseconds.
-const LONGEST: u64 = 60_000_000_000;
-const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// A part of the way of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,43 +35,52 @@ impl Stage {
     }
 }
 
-/// Histograms of all stages, in nanoseconds.
-#[derive(Debug, Clone)]
+/// How long the stages of some messages took, in nanoseconds, as it was at one moment.
+#[derive(Debug, Clone, Default)]
 pub struct Latencies {
-    stages: [Histogram<u64>; Stage::ALL.len()],
+    stages: [Distribution; Stage::ALL.len()],
 }
 
-impl Default for Latencies {
-    fn default() -> Self {
-        let histogram = || {
-            Histogram::new_with_bounds(1, LONGEST, SIGNIFICANT_DIGITS)
-                .unwrap_or_else(|error| unreachable!("constant bounds are valid: {error}"))
-        };
-        Self { stages: std::array::from_fn(|_| histogram()) }
+/// Measures the stages of the messages of one thread.
+#[derive(Debug, Default)]
+pub struct LatencyRecorder {
+    stages: [SoleHistogram; Stage::ALL.len()],
+}
+
+/// Shows what a [`LatencyRecorder`] measures, without holding its thread up.
+#[derive(Debug, Clone)]
+pub struct LatencyProbe {
+    stages: [HistogramReader; Stage::ALL.len()],
+}
+
+impl LatencyRecorder {
+    /// Records the time from `from` to `to`; nothing where `to` is earlier.
+    #[inline]
+    pub fn record(&mut self, stage: Stage, from: Timestamp, to: Timestamp) {
+        if let Ok(nanoseconds) = u64::try_from(to - from) {
+            self.stages[stage as usize].record(nanoseconds);
+        }
+    }
+
+    #[must_use]
+    pub fn probe(&self) -> LatencyProbe {
+        LatencyProbe { stages: self.stages.each_ref().map(SoleHistogram::reader) }
+    }
+}
+
+impl LatencyProbe {
+    /// What was measured up to now.
+    #[must_use]
+    pub fn latencies(&self) -> Latencies {
+        Latencies { stages: self.stages.each_ref().map(HistogramReader::snapshot) }
     }
 }
 
 impl Latencies {
-    /// Records the time from `from` to `to`; nothing where `to` is earlier.
-    pub fn record(&mut self, stage: Stage, from: Timestamp, to: Timestamp) {
-        if let Ok(nanoseconds) = u64::try_from(to - from) {
-            self.stages[stage as usize].saturating_record(nanoseconds);
-        }
-    }
-
-    /// Becomes a copy of `other`, without allocating.
-    pub fn take(&mut self, other: &Self) {
-        for stage in &mut self.stages {
-            stage.reset();
-        }
-        self.add(other);
-    }
-
     /// Adds what another thread measured.
     pub fn add(&mut self, other: &Self) {
         for (ours, theirs) in self.stages.iter_mut().zip(&other.stages) {
-            // All histograms have the same bounds, so nothing is out of range.
-            ours.add(theirs).unwrap_or_default();
+            ours.add(theirs);
         }
     }
 
@@ -84,21 +89,26 @@ impl Latencies {
     pub fn since(&self, earlier: &Self) -> Self {
         let mut since = self.clone();
         for (ours, theirs) in since.stages.iter_mut().zip(&earlier.stages) {
-            // `earlier` holds nothing that we do not.
-            ours.subtract(theirs).unwrap_or_default();
+            *ours = ours.since(theirs);
         }
         since
     }
 
-    /// The time that `percent` of the messages did not exceed, in nanoseconds.
+    /// The time that `percent` of the messages did not exceed, in nanoseconds, to within 0.8 %.
     #[must_use]
     pub fn percentile(&self, stage: Stage, percent: f64) -> u64 {
-        self.stages[stage as usize].value_at_percentile(percent)
+        self.of(stage).percentile(percent)
     }
 
     #[must_use]
-    pub fn count(&self, stage: Stage) -> u64 {
-        self.stages[stage as usize].len()
+    pub const fn count(&self, stage: Stage) -> u64 {
+        self.of(stage).count()
+    }
+
+    /// All times of a stage.
+    #[must_use]
+    pub const fn of(&self, stage: Stage) -> &Distribution {
+        &self.stages[stage as usize]
     }
 }
 
@@ -135,23 +145,24 @@ mod tests {
 
     #[test]
     fn stages_are_measured_and_merged() {
-        let (mut ours, mut theirs) = (Latencies::default(), Latencies::default());
+        let (mut ours, mut theirs) = (LatencyRecorder::default(), LatencyRecorder::default());
         ours.record(Stage::Queue, Timestamp(0), Timestamp(1_000));
         theirs.record(Stage::Queue, Timestamp(0), Timestamp(3_000));
         theirs.record(Stage::Queue, Timestamp(10), Timestamp(0));
-        ours.add(&theirs);
-        assert_eq!((ours.count(Stage::Queue), ours.count(Stage::Total)), (2, 0));
-        assert_eq!(ours.percentile(Stage::Queue, 50.0), 1_000);
-        assert!(ours.to_string().contains("queue             2 p50    1.0 µs"), "{ours}");
+        let mut both = ours.probe().latencies();
+        both.add(&theirs.probe().latencies());
+        assert_eq!((both.count(Stage::Queue), both.count(Stage::Total)), (2, 0));
+        assert_eq!(both.percentile(Stage::Queue, 50.0) / 10, 100);
+        assert!(both.to_string().contains("queue             2 p50    1.0 µs"), "{both}");
     }
 
     #[test]
     fn what_was_measured_before_is_left_out() {
-        let mut latencies = Latencies::default();
-        latencies.record(Stage::Whole, Timestamp(0), Timestamp(9_000));
-        let earlier = latencies.clone();
-        latencies.record(Stage::Whole, Timestamp(0), Timestamp(2_000));
-        let since = latencies.since(&earlier);
-        assert_eq!((since.count(Stage::Whole), since.percentile(Stage::Whole, 100.0)), (1, 2_000));
+        let mut recorder = LatencyRecorder::default();
+        recorder.record(Stage::Whole, Timestamp(0), Timestamp(9_000));
+        let earlier = recorder.probe().latencies();
+        recorder.record(Stage::Whole, Timestamp(0), Timestamp(100));
+        let since = recorder.probe().latencies().since(&earlier);
+        assert_eq!((since.count(Stage::Whole), since.percentile(Stage::Whole, 100.0)), (1, 100));
     }
 }

@@ -27,13 +27,18 @@ pub const COMMIT: [&str; 12] = [
 /// What the sink does around a commit.
 pub const SINK: [&str; 3] = ["sink::gathered", "sink::committed", "sink::reported"];
 
-/// Caring for a table: merging its files, and letting go of old snapshots.
-pub const MAINTENANCE: [&str; 5] = [
+/// Caring for a table: letting go of old days, merging its files, letting go of old snapshots, removing what nothing refers
+/// to.
+pub const MAINTENANCE: [&str; 9] = [
+    "retention::planned",
+    "retention::committed",
     "compaction::merged",
     "compaction::replaced",
     "expiry::written",
     "expiry::committed",
     "expiry::files_removed",
+    "orphans::listed",
+    "orphans::removed",
 ];
 
 /// The embedded log: writing a group, beginning a segment, letting go of one.

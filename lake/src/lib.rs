@@ -57,4 +57,5 @@ pub mod registry;
 pub mod sink;
 pub mod storage;
 pub mod table;
+pub mod tail;
 pub mod warehouse;

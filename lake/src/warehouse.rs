@@ -1,5 +1,6 @@
 //! The warehouse: where the files of the tables lie, on this machine or in a bucket.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::future::poll_fn;
@@ -31,12 +32,16 @@ use crate::storage::{create_folder, durable_file_io, location_of, path_of};
 /// The region that servers other than AWS's take for any.
 const ANY_REGION: &str = "us-east-1";
 
+/// AWS's own name for the server's address, where it is not configured.
+const ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL";
+
 /// The files of a lake. Clones share what reaches them.
 #[derive(Debug, Clone)]
 pub struct Warehouse {
     root: String,
     file_io: FileIO,
     place: Place,
+    reader_properties: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone)]
@@ -90,7 +95,8 @@ impl Warehouse {
         let path =
             if path.exists() { path.canonicalize() } else { std::path::absolute(path) }.map_err(failed)?;
         let root = location_of(&path).ok_or_else(|| WarehouseError::PathNotUtf8 { path: path.clone() })?;
-        Ok(Self { root, file_io: durable_file_io(), place: Place::Folder(path) })
+        let (place, reader_properties) = (Place::Folder(path), BTreeMap::new());
+        Ok(Self { root, file_io: durable_file_io(), place, reader_properties })
     }
 
     fn bucket(address: &S3Address) -> Result<Self, WarehouseError> {
@@ -101,6 +107,13 @@ impl Warehouse {
                 .with_prop(S3_PATH_STYLE_ACCESS, "true")
                 .with_prop(S3_REGION, &region);
         let mut s3 = S3::default().bucket(&address.bucket).region(&region);
+        let mut reader_properties = BTreeMap::from([
+            (S3_PATH_STYLE_ACCESS.to_owned(), "true".to_owned()),
+            (S3_REGION.to_owned(), region.clone()),
+        ]);
+        if let Some(endpoint) = settings.endpoint.clone().or_else(|| env::var(ENDPOINT_VARIABLE).ok()) {
+            reader_properties.insert(S3_ENDPOINT.to_owned(), endpoint);
+        }
         if let Some(endpoint) = &settings.endpoint {
             file_io = file_io.with_prop(S3_ENDPOINT, endpoint);
             s3 = s3.endpoint(endpoint);
@@ -118,13 +131,20 @@ impl Warehouse {
         };
         let operator = Operator::new(s3).map_err(failed)?.finish();
         let operator = operator.layer(TimeoutLayer::new()).layer(RetryLayer::new());
-        Ok(Self { root, file_io: file_io.build(), place: Place::Bucket(operator) })
+        Ok(Self { root, file_io: file_io.build(), place: Place::Bucket(operator), reader_properties })
     }
 
     /// The Iceberg location that all files lie under, without a slash at its end.
     #[must_use]
     pub fn location(&self) -> &str {
         &self.root
+    }
+
+    /// What a reader in another program must know to reach the files, by the names that Iceberg's readers have for it. No
+    /// credentials are among it; of a folder there is nothing to know.
+    #[must_use]
+    pub fn reader_properties(&self) -> &BTreeMap<String, String> {
+        &self.reader_properties
     }
 
     /// Reads, writes and removes files by their locations. Those of a folder block their thread.

@@ -47,6 +47,7 @@ pub mod features;
 pub mod frame;
 pub mod history;
 pub mod instrument;
+pub mod metrics;
 pub mod partition;
 pub mod record;
 pub mod symbol;

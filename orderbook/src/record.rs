@@ -157,6 +157,16 @@ pub enum FeedEventKind {
 }
 
 impl DeadLetterReason {
+    pub const ALL: [Self; 7] = [
+        Self::Malformed,
+        Self::WrongType,
+        Self::Oversized,
+        Self::Inexact,
+        Self::UnknownSymbol,
+        Self::UnknownMessage,
+        Self::LateTrade,
+    ];
+
     /// The reason's name in the lake.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -3,13 +3,22 @@
 //! [`Session`] answers SQL over the tables of a lake, read-only. [`statement`] takes apart what a person types, and
 //! [`output`] writes the rows for people and programs.
 
+pub mod access;
+pub mod api;
 mod catalog;
 mod error;
+pub mod health;
+pub mod iceberg_rest;
+mod json_text;
+pub mod live;
+pub mod metrics;
 pub mod output;
+pub mod postgres;
+pub mod server;
 mod session;
-mod snapshot_table;
-mod state_of_table;
 pub mod statement;
+pub mod table;
+pub mod trino;
 mod warehouse_store;
 
 #[cfg(test)]
@@ -17,5 +26,8 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
-pub use error::{Position, QueryError};
-pub use session::{Rows, Session};
+pub use error::{ErrorKind, Position, QueryError, TrinoError};
+pub use session::{
+    Answer, Column, Database, DatabaseOptions, Description, Door, Effect, Limits, Queries, QueryFailure,
+    QueryId, QueryInfo, QueryState, Rows, Session, SessionSettings, StopReason, Update,
+};

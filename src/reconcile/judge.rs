@@ -1,6 +1,6 @@
 //! Goes through the layers, compares, and keeps what differs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 
 use anyhow::{Context, Result};
@@ -12,7 +12,7 @@ use depthlake_lake::reconcile::{
     Break, BreakClass, Comparison, Correction, Difference, Layer, Place, ValueDrift, break_rows, breaks_of,
     conformed, received_within, repair, retained,
 };
-use depthlake_lake::record::{rows, topic_of_stream};
+use depthlake_lake::record::rows;
 use depthlake_lake::table::Table;
 use depthlake_orderbook::frame::RawStream;
 use depthlake_orderbook::time::Timestamp;
@@ -52,7 +52,7 @@ pub struct Judge<'a> {
     begun: Timestamp,
     unreadable: BTreeSet<Table>,
     pub breaks: Vec<Break>,
-    /// Rows expected, by table.
+    /// Rows expected, by table, or by the topic that gives them.
     pub compared: BTreeMap<String, u64>,
 }
 
@@ -102,19 +102,16 @@ impl<'a> Judge<'a> {
 
     /// Compares the raw tables with what the log still holds of what they have read.
     pub async fn raw(&mut self, log: &dyn Log) -> Result<()> {
-        let committed = self.lake.positions().await?;
         for stream in STREAMS {
-            let rule = rules::raw(stream);
-            for partition in 0..log.partitions().get() {
-                let at = TopicPartition::new(topic_of_stream(stream), Partition(partition));
-                let of = PartitionOfTable {
-                    table: rule.table,
-                    topic: at.topic.name().to_owned(),
-                    partition: partition.into(),
-                };
-                let end = committed.get(&of).copied().map_or(Offset(0), Offset);
-                self.raw_partition(log, at, end, &rule).await?;
-            }
+            self.topic(log, &rules::raw(stream)).await?;
+        }
+        Ok(())
+    }
+
+    /// Compares the normalized tables with what the log still holds of what they have read: each record has its row.
+    pub async fn landed(&mut self, log: &dyn Log) -> Result<()> {
+        for rule in &rules::LANDED {
+            self.topic(log, rule).await?;
         }
         Ok(())
     }
@@ -132,10 +129,12 @@ impl<'a> Judge<'a> {
     }
 
     /// Compares the marts with what their models give now, of the minutes they are built to. What came since they were built
-    /// last is built first, so that it is not told as missing.
-    pub async fn marts(&mut self, targets: Targets) -> Result<()> {
+    /// last is built first where `builds`, so that it is not told as missing; otherwise somebody else keeps them built.
+    pub async fn marts(&mut self, targets: Targets, builds: bool) -> Result<()> {
         let builder = build::builder(self.lake, targets)?;
-        builder.build(&[], Mode::Incremental).await?;
+        if builds {
+            builder.build(&[], Mode::Incremental).await?;
+        }
         for model in Model::all() {
             let (Some(incremental), Ok(table)) = (&model.declaration.incremental, model.name.parse()) else {
                 continue;
@@ -148,8 +147,9 @@ impl<'a> Judge<'a> {
             let found = self.rows(table, &query).await?;
             let key: Vec<&str> = model.declaration.key.iter().map(String::as_str).collect();
             let comparison = Comparison { key: &key, ignored: &[], tolerance: self.scope.tolerance };
-            let differences = self.differences(table, &comparison, &expected, &found)?;
-            let place = Place { layer: Layer::Marts, table: model.name, key: &key };
+            let differences = self.differences(table.to_string(), &comparison, &expected, &found)?;
+            let source = Layer::Marts.source();
+            let place = Place { layer: Layer::Marts, source, table: model.name, key: &key };
             let mut breaks = breaks_of(place, &expected, &found, &differences)?;
             if self.scope.repairs && !breaks.is_empty() {
                 builder.build(&[model.name.to_owned()], Mode::Full).await?;
@@ -172,7 +172,20 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    async fn raw_partition(
+    async fn topic(&mut self, log: &dyn Log, rule: &Rule) -> Result<()> {
+        let Some(topic) = rule.topic else { return Ok(()) };
+        let committed = self.lake.positions().await?;
+        for partition in 0..log.partitions().get() {
+            let at = TopicPartition::new(topic, Partition(partition));
+            let name = topic.name().to_owned();
+            let of = PartitionOfTable { table: rule.table, topic: name, partition: partition.into() };
+            let end = committed.get(&of).copied().map_or(Offset(0), Offset);
+            self.topic_partition(log, at, end, rule).await?;
+        }
+        Ok(())
+    }
+
+    async fn topic_partition(
         &mut self,
         log: &dyn Log,
         at: TopicPartition,
@@ -191,15 +204,12 @@ impl<'a> Judge<'a> {
             let Some(last) = records.iter().map(|stored| stored.offset).rfind(|offset| *offset < end) else {
                 break;
             };
-            let window = next.0..last.0 + 1;
             let kept: Vec<_> = records.into_iter().take_while(|stored| stored.offset < end).collect();
             let expected = rows(at, &kept)?.batch;
-            let place = format!(
-                r#"topic = '{}' AND partition = {} AND "offset" >= {} AND "offset" < {}"#,
-                at.topic, at.partition, window.start, window.end
-            );
-            self.compare(rule, expected, &place).await?;
-            next = Offset(window.end);
+            if let Some(place) = rule.place(at, next..Offset(last.0 + 1), &expected) {
+                self.compare(rule, expected, &place).await?;
+            }
+            next = Offset(last.0 + 1);
         }
         Ok(())
     }
@@ -303,13 +313,17 @@ impl<'a> Judge<'a> {
             literal(received.end)
         );
         let found = self.rows(table, &query).await?;
-        let differences =
-            self.differences(table, &rule.comparison(self.scope.tolerance), &expected, &found)?;
+        let comparison = rule.comparison(self.scope.tolerance);
+        let mut differences = self.differences(rule.name(), &comparison, &expected, &found)?;
+        if rule.may_have_more() {
+            differences.retain(|difference| !matches!(difference, Difference::Unfounded { .. }));
+        }
         if differences.is_empty() {
             return Ok(());
         }
         let name = table.to_string();
-        let mut breaks = breaks_of(Place { layer, table: &name, key }, &expected, &found, &differences)?;
+        let place = Place { layer, source: rule.source(), table: &name, key };
+        let mut breaks = breaks_of(place, &expected, &found, &differences)?;
         if self.scope.repairs {
             let repairable = |difference: &&Difference| is_repairable(layer, difference);
             let repaired: Vec<_> = differences.iter().filter(repairable).cloned().collect();
@@ -319,18 +333,28 @@ impl<'a> Judge<'a> {
                 broken.repaired_at = is_repairable(layer, difference).then_some(self.begun);
             }
         }
+        if rule.may_have_more() {
+            self.forget_known(&mut breaks);
+        }
         self.breaks.append(&mut breaks);
         Ok(())
     }
 
+    /// Drops the breaks that another layer has shown already.
+    fn forget_known(&self, breaks: &mut Vec<Break>) {
+        let which = |broken: &Break| (broken.class.name(), broken.table.clone(), broken.key.clone());
+        let known: HashSet<_> = self.breaks.iter().map(which).collect();
+        breaks.retain(|broken| !known.contains(&which(broken)));
+    }
+
     fn differences(
         &mut self,
-        table: Table,
+        name: String,
         comparison: &Comparison<'_>,
         expected: &RecordBatch,
         found: &RecordBatch,
     ) -> Result<Vec<Difference>> {
-        *self.compared.entry(table.to_string()).or_default() += expected.num_rows() as u64;
+        *self.compared.entry(name).or_default() += expected.num_rows() as u64;
         Ok(comparison.differences(expected, found)?)
     }
 

@@ -1,6 +1,7 @@
 //! `depthlake reconcile`: whether each layer holds what the one before it gives.
 
 mod derive;
+mod job;
 mod judge;
 mod rules;
 
@@ -24,6 +25,7 @@ use crate::lake_options::{LakeOptions, LakePlace};
 use crate::log_address::LogAddress;
 use crate::run::deployment::Layout;
 use crate::run::open_log::OpenLog;
+pub use job::spawn;
 use judge::{Judge, Scope};
 
 /// How many breaks are printed; the table holds them all.
@@ -32,6 +34,9 @@ const PRINTED: usize = 40;
 /// Rows received later than this before now are left alone while something may still be writing: what they give may not be
 /// there yet.
 const SETTLING: i64 = 300_000_000_000;
+
+/// By how much, relative to the expected, measures may differ unless told otherwise: 0.01 %.
+const TOLERANCE: f64 = 1e-4;
 
 #[derive(Debug, Args)]
 pub struct ReconcileOptions {
@@ -45,7 +50,7 @@ pub struct ReconcileOptions {
     #[arg(long, value_name = "TIME", value_parser = time)]
     to: Option<Timestamp>,
     /// By how much, relative to the expected, prices, quantities and other measures may differ.
-    #[arg(long, default_value_t = 1e-4, value_name = "PART")]
+    #[arg(long, default_value_t = TOLERANCE, value_name = "PART")]
     tolerance: f64,
     /// Puts right what differs, from the layer before.
     #[arg(long)]
@@ -77,8 +82,13 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
             (Layer::Raw, None) => {
                 eprintln!("the log is in use by a running depthlake: raw is not compared with it");
             }
-            (Layer::Normalized, _) => judge.normalized().await?,
-            (Layer::Marts, _) => judge.marts(configuration.sla.targets()).await?,
+            (Layer::Normalized, log) => {
+                judge.normalized().await?;
+                if let Some(log) = log {
+                    judge.landed(&**log).await?;
+                }
+            }
+            (Layer::Marts, _) => judge.marts(configuration.sla.targets(), true).await?,
         }
     }
     judge.keep().await?;

@@ -1,5 +1,11 @@
 //! Which rows of which table are the same row, and what may differ between them.
 
+use std::ops::Range;
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use depthlake_lake::log::{Offset, Topic, TopicPartition};
 use depthlake_lake::reconcile::{Comparison, Layer};
 use depthlake_lake::table::Table;
 use depthlake_orderbook::frame::RawStream;
@@ -14,9 +20,43 @@ pub struct Rule {
     pub ignored: &'static [&'static str],
     /// Which rows of the table the layer before gives, as SQL; the others come from elsewhere.
     pub given: &'static str,
+    /// The topic of the log whose records give the rows; `None` where they are derived again.
+    pub topic: Option<Topic>,
 }
 
 impl Rule {
+    /// What gives the rows.
+    pub fn source(&self) -> &'static str {
+        self.topic.map_or(self.layer.source(), |_| Layer::Raw.source())
+    }
+
+    /// The name of what is compared.
+    pub fn name(&self) -> String {
+        match self.topic {
+            Some(topic) if self.layer != Layer::Raw => topic.name().to_owned(),
+            _ => self.table.to_string(),
+        }
+    }
+
+    /// Whether a row may be there that is not given: other records may give it, read before or after.
+    pub fn may_have_more(&self) -> bool {
+        self.layer != Layer::Raw && self.topic.is_some()
+    }
+
+    /// Where the table has the rows of some of the log's records, as SQL; `None` where no rows come of them.
+    pub fn place(&self, at: TopicPartition, offsets: Range<Offset>, rows: &RecordBatch) -> Option<String> {
+        if self.layer == Layer::Raw {
+            return Some(format!(
+                r#"topic = '{}' AND partition = {} AND "offset" >= {} AND "offset" < {}"#,
+                at.topic, at.partition, offsets.start, offsets.end
+            ));
+        }
+        let sources = rows.column_by_name("source_offset")?.as_primitive_opt::<Int64Type>()?;
+        let (first, last) = (sources.values().iter().min()?, sources.values().iter().max()?);
+        let partition = at.partition;
+        Some(format!("source_partition = {partition} AND source_offset BETWEEN {first} AND {last}"))
+    }
+
     pub fn comparison(&self, tolerance: f64) -> Comparison<'static> {
         Comparison { key: self.key, ignored: self.ignored, tolerance }
     }
@@ -24,11 +64,12 @@ impl Rule {
 
 /// The raw table of a stream.
 pub const fn raw(stream: RawStream) -> Rule {
-    let table = match stream {
-        RawStream::Orderbook => Table::RawOrderbookDiffs,
-        RawStream::Trade => Table::RawTrades,
+    let (table, topic) = match stream {
+        RawStream::Orderbook => (Table::RawOrderbookDiffs, Topic::RawOrderbook),
+        RawStream::Trade => (Table::RawTrades, Topic::RawTrade),
     };
-    Rule { layer: Layer::Raw, table, key: &["topic", "partition", "offset"], ignored: &[], given: "TRUE" }
+    let key = &["topic", "partition", "offset"];
+    Rule { layer: Layer::Raw, table, key, ignored: &[], given: "TRUE", topic: Some(topic) }
 }
 
 /// The tables that a raw stream gives.
@@ -47,14 +88,26 @@ static OF_ORDERBOOK: [Rule; 3] = [
 
 static OF_TRADE: [Rule; 3] = [
     derived(Table::Trades, &["symbol", "kind", "trade_id", "source_offset"], LIVE),
-    Rule {
-        ignored: &["published_at", "sys_from", "sys_to", "is_current", "bar_key"],
-        ..derived(Table::Bars, &["symbol", "open_time"], FIRST_BELIEF)
-    },
+    Rule { ignored: BELIEF, ..derived(Table::Bars, &["symbol", "open_time"], FIRST_BELIEF) },
     derived(Table::DeadLetters, DEAD_LETTER, "source_topic = 'market.raw.trade' AND reason <> 'lost'"),
 ];
 
+/// The tables that the log's topics of derived records give.
+pub static LANDED: [Rule; 5] = [
+    landed(Topic::BookTicker, Table::BookTicker, &["symbol", "update_id", "source_offset"], "TRUE"),
+    landed(Topic::FeedEvent, Table::FeedEvents, &["kind", "symbol", "detail", "source_offset"], "TRUE"),
+    landed(Topic::DeadLetter, Table::DeadLetters, DEAD_LETTER, "TRUE"),
+    landed(Topic::Trade, Table::Trades, &["symbol", "kind", "trade_id", "source_offset"], LIVE),
+    Rule {
+        ignored: BELIEF,
+        ..landed(Topic::Ohlcv1m, Table::Bars, &["symbol", "open_time", "source_offset"], LIVE)
+    },
+];
+
 const DEAD_LETTER: &[&str] = &["reason", "symbol", "source_topic", "source_offset"];
+
+/// Of a bar, when it was believed.
+const BELIEF: &[&str] = &["published_at", "sys_from", "sys_to", "is_current", "bar_key"];
 
 /// Not from history.
 const LIVE: &str = "source_topic IS NULL";
@@ -63,5 +116,9 @@ const LIVE: &str = "source_topic IS NULL";
 const FIRST_BELIEF: &str = "bar_key IN (SELECT min(bar_key) FROM normalized.ohlcv_1m WHERE source_topic IS NULL GROUP BY symbol, open_time)";
 
 const fn derived(table: Table, key: &'static [&'static str], given: &'static str) -> Rule {
-    Rule { layer: Layer::Normalized, table, key, ignored: &["published_at"], given }
+    Rule { layer: Layer::Normalized, table, key, ignored: &["published_at"], given, topic: None }
+}
+
+const fn landed(topic: Topic, table: Table, key: &'static [&'static str], given: &'static str) -> Rule {
+    Rule { topic: Some(topic), ..derived(table, key, given) }
 }

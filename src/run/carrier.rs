@@ -14,8 +14,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::deployment::Layout;
+use super::jobs::Jobs;
 use super::open_log::OpenLog;
-use super::{marts, stop};
+use super::stop;
 use crate::arguments::RunOptions;
 use crate::contracts;
 use crate::data_folder::DataFolder;
@@ -90,14 +91,14 @@ pub async fn run(options: &RunOptions, place: &LakePlace, layout: &Layout, targe
     let lake = place.open().await?;
     let opened = tokio::task::block_in_place(|| OpenLog::follow(&DataFolder::at(&place.folder), layout))?;
     let mut carrier = Carrier::start(&opened, lake, layout, contracts, |_| {}).await?;
-    let building = marts::spawn(&carrier.lake, targets)?;
+    let jobs = Jobs::spawn(&carrier.lake, opened.log(), layout, targets)?;
     let lines = tokio::spawn(lines(carrier.lake.clone(), begun));
     let failure = tokio::select! {
         () = stop::stop_requested(options.duration) => None,
         error = carrier.failed() => Some(error),
     };
     lines.abort();
-    building.abort();
+    drop(jobs);
     if let Some(error) = failure {
         return Err(error);
     }

@@ -51,6 +51,8 @@ pub struct Layout {
     /// The URL of the schema registry, where the ids of records are to come from one.
     pub schema_registry: Option<String>,
     pub care: Care,
+    /// How often the layers are compared while the program runs; `None`: not at all.
+    pub reconcile_every: Option<Duration>,
 }
 
 /// A running deployment.
@@ -59,7 +61,7 @@ pub struct Deployment {
     /// How far the tables are behind those who hand messages on.
     pub lead: Lead,
     log: Arc<dyn Log>,
-    latencies: Vec<shard::LatencyProbe>,
+    latencies: Vec<shard::ShardMetrics>,
     landing: Landing,
     carrier: Option<Carrier>,
     stop_heartbeat: watch::Sender<bool>,
@@ -96,8 +98,18 @@ impl Layout {
                 .with_context(|| format!("lake.commit_seconds is {commit}: expected more than 0"))?,
             schema_registry: configuration.lake.schema_registry.clone(),
             care: Care::of(&configuration.lake)?,
+            reconcile_every: reconcile_every(configuration.lake.reconcile_minutes)?,
         })
     }
+}
+
+/// An hour where nothing is configured; 0 means not at all.
+fn reconcile_every(minutes: Option<f64>) -> Result<Option<Duration>> {
+    const DEFAULT_MINUTES: f64 = 60.0;
+    let minutes = minutes.unwrap_or(DEFAULT_MINUTES);
+    let every = Duration::try_from_secs_f64(minutes * 60.0)
+        .with_context(|| format!("lake.reconcile_minutes is {minutes}: expected 0 or more"))?;
+    Ok(Some(every).filter(|every| !every.is_zero()))
 }
 
 impl Deployment {
@@ -124,7 +136,7 @@ impl Deployment {
         let partitions = std::mem::take(&mut resumed.partitions);
         let (senders, handles) = spawn_shards(layout, partitions, outlets, events, &requests)?;
         let retention = Arc::new(Mutex::new(Retention::new(known)));
-        let latencies = handles.iter().map(ShardHandle::latency_probe).collect();
+        let latencies = handles.iter().map(ShardHandle::metrics).collect();
         let last_kept = std::mem::take(&mut resumed.last_kept);
         let landing =
             Landing::spawn(Arc::clone(&log), contracts.clone(), handles, Arc::clone(&retention), last_kept)?;
@@ -145,6 +157,10 @@ impl Deployment {
     /// The lake, where this process carries the log into it.
     pub fn lake(&self) -> Option<&Lake> {
         self.carrier.as_ref().map(|carrier| &carrier.lake)
+    }
+
+    pub fn log(&self) -> Arc<dyn Log> {
+        Arc::clone(&self.log)
     }
 
     /// Completes when the sink or the landing has stopped of itself, which they do only on an error. The landing's own is

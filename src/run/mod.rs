@@ -3,9 +3,9 @@
 mod carrier;
 pub mod deployment;
 pub mod feed_source;
+mod jobs;
 pub mod landing;
 pub mod lead;
-mod marts;
 pub mod open_log;
 mod progress;
 mod resume;
@@ -36,6 +36,7 @@ use crate::lake_options::LakePlace;
 use crate::{messages, top};
 use deployment::{Deployment, Layout};
 use feed_source::{FeedSource, PENDING_REQUESTS};
+use jobs::Jobs;
 use progress::Progress;
 use roles::Roles;
 use router::{Router, RouterCounts};
@@ -94,7 +95,8 @@ async fn feed(
     let counts = router.counts();
     let mut running = Feeding::start(&source, router, pending);
     let view = View::start(&DataFolder::at(&place.folder), shows_books, &deployment, Arc::clone(&counts));
-    let building = deployment.lake().map(|lake| marts::spawn(lake, targets)).transpose()?;
+    let jobs =
+        deployment.lake().map(|lake| Jobs::spawn(lake, deployment.log(), layout, targets)).transpose()?;
 
     let failure = tokio::select! {
         () = stop::stop_requested(options.duration) => None,
@@ -102,9 +104,7 @@ async fn feed(
         error = deployment.failed() => Some(error),
         () = running.ended() => None,
     };
-    if let Some(building) = building {
-        building.abort();
-    }
+    drop(jobs);
     view.stop().await?;
     let has_settled = match source.simulated.as_ref().filter(|_| failure.is_none()) {
         Some(venue) => settle(venue, &counts).await,

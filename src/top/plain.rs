@@ -8,7 +8,7 @@ use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 
 use super::columns::{Column, compact, fixed};
-use super::market::{Book, Market};
+use super::market::{Book, Market, text_of};
 
 /// Prints all books, or `symbol` alone with its ladder, to the standard output.
 ///
@@ -37,7 +37,7 @@ fn write(out: &mut impl Write, market: &Market, symbol: Option<Symbol>, now: Tim
 fn summary(market: &Market, now: Timestamp) -> String {
     let events =
         market.events_per_second().map_or_else(String::new, |rate| format!(", {} events/s", compact(rate)));
-    format!("{}, {}/{} live{events}", market.writer(now).text(now), market.live(), market.books().len())
+    format!("{}, {}/{} live{events}", text_of(market.writer(now), now), market.live(), market.books().len())
 }
 
 fn line(text: impl Fn(Column) -> String) -> String {

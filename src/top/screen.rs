@@ -10,7 +10,7 @@ use ratatui::widgets::{Block, Cell, Clear, Paragraph, Row, Table};
 
 use super::columns::{Column, compact, imbalance_bar};
 use super::ladder::{self, LADDER_WIDTH};
-use super::market::{Book, Market, Writer};
+use super::market::{Book, Market, Writer, text_of};
 use super::view::{Mode, View};
 
 /// The table beside a ladder keeps at least this width.
@@ -58,7 +58,7 @@ pub fn draw(frame: &mut Frame, market: &Market, view: &mut View, now: Timestamp)
 
 fn header_line(market: &Market, view: &View, now: Timestamp) -> Line<'static> {
     let writer = market.writer(now);
-    let text = writer.text(now);
+    let text = text_of(writer, now);
     let writer = match writer {
         Writer::Alive { .. } => text.green(),
         Writer::Dead { .. } => text.red().bold(),

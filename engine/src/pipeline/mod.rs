@@ -145,6 +145,12 @@ impl Pipeline {
         self.books.live(symbol)
     }
 
+    /// The latest trade time seen in the partition.
+    #[must_use]
+    pub const fn watermark(&self) -> Timestamp {
+        self.trades.watermark()
+    }
+
     /// How the bars of `symbol` compare with the venue's own.
     #[must_use]
     pub fn kline_agreement(&self, symbol: Symbol) -> Agreement {

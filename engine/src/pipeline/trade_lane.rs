@@ -47,6 +47,10 @@ impl TradeLane {
         }
     }
 
+    pub(super) const fn watermark(&self) -> Timestamp {
+        self.watermark.latest()
+    }
+
     pub(super) fn agreement(&self, symbol: Symbol) -> Agreement {
         self.symbols.get(symbol).map(|found| found.check.agreement()).unwrap_or_default()
     }

@@ -5,6 +5,7 @@
 
 mod checkpointer;
 mod idle;
+mod metrics;
 mod publisher;
 mod worker;
 
@@ -23,7 +24,8 @@ use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
 pub use checkpointer::CHECKPOINT_INTERVAL;
 pub use idle::{Idle, UnknownIdle};
-pub use worker::{LatencyProbe, Worker, WorkerConfig};
+pub use metrics::ShardMetrics;
+pub use worker::{Worker, WorkerConfig};
 
 use crate::pipeline::{Need, Pipeline};
 use idle::{Waiter, Waker};
@@ -102,7 +104,7 @@ pub enum NotSent {
 pub struct ShardHandle {
     /// What it hands to the log. To be drained until the shard has ended.
     pub outbound: Consumer<Outbound>,
-    latencies: LatencyProbe,
+    metrics: ShardMetrics,
     thread: JoinHandle<ShardReport>,
 }
 
@@ -124,7 +126,7 @@ pub fn spawn(config: ShardConfig) -> io::Result<(ShardSender, ShardHandle)> {
     let (inbound, messages) = RingBuffer::new(INBOUND_CAPACITY);
     let is_parked = Arc::new(AtomicBool::new(false));
     let waiter = Waiter::new(config.idle, Arc::clone(&is_parked));
-    let (worker, outbound, latencies) = Worker::new(config.work);
+    let (worker, outbound, metrics) = Worker::new(config.work);
     let shard = Shard { messages, waiter, worker };
     let (number, core) = (config.number, config.core);
     let thread = thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
@@ -132,7 +134,10 @@ pub fn spawn(config: ShardConfig) -> io::Result<(ShardSender, ShardHandle)> {
         shard.run()
     })?;
     let waker = Waker::new(is_parked, thread.thread().clone());
-    Ok((ShardSender { ring: inbound, waker }, ShardHandle { outbound, latencies, thread }))
+    Ok((
+        ShardSender { ring: inbound, waker },
+        ShardHandle { outbound, metrics: metrics.of_shard(number), thread },
+    ))
 }
 
 impl ShardSender {
@@ -166,10 +171,10 @@ impl ShardSender {
 }
 
 impl ShardHandle {
-    /// A look at the shard's latencies that outlives this handle.
+    /// A look at what the shard does that outlives this handle.
     #[must_use]
-    pub fn latency_probe(&self) -> LatencyProbe {
-        self.latencies.clone()
+    pub fn metrics(&self) -> ShardMetrics {
+        self.metrics.clone()
     }
 
     #[must_use]
@@ -215,6 +220,7 @@ impl Shard {
     }
 
     fn turn(&mut self) -> usize {
+        self.worker.saw_waiting(self.messages.slots());
         for handled in 0..MESSAGES_PER_TURN {
             let Ok(message) = self.messages.pop() else { return handled };
             match message {

@@ -12,6 +12,8 @@ use depthlake_orderbook::sync::SyncState;
 use depthlake_orderbook::time::Timestamp;
 use rtrb::{Producer, PushError};
 
+use super::metrics::PublisherCells;
+use super::worker::OUTBOUND_CAPACITY;
 use super::{NeedSink, Outbound};
 use crate::board::{BoardRow, BoardState, BookPart, FeedCounters, FeedPart, LastTrade};
 use crate::clock;
@@ -26,8 +28,7 @@ pub(super) struct Publisher {
     events: EventWriter,
     outbound: Producer<Outbound>,
     spilled: VecDeque<Outbound>,
-    /// How many records the ring had no room for at once.
-    pub(super) spill_count: u64,
+    pub(super) cells: PublisherCells,
     /// Whether records go to the log; those of a message that is not kept there do not.
     pub(super) keeps_records: bool,
     needs: NeedSink,
@@ -53,7 +54,7 @@ impl Publisher {
             events,
             outbound,
             spilled: VecDeque::new(),
-            spill_count: 0,
+            cells: PublisherCells::default(),
             keeps_records: true,
             needs,
         }
@@ -80,19 +81,26 @@ impl Publisher {
         true
     }
 
+    /// Shows how full the ring is.
+    pub(super) fn show_ring(&self) {
+        let records = OUTBOUND_CAPACITY.saturating_sub(self.outbound.slots());
+        self.cells.saw_ring(records, self.spilled.len());
+    }
+
     /// Whether nobody takes records any more.
     pub(super) fn is_abandoned(&self) -> bool {
         self.outbound.is_abandoned()
     }
 
     fn spill(&mut self, outbound: Outbound) {
-        self.spill_count += 1;
+        self.cells.spill();
         self.spilled.push_back(outbound);
     }
 }
 
 impl Output for Publisher {
     fn derived(&mut self, trigger: Trigger, record: Derived) {
+        self.cells.derived(&record);
         let symbol = match &record {
             Derived::Bar(bar) => Some(bar.instrument.symbol),
             Derived::Feed(event) => event.symbol,

@@ -1,7 +1,6 @@
 //! What a shard does with its messages, apart from the ring and the thread that bring them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,16 +12,17 @@ use depthlake_orderbook::time::Timestamp;
 use rtrb::{Consumer, RingBuffer};
 
 use super::checkpointer::{Checkpointer, NextOffsets};
+use super::metrics::{ShardMetrics, WorkerCells};
 use super::publisher::Publisher;
 use super::{Inbound, NeedSink, Outbound, ShardReport};
 use crate::clock;
 use crate::events::EventWriter;
-use crate::latency::{Latencies, Stage};
+use crate::latency::Stage;
 use crate::live_books::Outlet;
 use crate::pipeline::{CheckpointError, Pipeline};
 use crate::recovery::Restored;
 
-const OUTBOUND_CAPACITY: usize = 1 << 15;
+pub(super) const OUTBOUND_CAPACITY: usize = 1 << 15;
 const UPKEEP_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What a worker is made of.
@@ -44,15 +44,9 @@ pub struct Worker {
     /// By number, with holes where other workers own them.
     partitions: Vec<Option<Partition>>,
     publisher: Publisher,
-    measured: Latencies,
-    shared: LatencyProbe,
-    count: u64,
+    cells: WorkerCells,
     next_upkeep: Instant,
 }
-
-/// Shows what a worker measures.
-#[derive(Debug, Clone, Default)]
-pub struct LatencyProbe(Arc<Mutex<Latencies>>);
 
 struct Partition {
     pipeline: Pipeline,
@@ -66,23 +60,19 @@ struct Partition {
 impl Worker {
     /// Also returns what it hands to the log, to be drained until it has ended, and what it measures.
     #[must_use]
-    pub fn new(config: WorkerConfig) -> (Self, Consumer<Outbound>, LatencyProbe) {
+    pub fn new(config: WorkerConfig) -> (Self, Consumer<Outbound>, ShardMetrics) {
         let (records, outbound) = RingBuffer::new(OUTBOUND_CAPACITY);
-        let shared = LatencyProbe::default();
+        let cells = WorkerCells::new(config.partitions.keys().copied());
         let mut partitions = Vec::new();
         for (number, restored) in config.partitions {
             partitions.resize_with(usize::from(number), || None);
             partitions.push(Some(Partition::new(restored)));
         }
-        let worker = Self {
-            partitions,
-            publisher: Publisher::new(config.outlets, config.events, records, config.needs),
-            measured: Latencies::default(),
-            shared: shared.clone(),
-            count: 0,
-            next_upkeep: Instant::now() + UPKEEP_INTERVAL,
-        };
-        (worker, outbound, shared)
+        let publisher = Publisher::new(config.outlets, config.events, records, config.needs);
+        let metrics = ShardMetrics::new(&cells, &publisher.cells);
+        let next_upkeep = Instant::now() + UPKEEP_INTERVAL;
+        let worker = Self { partitions, publisher, cells, next_upkeep };
+        (worker, outbound, metrics)
     }
 
     /// Runs a message through its partition's pipeline; what comes of it is on the board when this returns.
@@ -91,13 +81,14 @@ impl Worker {
         let Some(partition) = place.and_then(Option::as_mut) else { return };
         let Inbound { stream, offset, envelope, payload, .. } = message;
         let begun = clock::now();
+        let refused = self.publisher.cells.refused();
         partition.unkept = None;
         partition.pipeline.frame(*stream, *offset, envelope, payload, &mut self.publisher);
         match stream {
             RawStream::Orderbook => partition.next.orderbook = offset + 1,
             RawStream::Trade => partition.next.trade = offset + 1,
         }
-        self.measure(message, begun);
+        self.measure(message, begun, refused);
     }
 
     /// Runs a message that the log could not take through a copy of its partition's pipeline, so that the live books go on
@@ -110,23 +101,30 @@ impl Worker {
         let Some(partition) = place.and_then(Option::as_mut) else { return };
         let Inbound { stream, offset, envelope, payload, .. } = message;
         let begun = clock::now();
+        let refused = self.publisher.cells.refused();
         let pipeline = partition.unkept.get_or_insert_with(|| partition.pipeline.fork());
         self.publisher.keeps_records = false;
         pipeline.frame(*stream, *offset, envelope, payload, &mut self.publisher);
         self.publisher.keeps_records = true;
-        self.measure(message, begun);
+        self.measure(message, begun, refused);
     }
 
-    fn measure(&mut self, Inbound { envelope, .. }: &Inbound, begun: Timestamp) {
+    fn measure(&mut self, Inbound { envelope, .. }: &Inbound, begun: Timestamp, refused: u64) {
         let ended = clock::now();
-        self.count += 1;
-        self.measured.record(Stage::Queue, envelope.received, begun);
-        self.measured.record(Stage::Process, begun, ended);
-        self.measured.record(Stage::Total, envelope.received, ended);
+        self.cells.handled(envelope.kind, self.publisher.cells.refused() == refused);
+        let latencies = &mut self.cells.latencies;
+        latencies.record(Stage::Queue, envelope.received, begun);
+        latencies.record(Stage::Process, begun, ended);
+        latencies.record(Stage::Total, envelope.received, ended);
         if let Some(event_time) = envelope.event_time {
-            self.measured.record(Stage::Venue, event_time, envelope.received);
-            self.measured.record(Stage::Whole, event_time, ended);
+            latencies.record(Stage::Venue, event_time, envelope.received);
+            latencies.record(Stage::Whole, event_time, ended);
         }
+    }
+
+    /// Takes note of how many messages waited when the ring was last looked at.
+    pub(super) fn saw_waiting(&self, messages: usize) {
+        self.cells.saw_waiting(messages);
     }
 
     /// The live book of a symbol of one of the partitions.
@@ -144,10 +142,9 @@ impl Worker {
             return;
         }
         self.next_upkeep = now + UPKEEP_INTERVAL;
-        if let Ok(mut shared) = self.shared.0.try_lock() {
-            shared.take(&self.measured);
-        }
+        self.publisher.show_ring();
         for (number, partition) in numbered(&mut self.partitions) {
+            self.cells.saw_watermark(number, partition.pipeline.watermark());
             let taken = partition.checkpointer.step(&partition.pipeline, partition.next);
             send_checkpoint(&mut self.publisher, number, taken);
         }
@@ -163,23 +160,14 @@ impl Worker {
         while !self.publisher.drain_spilled() && !self.publisher.is_abandoned() {
             thread::sleep(Duration::from_millis(1));
         }
-        *self.shared.0.lock().unwrap_or_else(PoisonError::into_inner) = self.measured;
         let pipelines = (0..).zip(self.partitions);
         ShardReport {
             pipelines: pipelines
                 .filter_map(|(number, partition)| Some((number, partition?.pipeline)))
                 .collect(),
-            messages: self.count,
-            spilled: self.publisher.spill_count,
+            messages: self.cells.messages(),
+            spilled: self.publisher.cells.spilled(),
         }
-    }
-}
-
-impl LatencyProbe {
-    /// What was measured up to a moment ago.
-    #[must_use]
-    pub fn latencies(&self) -> Latencies {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

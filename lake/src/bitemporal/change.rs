@@ -17,10 +17,24 @@ use crate::table::Table;
 /// [`CommitError::Lake`] where the table cannot be read, [`CommitError::Malformed`] where the facts are not those of the
 /// table.
 pub async fn change(lake: &Lake, table: Table, facts: &RecordBatch) -> Result<TableChange, CommitError> {
+    if facts.num_rows() == 0 {
+        return change_of(lake, table, Vec::new(), facts).await;
+    }
+    let files = lake.data_files(table).await?.files;
+    change_of(lake, table, files, facts).await
+}
+
+/// As [`change`], of the state in which the table has these files.
+pub(crate) async fn change_of(
+    lake: &Lake,
+    table: Table,
+    stored_files: Vec<StoredFile>,
+    facts: &RecordBatch,
+) -> Result<TableChange, CommitError> {
     let malformed = |error: ArrowError| CommitError::Malformed { table, reason: error.to_string() };
     let mut files = Vec::new();
     let mut stored = Vec::new();
-    for file in touched_files(lake, table, facts).await? {
+    for file in touched_files(table, stored_files, facts)? {
         let rows = lake.read_rows(&file, table).await?;
         files.push((file, stored.len()..stored.len() + rows.len()));
         stored.extend(rows);
@@ -50,9 +64,9 @@ pub(crate) fn facts_of(table: Table, versions: &[RecordBatch]) -> Result<RecordB
 }
 
 /// The files that may have versions of the bars that the facts are of.
-async fn touched_files(
-    lake: &Lake,
+fn touched_files(
     table: Table,
+    mut files: Vec<StoredFile>,
     facts: &RecordBatch,
 ) -> Result<Vec<StoredFile>, CommitError> {
     let malformed = |error: ArrowError| CommitError::Malformed { table, reason: error.to_string() };
@@ -60,7 +74,6 @@ async fn touched_files(
     let symbols = symbols(facts).map_err(malformed)?;
     let (Some(&first), Some(&last)) = (opens.iter().min(), opens.iter().max()) else { return Ok(Vec::new()) };
     let (least, greatest) = (symbols.iter().flatten().min(), symbols.iter().flatten().max());
-    let mut files = lake.data_files(table).await?.files;
     files.retain(|file| {
         let in_time = file.times.as_ref().is_none_or(|times| times.least <= last && first <= times.greatest);
         in_time

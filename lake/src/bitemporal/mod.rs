@@ -19,6 +19,6 @@ mod version;
 mod samples;
 
 pub use change::change;
-pub(crate) use change::facts_of;
+pub(crate) use change::{change_of, facts_of};
 pub use revise::{Revision, revise};
 pub use version::{END_OF_TIME, facts_schema, opened};

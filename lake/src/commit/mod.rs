@@ -21,6 +21,7 @@ mod catalog;
 mod change;
 mod compaction;
 mod data_file;
+mod description;
 mod error;
 mod evolution;
 mod expiry;
@@ -31,6 +32,7 @@ mod merge;
 mod next_version;
 mod orphans;
 mod position;
+mod published;
 mod read;
 mod retention;
 mod row_reader;
@@ -59,19 +61,24 @@ use uuid::Uuid;
 pub use catalog::{CATALOG_NAME, RestError};
 pub use change::{ChangeKind, Changed, TableChange};
 pub use compaction::{Compacted, CompactionRules};
+pub use description::{
+    Bound, FileDescription, HistoryDescription, ManifestCounts, ManifestDescription, SnapshotDescription,
+};
 pub use error::{CommitError, LakeError};
 pub use evolution::ColumnDrift;
 pub use expiry::{Expired, SnapshotRetention};
 pub use history::{KeptSnapshot, Moment};
 pub use orphans::ORPHAN_AGE;
 pub use position::{OffsetRange, PartitionOfTable, Positions};
-pub use read::{TableContents, TableStatus};
+pub use published::PublishedTable;
+pub use read::{CurrentTable, TableContents, TableStatus};
 pub use retention::{LetGo, RETAINED_FROM};
 pub use stored_file::{Bounds, StoredFile};
 
 use catalog::{Catalog, Pointers};
 use change::WrittenChange;
 use expiry::Departing;
+use read::ListedFiles;
 use snapshot::TableVersion;
 use stored_file::StoredFiles;
 
@@ -110,6 +117,7 @@ struct Inner {
     /// The versions last seen, which spares reading metadata that this process has written itself.
     versions: Mutex<HashMap<Table, Arc<TableVersion>>>,
     stored_files: StoredFiles,
+    listed_files: ListedFiles,
     departing: Departing,
     /// Held while a commit reads the catalog, stages and moves pointers, so that commits of one process wait for each other
     /// instead of being prepared in vain.
@@ -177,6 +185,7 @@ impl Lake {
             upkeep,
             versions: Mutex::default(),
             stored_files: StoredFiles::default(),
+            listed_files: ListedFiles::default(),
             departing: Departing::default(),
             turn: tokio::sync::Mutex::default(),
         };

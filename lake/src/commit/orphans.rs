@@ -40,6 +40,7 @@ impl Lake {
             file.written_at.is_some_and(|time| time < youngest) && !referred.contains(&file.location)
         });
         listed.sort_by(|one, other| one.location.cmp(&other.location));
+        fail::fail_point!("orphans::listed");
         Ok(listed)
     }
 
@@ -51,6 +52,7 @@ impl Lake {
         if let Err(error) = removed.await {
             tracing::warn!(%error, "orphans stay");
         }
+        fail::fail_point!("orphans::removed");
     }
 }
 

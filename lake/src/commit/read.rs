@@ -1,7 +1,7 @@
 //! What the lake holds: the state of each table, the data files of its current snapshot, and their rows.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
@@ -54,6 +54,21 @@ pub struct TableContents {
     pub positions: Positions,
 }
 
+/// One table, and all positions, as the catalog had them at one moment.
+#[derive(Debug, Clone)]
+pub struct CurrentTable {
+    pub(super) inner: Arc<Inner>,
+    pub(super) version: Arc<TableVersion>,
+    positions: Positions,
+}
+
+/// The data files of a table's snapshot.
+type FilesOfSnapshot = (i64, Arc<[StoredFile]>);
+
+/// The files of the snapshot of each table that was last asked for.
+#[derive(Debug, Default)]
+pub(super) struct ListedFiles(Mutex<HashMap<Table, FilesOfSnapshot>>);
+
 impl Lake {
     /// The state of every table.
     ///
@@ -73,24 +88,29 @@ impl Lake {
     /// # Errors
     /// [`LakeError`] where the catalog or a manifest cannot be read, or another engine has written row deletes.
     pub async fn data_files(&self, table: Table) -> Result<TableContents, LakeError> {
-        let (version, mut positions) = self.inner.current(table).await?;
+        let current = self.current(table).await?;
+        let files = current.files().await?.to_vec();
+        let CurrentTable { version, mut positions, .. } = current;
         positions.retain(|of, _| of.table == table);
-        let inner = Arc::clone(&self.inner);
-        blocking(async move {
-            let current = version.metadata.current_snapshot();
-            Ok(TableContents {
-                schema: table.arrow_schema(),
-                snapshot_id: version.metadata.current_snapshot_id(),
-                sequence: current.map_or(0, |snapshot| snapshot.sequence_number()),
-                files: match current {
-                    Some(snapshot) => inner.files_of(&version, snapshot).await?,
-                    None => Vec::new(),
-                },
-                properties: current.map(|snapshot| properties_of(snapshot)).unwrap_or_default(),
-                positions,
-            })
+        let snapshot = version.metadata.current_snapshot();
+        Ok(TableContents {
+            schema: table.arrow_schema(),
+            snapshot_id: version.metadata.current_snapshot_id(),
+            sequence: snapshot.map_or(0, |snapshot| snapshot.sequence_number()),
+            files,
+            properties: snapshot.map(|snapshot| properties_of(snapshot)).unwrap_or_default(),
+            positions,
         })
-        .await?
+    }
+
+    /// A table as the catalog has it now. Asks the catalog once; of the table's own files none is read that this process
+    /// knows already.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the catalog or the table's metadata cannot be read.
+    pub async fn current(&self, table: Table) -> Result<CurrentTable, LakeError> {
+        let (version, positions) = self.inner.current(table).await?;
+        Ok(CurrentTable { inner: Arc::clone(&self.inner), version, positions })
     }
 
     /// The rows of a data file, in the order in which it holds them and with the columns that the table has now: null where
@@ -143,10 +163,71 @@ impl Lake {
     }
 }
 
+impl CurrentTable {
+    #[must_use]
+    pub fn table(&self) -> Table {
+        self.version.table
+    }
+
+    /// The current snapshot; `None` before the first.
+    #[must_use]
+    pub fn snapshot_id(&self) -> Option<i64> {
+        self.version.metadata.current_snapshot_id()
+    }
+
+    /// That snapshot's sequence number; 0 before the first.
+    #[must_use]
+    pub fn sequence(&self) -> i64 {
+        self.version.metadata.current_snapshot().map_or(0, |snapshot| snapshot.sequence_number())
+    }
+
+    /// How far the tables, all of them, have read the log.
+    #[must_use]
+    pub const fn positions(&self) -> &Positions {
+        &self.positions
+    }
+
+    /// The snapshot's files. Manifests are read once a snapshot, and of them only those that no earlier one had.
+    ///
+    /// # Errors
+    /// [`LakeError`] where a manifest cannot be read, or another engine has written row deletes.
+    pub async fn files(&self) -> Result<Arc<[StoredFile]>, LakeError> {
+        let Some(snapshot_id) = self.snapshot_id() else { return Ok(Arc::default()) };
+        if let Some(files) = self.inner.listed_files.of(self.table(), snapshot_id) {
+            return Ok(files);
+        }
+        let (inner, version) = (Arc::clone(&self.inner), Arc::clone(&self.version));
+        let files: Arc<[_]> = blocking(async move {
+            match version.metadata.current_snapshot() {
+                Some(snapshot) => inner.files_of(&version, snapshot).await,
+                None => Ok(Vec::new()),
+            }
+        })
+        .await??
+        .into();
+        self.inner.listed_files.keep(self.table(), snapshot_id, Arc::clone(&files));
+        Ok(files)
+    }
+}
+
+impl ListedFiles {
+    fn of(&self, table: Table, snapshot_id: i64) -> Option<Arc<[StoredFile]>> {
+        let listed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.get(&table).filter(|(of, _)| *of == snapshot_id).map(|(_, files)| Arc::clone(files))
+    }
+
+    fn keep(&self, table: Table, snapshot_id: i64, files: Arc<[StoredFile]>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(table, (snapshot_id, files));
+    }
+}
+
 impl Inner {
     /// The current version of a table, with the positions of all. Other processes keep only their last few metadata files:
     /// where so many commits come between the catalog's answer and the reading, the catalog is asked again.
-    async fn current(self: &Arc<Self>, table: Table) -> Result<(Arc<TableVersion>, Positions), LakeError> {
+    pub(super) async fn current(
+        self: &Arc<Self>,
+        table: Table,
+    ) -> Result<(Arc<TableVersion>, Positions), LakeError> {
         let mut attempts = 1;
         loop {
             let (pointers, positions) = self.catalog.state().await?;

@@ -37,7 +37,10 @@ impl Lake {
         let gone = counted(&files);
         let properties = BTreeMap::from([(RETAINED_FROM.to_owned(), first.to_string())]);
         let change = TableChange { properties, ..TableChange::overwrite(table, files, Vec::new()) };
-        match self.change(vec![change]).await? {
+        fail::fail_point!("retention::planned");
+        let changed = self.change(vec![change]).await?;
+        fail::fail_point!("retention::committed");
+        match changed {
             Changed::Committed(_) => Ok(gone),
             Changed::AlreadyCommitted => Ok(LetGo::default()),
         }

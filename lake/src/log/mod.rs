@@ -10,6 +10,7 @@
 mod embedded;
 mod error;
 mod kafka;
+mod metrics;
 mod slots;
 mod topic;
 
@@ -17,6 +18,7 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use bytes::Bytes;
+use depthlake_orderbook::metrics::Page;
 use depthlake_orderbook::time::Timestamp;
 
 pub use embedded::{EmbeddedLog, Options};
@@ -136,6 +138,9 @@ pub trait Log: Send + Sync {
     /// [`LogError::UnknownPartition`], and [`LogError::Io`] when the storage refuses the removal, which the next call
     /// tries again.
     fn release(&self, committed: &[(TopicPartition, Offset)]) -> Result<(), LogError>;
+
+    /// Tells how the log does; nothing by default.
+    fn tell(&self, _page: &mut Page) {}
 }
 
 #[cfg(test)]

@@ -56,6 +56,8 @@ pub struct Break {
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
     pub layer: Layer,
+    /// What gives the rows that are expected.
+    pub source: &'a str,
     pub table: &'a str,
     /// The columns of the key.
     pub key: &'a [&'a str],
@@ -82,7 +84,8 @@ impl Layer {
     }
 
     /// What the layer is made of.
-    const fn source(self) -> &'static str {
+    #[must_use]
+    pub const fn source(self) -> &'static str {
         match self {
             Self::Raw => "the log",
             Self::Normalized => "raw",
@@ -145,7 +148,7 @@ pub fn breaks_of(
         detail,
         repaired_at: None,
     };
-    let source = place.layer.source();
+    let source = place.source;
     let told = differences.iter().map(|difference| match difference {
         Difference::Missing { expected } => of(
             BreakClass::Missing,
@@ -241,7 +244,8 @@ mod tests {
         let comparison = Comparison { key: &["id"], ignored: &[], tolerance: 0.0 };
         let (expected, found) = (trades(&[1, 2], 10.0), trades(&[2, 2, 3], 11.0));
         let differences = comparison.differences(&expected, &found).unwrap();
-        let place = Place { layer: Layer::Normalized, table: "normalized.trades", key: &["id"] };
+        let place =
+            Place { layer: Layer::Normalized, source: "raw", table: "normalized.trades", key: &["id"] };
         let breaks = breaks_of(place, &expected, &found, &differences).unwrap();
         let told = breaks.iter().map(|found| format!("{} {} {}", found.class, found.key, found.detail));
         assert_eq!(

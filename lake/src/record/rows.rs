@@ -29,6 +29,8 @@ use crate::table::Table;
 pub struct Rows {
     /// Rows of the topic's table, in the order of the records.
     pub batch: RecordBatch,
+    /// Of each row, the record that it was made of.
+    pub offsets: Vec<Offset>,
     /// The records that gave none.
     pub unusable: Vec<Unusable>,
 }
@@ -129,28 +131,35 @@ fn derived_rows(
     let mut columns = Columns::new(told, records.len()).map_err(misfit)?;
     let mut reader = ValueReader { contracts, schema, last: None };
     let (mut values, mut unusable) = (Vec::with_capacity(schema.fields().len()), Vec::new());
+    let mut offsets = Vec::with_capacity(records.len());
     for stored in records.iter().filter(|stored| !is_letter(at, stored)) {
         let read = reader.read(&stored.record.value, &mut values);
         match read.map_err(|source| RowsError::Registry { topic: at.topic, source: Box::new(source) })? {
-            Ok(()) => columns.push(sources.iter().map(|source| source.value(&values, stored.appended_at))),
+            Ok(()) => {
+                columns.push(sources.iter().map(|source| source.value(&values, stored.appended_at)));
+                offsets.push(stored.offset);
+            }
             Err(error) => unusable.push(undecodable(at, stored, error)),
         }
     }
     let batch = columns.finish().map_err(misfit)?;
     let batch = if table == Table::Bars { bitemporal::opened(table, &batch).map_err(misfit)? } else { batch };
-    Ok(Rows { batch, unusable })
+    Ok(Rows { batch, offsets, unusable })
 }
 
 fn raw_rows(at: TopicPartition, table: Table, records: &[StoredRecord]) -> Result<Rows, ArrowError> {
     let mut columns = Columns::new(table.arrow_schema(), records.len())?;
-    let mut unusable = Vec::new();
+    let (mut offsets, mut unusable) = (Vec::with_capacity(records.len()), Vec::new());
     for stored in records {
         match read_raw(at, stored) {
-            Ok(row) => columns.push(row),
+            Ok(row) => {
+                columns.push(row);
+                offsets.push(stored.offset);
+            }
             Err(error) => unusable.push(undecodable(at, stored, error)),
         }
     }
-    Ok(Rows { batch: columns.finish()?, unusable })
+    Ok(Rows { batch: columns.finish()?, offsets, unusable })
 }
 
 /// The source of each of the table's columns that a record tells.

@@ -8,17 +8,15 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrow_array::RecordBatch;
-use bytes::Bytes;
-use depthlake_orderbook::time::Timestamp;
 use tracing::warn;
 
+use super::piece::Piece;
 use super::{Positions, SinkError};
 use crate::commit::{OffsetRange, TableChange};
-use crate::log::{Log, LogError, Offset, StoredRecord, TopicPartition};
-use crate::record::{Contracts, Fault, Rows, Unusable, table_of, unusable_rows};
+use crate::log::{Log, Offset, TopicPartition};
+use crate::record::{Contracts, Unusable, table_of, unusable_rows};
 use crate::table::Table;
 
 /// Bytes of a partition that are read at a time.
@@ -118,52 +116,16 @@ impl Reading {
 
     /// Reads on, and returns how many bytes were read.
     fn read_piece(&mut self, log: &dyn Log, contracts: &Contracts) -> Result<usize, SinkError> {
-        let records = match log.read(self.at, self.next, PIECE_BYTES) {
-            Ok(records) => not_seen_before(self.next, records),
-            Err(LogError::Lost { next, .. }) => {
-                self.skip(next);
-                return Ok(0);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let Some(last) = records.last() else {
+        let Some(piece) = Piece::read(log, contracts, self.at, self.next, PIECE_BYTES)? else {
             self.goal = self.next;
             return Ok(0);
         };
-        let next = Offset(last.offset.0.saturating_add(1));
-        let bytes = records.iter().map(|stored| stored.record.size()).sum();
-        let Rows { batch, unusable } = contracts.rows(self.at, &records)?;
-        self.batches.push(batch);
-        self.unusable.extend(unusable);
-        self.bytes += bytes;
-        self.next = next;
-        Ok(bytes)
+        self.batches.extend(piece.rows.map(|rows| rows.batch));
+        self.unusable.extend(piece.unusable);
+        self.bytes += piece.bytes;
+        self.next = piece.next;
+        Ok(piece.bytes)
     }
-
-    /// Notes that the log has lost the records before `next`, and goes on there.
-    fn skip(&mut self, next: Offset) {
-        self.unusable.push(Unusable {
-            at: self.at,
-            offset: self.next,
-            fault: Fault::Lost { next },
-            symbol: None,
-            time: now(),
-            payload: Bytes::new(),
-        });
-        self.next = next;
-    }
-}
-
-/// Leaves out what was read already: a broker may deliver records again.
-fn not_seen_before(mut next: Offset, mut records: Vec<StoredRecord>) -> Vec<StoredRecord> {
-    records.retain(|stored| {
-        let is_new = stored.offset >= next;
-        if is_new {
-            next = Offset(stored.offset.0.saturating_add(1));
-        }
-        is_new
-    });
-    records
 }
 
 /// Sorts what was read by table. The order depends on the log alone, not on the threads.
@@ -203,9 +165,4 @@ fn change_of(changes: &mut BTreeMap<Table, TableChange>, table: Table) -> &mut T
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn now() -> Timestamp {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
 }

@@ -15,6 +15,8 @@
 mod backoff;
 mod error;
 mod gather;
+mod metrics;
+pub(crate) mod piece;
 mod report;
 mod share;
 mod versions;
@@ -33,6 +35,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{debug, warn};
 
 pub use error::SinkError;
+pub use metrics::{SinkLag, SinkMetrics};
 pub use report::{CommitReport, SinkSummary};
 
 use backoff::Backoff;
@@ -90,6 +93,7 @@ pub struct Sink {
     /// A commit that is not known to have succeeded.
     pending: Option<Gathered>,
     on_commit: Option<OnCommit>,
+    metrics: Arc<SinkMetrics>,
 }
 
 type Positions = BTreeMap<TopicPartition, Offset>;
@@ -100,6 +104,7 @@ impl Sink {
     #[must_use]
     pub fn new(log: Arc<dyn Log>, lake: Lake, config: SinkConfig) -> Self {
         Self {
+            metrics: Arc::new(SinkMetrics::new(Arc::clone(&log))),
             log,
             lake,
             config,
@@ -134,6 +139,12 @@ impl Sink {
         self
     }
 
+    /// What it does, for whoever wants to know while it runs.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<SinkMetrics> {
+        Arc::clone(&self.metrics)
+    }
+
     /// Commits what is durable in the log now, up to [`SinkConfig::commit_bytes`], in one step. An empty report says that
     /// nothing was there. A commit that failed before is repeated first, and alone.
     ///
@@ -153,6 +164,7 @@ impl Sink {
             gathered
         };
         if gathered.ends.is_empty() {
+            self.metrics.found_nothing();
             return Ok(CommitReport::default());
         }
         let gathered = self.pending.insert(gathered);
@@ -171,6 +183,7 @@ impl Sink {
         self.pending = None;
         self.record_bytes = report.log_bytes.checked_div(report.total_rows()).unwrap_or(USUAL_RECORD);
         debug!(rows = report.total_rows(), log_bytes = report.log_bytes, latency = ?report.latency, "committed");
+        self.metrics.committed(&report);
         if let Some(hook) = &mut self.on_commit {
             hook(&report);
         }
@@ -239,11 +252,13 @@ impl Sink {
                     if self.share.is_given() && superseded < MOST_SUPERSEDED =>
                 {
                     superseded += 1;
+                    self.metrics.superseded.add(1);
                     warn!(%error, cause = %root_cause(&error), "the lake is asked where to go on");
                     self.forget();
                 }
                 Err(error) if error.is_transient() && !stopping => {
                     let delay = backoff.next_delay();
+                    self.metrics.failed.add(1);
                     warn!(%error, cause = %root_cause(&error), ?delay, "a commit failed, to be repeated");
                     tokio::select! {
                         () = sleep(delay) => {}
@@ -277,7 +292,9 @@ impl Sink {
         } else {
             let carried = self.share.partitions();
             let committed = self.lake.positions().await.map_err(SinkError::Positions)?;
-            self.next.insert(next_offsets(&*self.log, &committed, &carried)?).clone()
+            let next = self.next.insert(next_offsets(&*self.log, &committed, &carried)?);
+            self.metrics.begins_at(next);
+            next.clone()
         };
         let (log, contracts) = (Arc::clone(&self.log), self.contracts.clone());
         let bytes = self.config.commit_bytes;
@@ -323,7 +340,7 @@ async fn records_wait(log: &dyn Log, next: &Positions, records: u64) {
 }
 
 /// Every partition of every topic that a table keeps.
-fn sources(log: &dyn Log) -> impl Iterator<Item = (TopicPartition, Table)> {
+pub(crate) fn sources(log: &dyn Log) -> impl Iterator<Item = (TopicPartition, Table)> {
     let partitions = log.partitions().get();
     let tables = Topic::ALL.into_iter().filter_map(|topic| Some((topic, table_of(topic)?)));
     tables.flat_map(move |(topic, table)| {

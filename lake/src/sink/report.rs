@@ -3,8 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use depthlake_orderbook::time::Timestamp;
+
 use super::gather::Gathered;
-use crate::commit::Changed;
+use crate::commit::{Changed, TableChange};
 use crate::log::{Offset, TopicPartition};
 use crate::table::Table;
 
@@ -13,6 +18,8 @@ use crate::table::Table;
 pub struct CommitReport {
     /// Rows committed, by table.
     pub rows: BTreeMap<Table, u64>,
+    /// The latest event time of these rows, by table.
+    pub latest_events: BTreeMap<Table, Timestamp>,
     /// The partitions it moved on, and the next offset the lake needs of each: what lies before is in the lake.
     pub positions: Vec<(TopicPartition, Offset)>,
     /// Bytes of the records taken from the log.
@@ -44,11 +51,12 @@ impl CommitReport {
             Changed::AlreadyCommitted => &[],
         };
         let rows = gathered.changes.iter().map(|change| {
-            let rows: usize = change.added.iter().map(arrow_array::RecordBatch::num_rows).sum();
+            let rows: usize = change.added.iter().map(RecordBatch::num_rows).sum();
             (change.table, rows as u64)
         });
         Self {
             rows: rows.filter(|(_, rows)| *rows > 0).collect(),
+            latest_events: latest_events(&gathered.changes),
             positions: gathered.ends.clone(),
             log_bytes: gathered.log_bytes as u64,
             file_bytes: snapshots.iter().map(|snapshot| snapshot.bytes).sum(),
@@ -89,4 +97,21 @@ impl SinkSummary {
     pub fn total_rows(&self) -> u64 {
         self.rows.values().sum()
     }
+}
+
+/// The latest event time added to each table that has any.
+fn latest_events(changes: &[TableChange]) -> BTreeMap<Table, Timestamp> {
+    let mut latest = BTreeMap::new();
+    for change in changes {
+        for time in change.added.iter().filter_map(latest_event) {
+            let known = latest.entry(change.table).or_insert(time);
+            *known = time.max(*known);
+        }
+    }
+    latest
+}
+
+fn latest_event(batch: &RecordBatch) -> Option<Timestamp> {
+    let times = batch.column_by_name("event_time")?.as_primitive_opt::<TimestampMicrosecondType>()?;
+    times.iter().flatten().max().map(Timestamp::from_microseconds)
 }

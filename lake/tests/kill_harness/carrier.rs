@@ -1,5 +1,5 @@
 //! The process that is killed: it appends records, and two sinks on the same partitions carry them into the lake, while
-//! its files are merged and its snapshots expire.
+//! its files are merged, its snapshots expire, old days are let go, and what others left behind when they died is removed.
 
 use std::env;
 use std::path::PathBuf;
@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use depthlake_lake::commit::{CommitError, CompactionRules, Lake, SnapshotRetention};
+use depthlake_lake::commit::{CommitError, CompactionRules, Lake, SnapshotRetention, TableChange};
 use depthlake_lake::log::{Log, LogError, Offset, Progress};
+use depthlake_lake::reconcile::{Break, BreakClass, Layer, break_rows};
 use depthlake_lake::sink::{Sink, SinkConfig, SinkError};
 use depthlake_lake::table::Table;
 use depthlake_orderbook::time::Timestamp;
@@ -26,6 +27,10 @@ pub const BROKER: &str = "DEPTHLAKE_KILL_BROKER";
 pub const STEP: &str = "DEPTHLAKE_KILL_STEP";
 /// Set where the process shall end of itself, with everything committed.
 pub const FINISH: &str = "DEPTHLAKE_KILL_FINISH";
+
+const CARED: [Table; 4] = [Table::RawOrderbookDiffs, Table::RawTrades, Table::Trades, Table::DeadLetters];
+/// The table whose rows are all of days long ago.
+const OLD: Table = Table::ReconBreaks;
 
 /// Records of each partition at a time.
 const BURST: u64 = 4;
@@ -59,6 +64,7 @@ fn die_at(step: &str) {
 
 async fn carry(place: &Place, ends: bool) {
     let (log, lake) = (place.log(), place.lake().await);
+    remove_orphans(&lake).await;
     let is_done = Arc::new(AtomicBool::new(false));
     let reporter = {
         let (place, log, is_done) = (place.clone(), Arc::clone(&log), Arc::clone(&is_done));
@@ -79,14 +85,44 @@ async fn carry(place: &Place, ends: bool) {
     reporter.join().unwrap();
 }
 
-/// Merges files and lets go of snapshots, without pause.
+/// Removes what nothing refers to, however young: nobody is writing yet.
+async fn remove_orphans(lake: &Lake) {
+    for table in CARED {
+        let orphans = lake.orphans(table, Duration::ZERO).await.unwrap();
+        lake.remove_orphans(orphans).await;
+    }
+}
+
+/// Lands a row of a day long ago in a table that nothing else writes, and lets go of it.
+async fn let_go_of_old_days(lake: &Lake) {
+    let breaks = [Break {
+        layer: Layer::Raw,
+        class: BreakClass::Missing,
+        table: String::new(),
+        key: String::new(),
+        value: None,
+        detail: String::new(),
+        repaired_at: None,
+    }];
+    let rows = break_rows(&breaks, Timestamp(0)).unwrap();
+    gave_way(lake.change(vec![TableChange::append(OLD, vec![rows], Vec::new())]).await);
+    gave_way(lake.retain(OLD, 1, Timestamp(i64::MAX)).await);
+}
+
+/// The rows of days that should have been let go.
+pub async fn old_rows(lake: &Lake) -> u64 {
+    lake.data_files(OLD).await.unwrap().files.iter().map(|file| file.rows).sum()
+}
+
+/// Merges files, lets go of snapshots and of days, without pause.
 async fn care(lake: Lake, stop: watch::Receiver<bool>) {
     let rules = CompactionRules { target_bytes: 256 * 1024, fewest_files: 3 };
     let zero = Duration::ZERO;
     let retention = SnapshotRetention { keep_for: zero, fewest: 2, most: 20, grace: zero };
     let today = Timestamp(i64::MAX);
     while !*stop.borrow() {
-        for table in [Table::RawOrderbookDiffs, Table::RawTrades, Table::Trades, Table::DeadLetters] {
+        let_go_of_old_days(&lake).await;
+        for table in CARED.into_iter().chain([OLD]) {
             gave_way(lake.compact(table, &rules, today).await);
             gave_way(lake.expire(table, &retention).await);
         }

@@ -10,7 +10,7 @@ use depthlake_lake::fail_points::{COMMIT, EMBEDDED_LOG, KAFKA_LOG, MAINTENANCE, 
 use fail::FailScenario;
 
 use crate::broker::Broker;
-use crate::carrier::{BROKER, FINISH, FOLDER, STEP};
+use crate::carrier::{BROKER, FINISH, FOLDER, STEP, old_rows};
 use crate::judge::judge;
 use crate::place::{Ends, Place, Told, durable_ends};
 use crate::records::Random;
@@ -24,7 +24,7 @@ const LATEST_KILL: u64 = 700_000;
 const LATEST_KILL_AT_A_BROKER: u64 = 3_000_000;
 const ABORTED: i32 = 6;
 /// What a process does once.
-const ONCE: [&str; 1] = ["kafka::outbox_opened"];
+const ONCE: [&str; 3] = ["kafka::outbox_opened", "orphans::listed", "orphans::removed"];
 
 /// How a process ends.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +100,7 @@ async fn finish(place: &Place) {
     let ends = durable_ends(&*place.seen_log());
     let total = |ends: Ends| ends.into_values().sum::<u64>();
     assert!(total(place.told(Told::Durable)) > 0 && total(place.told(Told::Committed)) > 0);
+    assert_eq!(old_rows(&place.lake().await).await, 0);
     let rows = judge(place, &ends).await;
     eprintln!("{rows} records, each once");
 }

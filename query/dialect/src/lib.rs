@@ -2,6 +2,9 @@
 
 mod error;
 pub mod functions;
+pub mod parse;
+pub mod rewrite;
+pub mod statement;
 pub mod types;
 
 pub use error::{DialectError, ErrorKind};

@@ -18,7 +18,7 @@ use depthlake_engine::live_books::{LiveBooks, Outlet, depth_path};
 use depthlake_engine::pipeline::Need;
 use depthlake_engine::recovery::Restored;
 use depthlake_engine::shard::{
-    self, Inbound, LatencyProbe, NotSent, Outbound, ShardConfig, ShardSender, Worker, WorkerConfig,
+    self, Inbound, NotSent, Outbound, ShardConfig, ShardMetrics, ShardSender, Worker, WorkerConfig,
 };
 use depthlake_ingest::live::{self, Endpoints, FeedConfig, FrameSink, Request, SinkError, SnapshotPriority};
 use depthlake_ingest::product::Product;
@@ -94,7 +94,7 @@ fn start_shard(
     outlets: Vec<Outlet>,
     events: EventWriter,
     requests: mpsc::Sender<Request>,
-) -> Result<(Way, Consumer<Outbound>, LatencyProbe), Box<dyn Error>> {
+) -> Result<(Way, Consumer<Outbound>, ShardMetrics), Box<dyn Error>> {
     let work = WorkerConfig {
         partitions: BTreeMap::from([(0, Restored::new(0))]),
         outlets,
@@ -107,7 +107,7 @@ fn start_shard(
     }
     let core = arguments.shard_core.map(|id| CoreId { id });
     let (sender, handle) = shard::spawn(ShardConfig { number: 0, core, idle: arguments.idle, work })?;
-    let probe = handle.latency_probe();
+    let probe = handle.metrics();
     Ok((Way::Thread(sender), handle.outbound, probe))
 }
 
@@ -139,7 +139,7 @@ fn start_venue() -> Result<Child, Box<dyn Error>> {
 }
 
 /// What was measured until the warm-up was over.
-fn warm_probe(probe: LatencyProbe) -> thread::JoinHandle<Latencies> {
+fn warm_probe(probe: ShardMetrics) -> thread::JoinHandle<Latencies> {
     thread::spawn(move || {
         while probe.latencies().count(Stage::Total) == 0 {
             thread::sleep(Duration::from_millis(10));

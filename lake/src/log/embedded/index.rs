@@ -77,6 +77,11 @@ impl Index {
     }
 
     /// The next offset of each slot.
+    /// How many segments are kept.
+    pub(super) fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
     pub(super) fn ends(&self) -> &[Offset] {
         &self.ends
     }

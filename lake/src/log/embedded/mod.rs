@@ -10,7 +10,7 @@
 
 mod batch;
 mod index;
-mod queue;
+pub(super) mod queue;
 mod recovery;
 mod segment;
 mod writer;
@@ -24,6 +24,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::Bytes;
+use depthlake_orderbook::metrics::Page;
 
 use index::{BatchEntry, Found, Index};
 use queue::{Queue, WhenFull};
@@ -31,6 +32,7 @@ use recovery::Recovered;
 use segment::SegmentFile;
 use writer::Writer;
 
+use super::metrics::{self, WriterMetrics};
 use super::slots::Slots;
 use super::{Log, LogError, Offset, Progress, RECORD_LIMIT, Record, StoredRecord, TopicPartition};
 
@@ -80,6 +82,7 @@ pub struct EmbeddedLog {
 struct Shared {
     queue: Queue,
     index: RwLock<Index>,
+    metrics: WriterMetrics,
 }
 
 impl EmbeddedLog {
@@ -108,7 +111,7 @@ impl EmbeddedLog {
         let slots = Slots::new(options.partitions);
         let Recovered { index, segment, position } = recovery::recover(directory, slots, begin)?;
         let queue = Queue::new(index.ends(), options.queue_bytes);
-        let shared = Arc::new(Shared { queue, index: RwLock::new(index) });
+        let shared = Arc::new(Shared { queue, index: RwLock::new(index), metrics: WriterMetrics::default() });
         let writer = Writer::new(Arc::clone(&shared), directory.to_owned(), options, segment, position);
         let thread = thread::Builder::new().name("log-writer".to_owned());
         let writer =
@@ -206,6 +209,22 @@ impl Log for EmbeddedLog {
             fail::fail_point!("log::after_release");
             self.shared.index.write().unwrap_or_else(PoisonError::into_inner).remove_oldest();
         }
+    }
+
+    fn tell(&self, page: &mut Page) {
+        self.tell_as("log", page);
+    }
+}
+
+impl EmbeddedLog {
+    /// Tells how it does as the log of this role: `log`, or the `outbox` of one elsewhere.
+    pub(super) fn tell_as(&self, role: &str, page: &mut Page) {
+        let standing = self.shared.queue.standing();
+        let segments = self.index().segments();
+        metrics::tell_queue(page, role, &standing, self.shared.queue.limit());
+        self.shared.metrics.tell(page, role);
+        page.gauge("depthlake_log_segments", "Segment files of the log that are kept.")
+            .whole(&[("log", role)], segments as u64);
     }
 }
 

@@ -25,6 +25,20 @@ pub(super) struct Group {
     pub batches: Vec<(usize, OpenBatch)>,
     /// Records in all batches together.
     pub records: u64,
+    /// When the first of them was appended.
+    pub oldest: Instant,
+}
+
+/// How a queue stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::log) struct Standing {
+    /// Records appended and made durable since the log was opened.
+    pub appended: u64,
+    pub durable: u64,
+    /// Bytes that wait or are being written.
+    pub held_bytes: usize,
+    pub is_stalled: bool,
+    pub has_failed: bool,
 }
 
 #[derive(Debug)]
@@ -43,6 +57,8 @@ pub(super) struct Queue {
 struct State {
     slots: Vec<SlotState>,
     waiting_records: u64,
+    /// When the first record that waits was appended; of no account while none does.
+    oldest: Instant,
     waiting_bytes: usize,
     writing_bytes: usize,
     /// Records appended since the log was opened.
@@ -69,6 +85,7 @@ impl Queue {
         let state = State {
             slots: next.iter().map(|next| SlotState { next: *next, waiting: Vec::new() }).collect(),
             waiting_records: 0,
+            oldest: Instant::now(),
             waiting_bytes: 0,
             writing_bytes: 0,
             appended: 0,
@@ -141,6 +158,22 @@ impl Queue {
         let waited = self.settled.wait_timeout_while(state, timeout, |state| state.durable <= seen.0);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         Progress(state.durable)
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        let state = self.lock();
+        Standing {
+            appended: state.appended,
+            durable: state.durable,
+            held_bytes: state.waiting_bytes + state.writing_bytes,
+            is_stalled: state.stall.is_some(),
+            has_failed: state.failure.is_some(),
+        }
+    }
+
+    /// The most bytes it holds.
+    pub(super) const fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Waits for something to write and then, unless there is reason to hurry, for more until `due`. None when the
@@ -235,6 +268,9 @@ impl State {
             open.push(now(), record);
         }
         slot.next = Offset(offset.0 + 1);
+        if self.waiting_records == 0 {
+            self.oldest = Instant::now();
+        }
         self.waiting_records += 1;
         self.waiting_bytes += size;
         self.appended += 1;
@@ -248,7 +284,7 @@ impl State {
         }
         self.urgent = false;
         self.writing_bytes = mem::take(&mut self.waiting_bytes);
-        Group { batches, records: mem::take(&mut self.waiting_records) }
+        Group { batches, records: mem::take(&mut self.waiting_records), oldest: self.oldest }
     }
 }
 

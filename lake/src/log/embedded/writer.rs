@@ -79,7 +79,10 @@ impl Writer {
             due = Instant::now() + self.commit_interval;
             fail::fail_point!("log::group_taken");
             match self.write_persistently(&mut group.batches) {
-                Ok(()) => self.shared.queue.complete(group.records),
+                Ok(()) => {
+                    self.shared.queue.complete(group.records);
+                    self.shared.metrics.acknowledged(group.oldest.elapsed());
+                }
                 Err(error) => return self.fail(error),
             }
         }
@@ -93,6 +96,7 @@ impl Writer {
             let Err(error) = self.write(batches, &mut written) else { return Ok(()) };
             tracing::warn!(%error, ?delay, "the log cannot be written, to be tried again");
             self.is_suspect = true;
+            self.shared.metrics.failed_attempts.add(1);
             if !self.shared.queue.stall(error.clone(), delay) {
                 return Err(error);
             }
@@ -139,7 +143,9 @@ impl Writer {
             return Ok(());
         }
         fail::fail_point!("log::before_sync");
+        let begun = Instant::now();
         self.segment.file.sync_data().map_err(self.segment.io("sync"))?;
+        self.shared.metrics.synced(begun.elapsed(), self.position - self.durable);
         fail::fail_point!("log::after_sync");
         self.durable = self.position;
         let entries = mem::take(&mut self.entries);

@@ -39,6 +39,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use depthlake_orderbook::metrics::Page;
 use rdkafka::consumer::Consumer;
 use rdkafka::producer::{BaseProducer, BaseRecord};
 
@@ -226,6 +227,13 @@ impl Log for KafkaLog {
     /// Frees nothing at the broker: how long its topics keep records is for their configuration to say.
     fn release(&self, committed: &[(TopicPartition, Offset)]) -> Result<(), LogError> {
         committed.iter().try_for_each(|(at, _)| self.shared.slots.slot(*at).map(drop))
+    }
+
+    fn tell(&self, page: &mut Page) {
+        let Some(outbox) = &self.outbox else { return };
+        outbox.tell_as("outbox", page);
+        page.gauge("depthlake_log_unacknowledged_records", "Records that the broker has not acknowledged.")
+            .whole(&[], self.waiting());
     }
 }
 

@@ -18,7 +18,7 @@ proptest! {
         prop_assert_eq!(Envelope::decode(&record.header, envelope.symbol), Some(envelope));
         for topic in [Topic::RawOrderbook, Topic::RawTrade] {
             let at = TopicPartition::new(topic, Partition(5));
-            let Rows { batch, unusable } = rows(at, &[stored(offset, record.clone())]).unwrap();
+            let Rows { batch, unusable, .. } = rows(at, &[stored(offset, record.clone())]).unwrap();
             prop_assert_eq!((batch.num_rows(), unusable), (1, vec![]));
             let mut expected = BTreeMap::from([
                 ("topic", topic.name().to_owned()),
@@ -51,7 +51,7 @@ fn what_is_no_raw_message_is_handed_back() {
     let headless = Record { header: Bytes::from_static(b"?"), ..good.clone() };
     let lower_case = Record { key: Bytes::from_static(b"btcusdt"), ..good.clone() };
     let records = [stored(7, headless), stored(8, good), stored(9, lower_case)];
-    let Rows { batch, unusable } = rows(at, &records).unwrap();
+    let Rows { batch, unusable, .. } = rows(at, &records).unwrap();
     assert_eq!(cells(&batch, 0)["offset"], "8");
     let found: Vec<_> = unusable.iter().map(|place| (place.offset.0, &place.fault, place.symbol)).collect();
     let envelope = Fault::Undecodable(DecodeError::Envelope { length: 1 });

@@ -96,7 +96,7 @@ fn a_field_that_is_wrong_is_named() {
     followed.value = [&good.value[..], b"??"].concat().into();
     let records = [stored(1, cut), stored(2, good), stored(3, followed)];
     let at = TopicPartition::new(Topic::Trade, Partition(0));
-    let Rows { batch, unusable } = rows(at, &records).unwrap();
+    let Rows { batch, unusable, .. } = rows(at, &records).unwrap();
     assert_eq!(batch.num_rows(), 1);
     let text: Vec<_> = unusable.iter().map(ToString::to_string).collect();
     assert_eq!(

@@ -109,7 +109,7 @@ proptest! {
         }
         for (topic, records) in topics {
             let (twins, records): (Vec<_>, Vec<_>) = records.into_iter().unzip();
-            let Rows { batch, unusable } = rows(TopicPartition::new(topic, Partition(3)), &records).unwrap();
+            let Rows { batch, unusable, .. } = rows(TopicPartition::new(topic, Partition(3)), &records).unwrap();
             prop_assert_eq!((batch.num_rows(), unusable), (records.len(), vec![]));
             for (row, fields) in twins.into_iter().enumerate() {
                 let (mut ours, twin) = (cells(&batch, row), expected_row(fields, table_of(topic).unwrap()));

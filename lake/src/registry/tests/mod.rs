@@ -44,7 +44,7 @@ fn with_id(record: &Record, id: u32) -> Record {
 fn rows_of(contracts: &Contracts, schema: Schema, records: &[Record]) -> arrow_array::RecordBatch {
     let records: Vec<StoredRecord> =
         (0..).zip(records).map(|(offset, record)| stored(offset, record.clone())).collect();
-    let Rows { batch, unusable } = contracts.rows(place_of(schema), &records).unwrap();
+    let Rows { batch, unusable, .. } = contracts.rows(place_of(schema), &records).unwrap();
     assert_eq!((batch.num_rows(), unusable), (records.len(), vec![]));
     batch
 }

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BinaryBuilder, BooleanArray, BooleanBuilder, PrimitiveArray,
-    PrimitiveBuilder, StringViewArray, StringViewBuilder,
+    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BinaryBuilder, BooleanArray, BooleanBuilder,
+    PrimitiveArray, PrimitiveBuilder, StringViewArray, StringViewBuilder,
 };
 use datafusion::arrow::datatypes::{Date32Type, Float64Type, Int32Type, Int64Type};
 use datafusion::common::cast::{as_binary_array, as_boolean_array, as_primitive_array, as_string_view_array};
@@ -164,7 +164,8 @@ pub(crate) fn rows1<'a, A: FromColumn<'a>, R: IntoColumn>(
     let first = A::column(column(arguments, 0)?)?;
     R::collect(
         arguments.rows,
-        (0..arguments.rows).map(|row| if first.is_null(row) { Ok(None) } else { function(A::at(first, row)) }),
+        (0..arguments.rows)
+            .map(|row| if first.is_null(row) { Ok(None) } else { function(A::at(first, row)) }),
     )
 }
 

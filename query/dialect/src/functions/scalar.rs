@@ -146,8 +146,11 @@ impl Scalar {
     fn mismatch(&self, types: &[DataType]) -> datafusion::error::DataFusionError {
         let given: Vec<String> =
             types.iter().map(|data_type| TrinoType::of_arrow(data_type).to_string()).collect();
-        let expected: Vec<String> =
-            self.signatures.iter().map(|signature| format!("{}({})", self.name, signature.arguments)).collect();
+        let expected: Vec<String> = self
+            .signatures
+            .iter()
+            .map(|signature| format!("{}({})", self.name, signature.arguments))
+            .collect();
         type_mismatch(format!(
             "Unexpected parameters ({}) for function {}. Expected: {}",
             given.join(", "),
@@ -182,13 +185,17 @@ impl Parameters {
 
     fn fits(&self, types: &[DataType]) -> bool {
         self.takes(types.len())
-            && types.iter().enumerate().all(|(index, given)| self.kind(index).is_some_and(|kind| kind.fits(given)))
+            && types
+                .iter()
+                .enumerate()
+                .all(|(index, given)| self.kind(index).is_some_and(|kind| kind.fits(given)))
     }
 
     fn fits_exactly(&self, types: &[DataType]) -> bool {
-        types.iter().enumerate().all(|(index, given)| {
-            self.kind(index).is_some_and(|kind| kind.coerced(given) == *given)
-        })
+        types
+            .iter()
+            .enumerate()
+            .all(|(index, given)| self.kind(index).is_some_and(|kind| kind.coerced(given) == *given))
     }
 }
 
@@ -308,7 +315,10 @@ fn fits_type(wanted: &TrinoType, given: &DataType) -> bool {
 pub(crate) fn is_decimal(data_type: &DataType) -> bool {
     matches!(
         data_type,
-        DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..)
+        DataType::Decimal32(..)
+            | DataType::Decimal64(..)
+            | DataType::Decimal128(..)
+            | DataType::Decimal256(..)
     )
 }
 
@@ -350,7 +360,8 @@ impl ScalarUDFImpl for Scalar {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let signature = self.fitting(types).ok_or_else(|| self.mismatch(types))?;
-        let coerced = |(index, given)| signature.kind(index).map_or(DataType::Null, |kind| kind.coerced(given));
+        let coerced =
+            |(index, given)| signature.kind(index).map_or(DataType::Null, |kind| kind.coerced(given));
         Ok(types.iter().enumerate().map(coerced).collect())
     }
 
@@ -373,7 +384,8 @@ impl ScalarUDFImpl for Scalar {
             && self.is_deterministic()
             && args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
-        let columns: Result<Vec<ArrayRef>> = args.args.into_iter().map(|value| value.into_array(rows)).collect();
+        let columns: Result<Vec<ArrayRef>> =
+            args.args.into_iter().map(|value| value.into_array(rows)).collect();
         let column = (self.evaluate)(&Arguments {
             columns: columns?,
             fields: args.arg_fields,

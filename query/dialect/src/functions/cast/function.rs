@@ -7,7 +7,8 @@ use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    Cast, ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    Cast, ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 
 use super::{Casting, cast_column};
@@ -65,7 +66,8 @@ impl ScalarUDFImpl for CastFunction {
         let zone = match args.arg_fields.first().map(|field| field.data_type()) {
             Some(DataType::Timestamp(_, Some(zone))) => Arc::clone(zone),
             _ => {
-                let told = constant(0).and_then(|text| parse_timestamp(text).ok()).and_then(|(_, _, zone)| zone);
+                let told =
+                    constant(0).and_then(|text| parse_timestamp(text).ok()).and_then(|(_, _, zone)| zone);
                 told.unwrap_or(Zone::UTC).name().into()
             }
         };
@@ -82,7 +84,10 @@ impl ScalarUDFImpl for CastFunction {
         let (from, to) = (TrinoType::of_field(field), TrinoType::of_field(&args.return_field));
         let cast = |column| {
             let values = cast_column(column, &from, &to, casting)?;
-            Ok::<_, datafusion::error::DataFusionError>(datafusion::arrow::compute::cast(&values, args.return_type())?)
+            Ok::<_, datafusion::error::DataFusionError>(datafusion::arrow::compute::cast(
+                &values,
+                args.return_type(),
+            )?)
         };
         match value {
             ColumnarValue::Array(column) => Ok(ColumnarValue::Array(cast(column)?)),
@@ -131,7 +136,8 @@ fn alike(from: &TrinoType, to: &TrinoType) -> bool {
         },
         (T::Tinyint | T::Smallint | T::Integer | T::Bigint | T::Real, T::Double) => true,
         (T::Decimal { precision, scale }, T::Decimal { precision: wider, scale: finer }) => {
-            finer >= scale && i16::from(*wider) - i16::from(*finer) >= i16::from(*precision) - i16::from(*scale)
+            finer >= scale
+                && i16::from(*wider) - i16::from(*finer) >= i16::from(*precision) - i16::from(*scale)
         }
         (T::Timestamp { .. }, T::Date) => true,
         _ => false,

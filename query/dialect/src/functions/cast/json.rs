@@ -77,7 +77,8 @@ pub(super) fn from_json(column: &ArrayRef, to: &TrinoType, casting: Casting) -> 
                 Value::Object(entries) => Some(entries.into_iter().collect::<Vec<_>>()),
                 _ => None,
             })?;
-            let offsets = OffsetBuffer::from_lengths(maps.iter().map(|entries| entries.as_ref().map_or(0, Vec::len)));
+            let offsets =
+                OffsetBuffer::from_lengths(maps.iter().map(|entries| entries.as_ref().map_or(0, Vec::len)));
             let nulls = NullBuffer::from(maps.iter().map(Option::is_some).collect::<Vec<_>>());
             let (keys, values): (Vec<String>, Vec<Value>) = maps.into_iter().flatten().flatten().unzip();
             let keys: ArrayRef = Arc::new(StringViewArray::from_iter_values(keys));
@@ -129,7 +130,8 @@ fn write_json(text: &mut String, column: &ArrayRef, r#type: &TrinoType, row: usi
     match r#type {
         TrinoType::Unknown => text.push_str("null"),
         TrinoType::Array(element) => {
-            let items = cast(&column.slice(row, 1), &DataType::List(Arc::new(item_field(column.data_type()))))?;
+            let items =
+                cast(&column.slice(row, 1), &DataType::List(Arc::new(item_field(column.data_type()))))?;
             let items = items.as_list::<i32>().value(0);
             text.push('[');
             for index in 0..items.len() {
@@ -171,7 +173,8 @@ fn write_json(text: &mut String, column: &ArrayRef, r#type: &TrinoType, row: usi
         TrinoType::Real | TrinoType::Double => {
             let float = cast(&column.slice(row, 1), &DataType::Float64)?;
             let float = float.as_primitive::<datafusion::arrow::datatypes::Float64Type>().value(0);
-            let number = if float.is_finite() { Value::from(float) } else { Value::String(float.to_string()) };
+            let number =
+                if float.is_finite() { Value::from(float) } else { Value::String(float.to_string()) };
             text.push_str(&number.to_string());
         }
         other => text.push_str(&Value::String(text_at(column, other, row)?).to_string()),

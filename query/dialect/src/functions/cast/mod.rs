@@ -61,13 +61,17 @@ pub(crate) fn cast_column(
     let rows = column.len();
     match (from, to) {
         (T::Unknown, _) => Ok(new_null_array(&to.to_arrow(), rows)),
-        (T::Json, T::Varchar { .. } | T::Char { .. }) => fitted(&json::texts_of(column, casting)?, to, casting),
+        (T::Json, T::Varchar { .. } | T::Char { .. }) => {
+            fitted(&json::texts_of(column, casting)?, to, casting)
+        }
         (T::Json, _) => json::from_json(column, to, casting),
         (_, T::Json) => json::to_json(column, from, casting),
         (T::Array(_), T::Array(_)) | (T::Map(..), T::Map(..)) | (T::Row(_), T::Row(_)) => {
             nested::cast_nested(column, from, to, casting)
         }
-        (T::Varchar { .. } | T::Char { .. }, T::Varchar { .. } | T::Char { .. }) => fitted(column, to, casting),
+        (T::Varchar { .. } | T::Char { .. }, T::Varchar { .. } | T::Char { .. }) => {
+            fitted(column, to, casting)
+        }
         (T::Varchar { .. } | T::Char { .. }, T::Varbinary) => {
             Ok(cast(&cast(column, &DataType::Utf8)?, &DataType::Binary)?)
         }
@@ -78,21 +82,27 @@ pub(crate) fn cast_column(
             let zoned = read::to_zone(column, casting.zone)?;
             read::to_precision(&zoned, to)
         }
-        (T::TimestampWithTimeZone { .. }, T::Timestamp { .. }) => read::to_precision(&read::to_civil(column)?, to),
+        (T::TimestampWithTimeZone { .. }, T::Timestamp { .. }) => {
+            read::to_precision(&read::to_civil(column)?, to)
+        }
         (T::TimestampWithTimeZone { .. }, T::Date) => Ok(cast(&read::to_civil(column)?, &DataType::Date32)?),
         (T::Timestamp { .. }, T::Timestamp { .. })
-        | (T::TimestampWithTimeZone { .. }, T::TimestampWithTimeZone { .. }) => read::to_precision(column, to),
+        | (T::TimestampWithTimeZone { .. }, T::TimestampWithTimeZone { .. }) => {
+            read::to_precision(column, to)
+        }
         (T::Date, T::TimestampWithTimeZone { .. }) => {
-            let civil = cast(column, &DataType::Timestamp(datafusion::arrow::datatypes::TimeUnit::Second, None))?;
+            let civil =
+                cast(column, &DataType::Timestamp(datafusion::arrow::datatypes::TimeUnit::Second, None))?;
             read::to_precision(&read::to_zone(&civil, casting.zone)?, to)
         }
         (T::Date, T::Timestamp { .. })
         | (T::Timestamp { .. }, T::Date | T::Time { .. })
         | (T::Time { .. }, T::Time { .. }) => Ok(cast(column, &to.to_arrow())?),
-        (T::TimestampWithTimeZone { .. }, T::Time { .. }) => Ok(cast(&read::to_civil(column)?, &to.to_arrow())?),
-        (T::IntervalDayToSecond, T::IntervalDayToSecond) | (T::IntervalYearToMonth, T::IntervalYearToMonth) => {
-            Ok(Arc::clone(column))
+        (T::TimestampWithTimeZone { .. }, T::Time { .. }) => {
+            Ok(cast(&read::to_civil(column)?, &to.to_arrow())?)
         }
+        (T::IntervalDayToSecond, T::IntervalDayToSecond)
+        | (T::IntervalYearToMonth, T::IntervalYearToMonth) => Ok(Arc::clone(column)),
         _ => Err(type_mismatch(format!("Cannot cast {from} to {to}"))),
     }
 }

@@ -24,7 +24,11 @@ pub(super) fn cast_nested(
             let items = cast_column(lists.values(), from, to, casting)?;
             Ok(Arc::new(ListArray::try_new(field, lists.offsets().clone(), items, lists.nulls().cloned())?))
         }
-        (TrinoType::Map(from_key, from_value), TrinoType::Map(to_key, to_value), DataType::Map(entries, _)) => {
+        (
+            TrinoType::Map(from_key, from_value),
+            TrinoType::Map(to_key, to_value),
+            DataType::Map(entries, _),
+        ) => {
             let maps = column.as_map();
             let keys = cast_column(maps.keys(), from_key, to_key, casting)?;
             let values = cast_column(maps.values(), from_value, to_value, casting)?;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, Decimal128Builder};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    ArrowPrimitiveType, DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type,
 };
 use datafusion::common::Result;
 
@@ -22,7 +23,12 @@ enum Number {
     Float(f64),
 }
 
-pub(super) fn cast_number(column: &ArrayRef, from: &TrinoType, to: &TrinoType, casting: Casting) -> Result<ArrayRef> {
+pub(super) fn cast_number(
+    column: &ArrayRef,
+    from: &TrinoType,
+    to: &TrinoType,
+    casting: Casting,
+) -> Result<ArrayRef> {
     let numbers = Numbers::of(column, from)?;
     let fit = |row: usize| text_at(column, from, row).unwrap_or_default();
     match to {
@@ -92,9 +98,10 @@ impl Numbers {
     fn of(column: &ArrayRef, from: &TrinoType) -> Result<Self> {
         Ok(match from {
             TrinoType::Real | TrinoType::Double => Self::Float(cast(column, &DataType::Float64)?),
-            TrinoType::Decimal { precision, scale } => {
-                Self::Exact { column: cast(column, &DataType::Decimal128(*precision, *scale))?, scale: *scale }
-            }
+            TrinoType::Decimal { precision, scale } => Self::Exact {
+                column: cast(column, &DataType::Decimal128(*precision, *scale))?,
+                scale: *scale,
+            },
             _ => {
                 let whole = cast(column, &DataType::Int64)?;
                 Self::Exact { column: cast(&whole, &DataType::Decimal128(19, 0))?, scale: 0 }

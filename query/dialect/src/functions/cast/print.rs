@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn doubles_are_printed_as_sql_literals() {
-        let printed: Vec<String> = [1.0, 0.001, 37.7, -1.2e3, 0.0, f64::NAN, f64::NEG_INFINITY].map(double_text).into();
+        let printed: Vec<String> =
+            [1.0, 0.001, 37.7, -1.2e3, 0.0, f64::NAN, f64::NEG_INFINITY].map(double_text).into();
         assert_eq!(printed, ["1.0E0", "1.0E-3", "3.77E1", "-1.2E3", "0E0", "NaN", "-Infinity"]);
     }
 

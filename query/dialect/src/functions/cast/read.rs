@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use chrono::Timelike;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, Decimal128Builder, StringViewBuilder};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanBuilder, Decimal128Builder, StringViewBuilder,
+};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
+    ArrowPrimitiveType, DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimeUnit,
 };
 use datafusion::common::Result;
 
@@ -67,7 +70,10 @@ impl Texts {
         })
     }
 
-    fn collect<T: ArrowPrimitiveType>(&self, read: impl FnMut(&str) -> Result<T::Native>) -> Result<ArrayRef> {
+    fn collect<T: ArrowPrimitiveType>(
+        &self,
+        read: impl FnMut(&str) -> Result<T::Native>,
+    ) -> Result<ArrayRef> {
         collect_primitive::<T>(self.column.len(), self.values(read))
     }
 
@@ -81,7 +87,9 @@ impl Texts {
             let number = if is_float { text.trim() } else { text };
             let known = !is_float || number.bytes().any(|byte| byte.is_ascii_digit()) || is_special(number);
             let parsed = if known { number.parse().ok() } else { None };
-            parsed.ok_or_else(|| invalid_cast(format!("Cannot cast '{text}' to {}", to.to_string().to_uppercase())))
+            parsed.ok_or_else(|| {
+                invalid_cast(format!("Cannot cast '{text}' to {}", to.to_string().to_uppercase()))
+            })
         })
     }
 
@@ -110,8 +118,9 @@ impl Texts {
     }
 
     fn moments(&self, data_type: &DataType, read: fn(&str) -> Option<i64>) -> Result<ArrayRef> {
-        let values = self
-            .values(|text| read(text).ok_or_else(|| invalid_cast(format!("Value cannot be cast to date: {text}"))));
+        let values = self.values(|text| {
+            read(text).ok_or_else(|| invalid_cast(format!("Value cannot be cast to date: {text}")))
+        });
         MomentKind::collect(data_type, values)
     }
 

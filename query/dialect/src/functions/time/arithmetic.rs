@@ -20,8 +20,13 @@ pub(super) fn functions() -> Vec<Scalar> {
             date_trunc,
         )
         .returning(|planned| Ok(Field::new("", planned.data_type(1).clone(), true))),
-        Scalar::new("date_add", &["varchar, bigint, moment -> same"], "Adds so many units to a date or timestamp", date_add)
-            .returning(|planned| Ok(Field::new("", planned.data_type(2).clone(), true))),
+        Scalar::new(
+            "date_add",
+            &["varchar, bigint, moment -> same"],
+            "Adds so many units to a date or timestamp",
+            date_add,
+        )
+        .returning(|planned| Ok(Field::new("", planned.data_type(2).clone(), true))),
         Scalar::new(
             "date_diff",
             &["varchar, moment, moment -> bigint"],
@@ -152,7 +157,8 @@ fn date_add(arguments: &Arguments) -> Result<ArrayRef> {
 fn added(kind: MomentKind, unit: Unit, count: i64, value: i64) -> Result<i64> {
     let days = |count: i64| -> Result<i64> {
         let civil = kind.civil(value)?;
-        let moved = Duration::try_days(count).and_then(|days| civil.checked_add_signed(days)).ok_or_else(beyond)?;
+        let moved =
+            Duration::try_days(count).and_then(|days| civil.checked_add_signed(days)).ok_or_else(beyond)?;
         kind.value_of_civil(moved)
     };
     match unit {
@@ -167,8 +173,7 @@ fn added(kind: MomentKind, unit: Unit, count: i64, value: i64) -> Result<i64> {
             let civil = kind.civil(value)?;
             let count = count.checked_mul(i64::from(months)).ok_or_else(beyond)?;
             let by = Months::new(u32::try_from(count.unsigned_abs()).map_err(|_| beyond())?);
-            let moved =
-                if count < 0 { civil.checked_sub_months(by) } else { civil.checked_add_months(by) };
+            let moved = if count < 0 { civil.checked_sub_months(by) } else { civil.checked_add_months(by) };
             kind.value_of_civil(moved.ok_or_else(beyond)?)
         }
     }
@@ -200,7 +205,9 @@ fn complete_units(unit: Unit, from: NaiveDateTime, to: NaiveDateTime) -> i64 {
         return -complete_units(unit, to, from);
     }
     match unit {
-        Unit::Nanos(nanos) => i64::try_from((nanos_of_utc(to) - nanos_of_utc(from)) / i128::from(nanos)).unwrap_or(i64::MAX),
+        Unit::Nanos(nanos) => {
+            i64::try_from((nanos_of_utc(to) - nanos_of_utc(from)) / i128::from(nanos)).unwrap_or(i64::MAX)
+        }
         Unit::Day => (to - from).num_days(),
         Unit::Week => (to - from).num_days() / 7,
         Unit::Months(months) => complete_months(from, to) / i64::from(months),

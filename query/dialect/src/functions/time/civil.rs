@@ -88,7 +88,9 @@ fn parse_offset(text: &str) -> Option<FixedOffset> {
         None if digits.len() == 4 => digits.split_at_checked(2)?,
         None => (digits, "0"),
     };
-    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i32>().ok()).flatten();
+    let number = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i32>().ok()).flatten()
+    };
     let (hours, minutes) = (number(hours)?, number(minutes)?);
     if hours > 14 || minutes > 59 {
         return None;

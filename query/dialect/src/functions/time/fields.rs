@@ -17,7 +17,9 @@ pub(super) fn functions() -> Vec<Scalar> {
         part("quarter", "The quarter of the year, 1 to 4", |arguments| {
             civil_part(arguments, |civil| i64::from(civil.month0() / 3 + 1))
         }),
-        part("month", "The month of the year", |arguments| civil_part(arguments, |civil| civil.month().into())),
+        part("month", "The month of the year", |arguments| {
+            civil_part(arguments, |civil| civil.month().into())
+        }),
         part("week", "The ISO week of the year, 1 to 53", |arguments| {
             civil_part(arguments, |civil| civil.iso_week().week().into())
         })
@@ -32,11 +34,17 @@ pub(super) fn functions() -> Vec<Scalar> {
             civil_part(arguments, |civil| civil.weekday().number_from_monday().into())
         })
         .alias("dow"),
-        part("day_of_year", "The day of the year", |arguments| civil_part(arguments, |civil| civil.ordinal().into()))
-            .alias("doy"),
+        part("day_of_year", "The day of the year", |arguments| {
+            civil_part(arguments, |civil| civil.ordinal().into())
+        })
+        .alias("doy"),
         part("hour", "The hour of the day", |arguments| civil_part(arguments, |civil| civil.hour().into())),
-        part("minute", "The minute of the hour", |arguments| civil_part(arguments, |civil| civil.minute().into())),
-        part("second", "The second of the minute", |arguments| civil_part(arguments, |civil| civil.second().into())),
+        part("minute", "The minute of the hour", |arguments| {
+            civil_part(arguments, |civil| civil.minute().into())
+        }),
+        part("second", "The second of the minute", |arguments| {
+            civil_part(arguments, |civil| civil.second().into())
+        }),
         part("millisecond", "The millisecond of the second", |arguments| {
             civil_part(arguments, |civil| i64::from(civil.nanosecond() / 1_000_000))
         }),

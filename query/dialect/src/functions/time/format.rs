@@ -13,15 +13,24 @@ use crate::functions::scalar::{Arguments, Planned, Scalar};
 
 pub(super) fn functions() -> Vec<Scalar> {
     vec![
-        Scalar::new("date_format", &["moment, varchar -> varchar"], "Formats by MySQL's codes", |arguments| {
-            formatted(arguments, Pattern::mysql)
-        }),
-        Scalar::new("format_datetime", &["moment, varchar -> varchar"], "Formats by Joda's pattern", |arguments| {
-            formatted(arguments, Pattern::joda)
-        }),
-        Scalar::new("date_parse", &["varchar, varchar -> timestamp(3)"], "Reads a timestamp by MySQL's codes", |arguments| {
-            parsed(arguments, Pattern::mysql)
-        }),
+        Scalar::new(
+            "date_format",
+            &["moment, varchar -> varchar"],
+            "Formats by MySQL's codes",
+            |arguments| formatted(arguments, Pattern::mysql),
+        ),
+        Scalar::new(
+            "format_datetime",
+            &["moment, varchar -> varchar"],
+            "Formats by Joda's pattern",
+            |arguments| formatted(arguments, Pattern::joda),
+        ),
+        Scalar::new(
+            "date_parse",
+            &["varchar, varchar -> timestamp(3)"],
+            "Reads a timestamp by MySQL's codes",
+            |arguments| parsed(arguments, Pattern::mysql),
+        ),
         Scalar::new(
             "parse_datetime",
             &["varchar, varchar -> timestamp(3) with time zone"],
@@ -44,14 +53,19 @@ pub(super) fn functions() -> Vec<Scalar> {
         .returning(|planned| iso_field(planned, TimeUnit::Nanosecond)),
         Scalar::new("from_iso8601_date", &["varchar -> date"], "Reads a date of ISO 8601", |arguments| {
             rows1(arguments, |text: &str| {
-                let date = read_date(text).or_else(|| read_week_date(text)).ok_or_else(|| {
-                    invalid_argument(format!("Invalid format: \"{text}\""))
-                })?;
+                let date = read_date(text)
+                    .or_else(|| read_week_date(text))
+                    .ok_or_else(|| invalid_argument(format!("Invalid format: \"{text}\"")))?;
                 let days = date.signed_duration_since(chrono::NaiveDate::default()).num_days();
                 Ok(i32::try_from(days).ok().map(Days))
             })
         }),
-        Scalar::new("to_iso8601", &["moment -> varchar"], "Writes a date or timestamp as ISO 8601", to_iso8601),
+        Scalar::new(
+            "to_iso8601",
+            &["moment -> varchar"],
+            "Writes a date or timestamp as ISO 8601",
+            to_iso8601,
+        ),
     ]
 }
 
@@ -119,7 +133,8 @@ pub(super) fn session_zone(arguments: &Arguments) -> Result<Zone> {
 /// A constant text's own zone is kept; a column is shown in UTC.
 #[expect(clippy::unnecessary_wraps, reason = "the signature of Scalar::returning")]
 fn iso_field(planned: &Planned, unit: TimeUnit) -> Result<Field> {
-    let told = planned.constant_text(0).and_then(|text| parse_timestamp(text).ok()).and_then(|(_, _, zone)| zone);
+    let told =
+        planned.constant_text(0).and_then(|text| parse_timestamp(text).ok()).and_then(|(_, _, zone)| zone);
     let zone = told.unwrap_or(Zone::UTC).name();
     Ok(Field::new("", DataType::Timestamp(unit, Some(zone.into())), true))
 }

@@ -86,7 +86,10 @@ impl MomentKind {
     }
 
     /// A column of an Arrow type that this kind stands for.
-    pub fn collect(data_type: &DataType, values: impl Iterator<Item = Result<Option<i64>>>) -> Result<ArrayRef> {
+    pub fn collect(
+        data_type: &DataType,
+        values: impl Iterator<Item = Result<Option<i64>>>,
+    ) -> Result<ArrayRef> {
         let values: Int64Array = values.collect::<Result<_>>()?;
         from_integers(values, data_type)
     }
@@ -153,7 +156,8 @@ fn too_far() -> datafusion::error::DataFusionError {
 /// A timestamp's text: `2020-01-31`, `2020-01-31 12:30`, `2020-1-31 1:02:03.456 Europe/Paris`. `T` separates as well.
 /// The number is that of digits behind the second.
 pub(crate) fn parse_timestamp(text: &str) -> Result<(NaiveDateTime, u8, Option<Zone>)> {
-    read_timestamp(text.trim()).ok_or_else(|| invalid_cast(format!("Value cannot be cast to timestamp: {text}")))
+    read_timestamp(text.trim())
+        .ok_or_else(|| invalid_cast(format!("Value cannot be cast to timestamp: {text}")))
 }
 
 fn read_timestamp(text: &str) -> Option<(NaiveDateTime, u8, Option<Zone>)> {

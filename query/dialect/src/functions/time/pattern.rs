@@ -227,7 +227,8 @@ impl Pieces {
         }
         let mut rest = text;
         loop {
-            let end = rest.find('\'').ok_or_else(|| invalid_argument("a quote in a pattern is not closed"))?;
+            let end =
+                rest.find('\'').ok_or_else(|| invalid_argument("a quote in a pattern is not closed"))?;
             rest[..end].chars().for_each(|letter| self.literal(letter));
             rest = &rest[end + 1..];
             match rest.strip_prefix('\'') {
@@ -267,7 +268,8 @@ impl Part {
 
     fn write(self, width: usize, civil: NaiveDateTime, zone: Zone, offset: i32) -> String {
         let number = |value: i64| format!("{value:0width$}");
-        let named = |names: &[&str], index: u32| names.get(index as usize).copied().unwrap_or_default().to_owned();
+        let named =
+            |names: &[&str], index: u32| names.get(index as usize).copied().unwrap_or_default().to_owned();
         let short = |name: String| name.chars().take(3).collect::<String>();
         let half = civil.hour() % 12;
         match self {
@@ -360,7 +362,9 @@ impl Reading {
         let number: u32 = digits.parse().ok()?;
         match part {
             Part::Year => self.year = i32::try_from(number).ok(),
-            Part::YearOfCentury => self.year = i32::try_from(if number < 70 { 2000 + number } else { 1900 + number }).ok(),
+            Part::YearOfCentury => {
+                self.year = i32::try_from(if number < 70 { 2000 + number } else { 1900 + number }).ok()
+            }
             Part::WeekYear => self.week_year = i32::try_from(number).ok(),
             Part::Month => self.month = Some(number),
             Part::Week => self.week = Some(number),
@@ -383,7 +387,9 @@ impl Reading {
         let year = self.year.unwrap_or(1970);
         let date = match (self.week, self.day_of_year) {
             (Some(week), _) if self.day.is_none() => {
-                let weekday = chrono::Weekday::try_from(u8::try_from(self.weekday.unwrap_or(1).checked_sub(1)?).ok()?).ok()?;
+                let weekday =
+                    chrono::Weekday::try_from(u8::try_from(self.weekday.unwrap_or(1).checked_sub(1)?).ok()?)
+                        .ok()?;
                 NaiveDate::from_isoywd_opt(self.week_year.unwrap_or(year), week, weekday)?
             }
             (_, Some(day_of_year)) => NaiveDate::from_yo_opt(year, day_of_year)?,
@@ -408,7 +414,7 @@ fn name<'a>(names: &[&str], text: &'a str) -> Option<(u32, &'a str)> {
         let (start, rest) = text.split_at_checked(name.len())?;
         start.eq_ignore_ascii_case(name).then_some(rest)
     };
-    (0..).zip(names).find_map(|(index, name)| {
-        starts(name).or_else(|| starts(name.get(..3)?)).map(|rest| (index, rest))
-    })
+    (0..)
+        .zip(names)
+        .find_map(|(index, name)| starts(name).or_else(|| starts(name.get(..3)?)).map(|rest| (index, rest)))
 }

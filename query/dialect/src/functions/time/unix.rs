@@ -78,7 +78,8 @@ fn in_words(seconds: f64) -> String {
     #[expect(clippy::cast_possible_truncation, reason = "a saturated span is as good as any so long")]
     let mut rest = seconds.round() as i64;
     let mut words = Vec::new();
-    for (length, unit) in [(604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")] {
+    for (length, unit) in [(604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")]
+    {
         let count = rest / length;
         rest %= length;
         if count != 0 || (unit == "second" && words.is_empty()) {

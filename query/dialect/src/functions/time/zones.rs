@@ -31,10 +31,15 @@ pub(super) fn functions() -> Vec<Scalar> {
             with_timezone,
         )
         .returning(zoned_field),
-        Scalar::new("timezone", &["timestamp(6) with time zone -> varchar"], "The zone of a timestamp", |arguments| {
-            let zone = Moments::of(column(arguments, 0)?)?.kind.zone().name();
-            crate::functions::rows::rows_of_nulls(arguments, 0, || zone.clone())
-        }),
+        Scalar::new(
+            "timezone",
+            &["timestamp(6) with time zone -> varchar"],
+            "The zone of a timestamp",
+            |arguments| {
+                let zone = Moments::of(column(arguments, 0)?)?.kind.zone().name();
+                crate::functions::rows::rows_of_nulls(arguments, 0, || zone.clone())
+            },
+        ),
         Scalar::new("current_timezone", &["-> varchar"], "The time zone of the session", |arguments| {
             let zone = session_zone(arguments)?.name();
             rows0(arguments, || Ok(Some(zone.clone())))

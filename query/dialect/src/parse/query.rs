@@ -1,0 +1,128 @@
+//! Queries: what only Trino writes is put in the words of the general parser, which then reads them.
+//!
+//! Case makes no difference in names, in quotes neither, so all names are put in lower case.
+
+use std::collections::HashMap;
+
+use datafusion::sql::sqlparser::ast::Query;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Word};
+
+use super::tokens::{Result, Tokens};
+use crate::rewrite::{OutputName, output_names};
+
+/// The query that is the rest of the tokens, and the names of its columns as they are written.
+pub(super) fn named_query(tokens: &mut Tokens<'_>) -> Result<(Box<Query>, Vec<OutputName>)> {
+    let written = written_names(&tokens.clone().take_rest());
+    let query = query(tokens)?;
+    let names = output_names(&query, &written);
+    Ok((query, names))
+}
+
+/// The query that is the rest of the tokens.
+pub(super) fn query(tokens: &mut Tokens<'_>) -> Result<Box<Query>> {
+    let rest = tokens.clone().take_rest();
+    tokens.replace_rest(tables_selected(states_named(rest)));
+    let starts = ["SELECT", "WITH", "VALUES", "FROM"].iter().any(|word| tokens.at(&[word]));
+    if !starts && tokens.peek(0) != Some(&Token::LParen) {
+        return Err(tokens.unexpected(
+            "'ALTER', 'CALL', 'COMMENT', 'COMMIT', 'CREATE', 'DEALLOCATE', 'DELETE', 'DESC', 'DESCRIBE', 'DROP', \
+             'EXECUTE', 'EXPLAIN', 'INSERT', 'PREPARE', 'RESET', 'ROLLBACK', 'SET', 'SHOW', 'START', 'TRUNCATE', \
+             'UPDATE', 'USE', <query>",
+        ));
+    }
+    tokens.parsed(|parser| parser.parse_query())
+}
+
+/// `TABLE t` as `SELECT * FROM t`.
+fn tables_selected(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut written: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    for (place, token) in tokens.iter().enumerate() {
+        let starts_query = written.last().is_none_or(|before| match &before.token {
+            Token::LParen => true,
+            Token::Word(word) => ["UNION", "ALL", "DISTINCT", "EXCEPT", "INTERSECT"]
+                .iter()
+                .any(|keyword| word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword)),
+            _ => false,
+        });
+        let names_table = matches!(tokens.get(place + 1), Some(TokenWithSpan { token: Token::Word(_), .. }));
+        if is(&token.token, "TABLE") && starts_query && names_table {
+            let at = |token| TokenWithSpan { token, span: tokens[place].span };
+            written.extend([
+                at(Token::make_keyword("SELECT")),
+                at(Token::Mul),
+                at(Token::make_keyword("FROM")),
+            ]);
+        } else {
+            written.push(token.clone());
+        }
+    }
+    written
+}
+
+/// `t FOR VERSION AS OF 17` and `t FOR TIMESTAMP AS OF TIMESTAMP '…'` as `"t@17"` and `"t@…"`, unless it is already in
+/// the state's name.
+fn states_named(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut written: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut rest = tokens.as_slice();
+    while let Some((token, after)) = rest.split_first() {
+        match (written.last_mut(), state(rest)) {
+            (Some(TokenWithSpan { token: Token::Word(table), .. }), Some((state, after))) => {
+                *table = quoted(&format!("{}@{state}", table.value.to_lowercase()));
+                rest = after;
+            }
+            _ => {
+                let mut token = token.clone();
+                if let Token::Word(word) = &mut token.token
+                    && word.quote_style.is_some()
+                {
+                    word.value = word.value.to_lowercase();
+                }
+                written.push(token);
+                rest = after;
+            }
+        }
+    }
+    written
+}
+
+/// The state that `FOR VERSION AS OF …` at the beginning asks for, and what follows it.
+fn state(tokens: &[TokenWithSpan]) -> Option<(String, &[TokenWithSpan])> {
+    let [first, of, as_word, of_word, rest @ ..] = tokens else { return None };
+    if !is(&first.token, "FOR") || !is(&as_word.token, "AS") || !is(&of_word.token, "OF") {
+        return None;
+    }
+    let is_version = is(&of.token, "VERSION");
+    if !is_version && !is(&of.token, "TIMESTAMP") && !is(&of.token, "SYSTEM_TIME") {
+        return None;
+    }
+    let rest = match rest.split_first() {
+        Some((typed, rest)) if !is_version && (is(&typed.token, "TIMESTAMP") || is(&typed.token, "DATE")) => {
+            rest
+        }
+        _ => rest,
+    };
+    let (value, rest) = rest.split_first()?;
+    match &value.token {
+        Token::Number(number, _) if is_version => Some((number.clone(), rest)),
+        Token::SingleQuotedString(text) => Some((text.clone(), rest)),
+        _ => None,
+    }
+}
+
+/// The names in quotes by their places.
+fn written_names(tokens: &[TokenWithSpan]) -> HashMap<Location, String> {
+    let quoted = tokens.iter().filter_map(|token| match &token.token {
+        Token::Word(word) if word.quote_style.is_some() => Some((token.span.start, word.value.clone())),
+        _ => None,
+    });
+    quoted.collect()
+}
+
+fn quoted(value: &str) -> Word {
+    Word { value: value.to_owned(), quote_style: Some('"'), keyword: Keyword::NoKeyword }
+}
+
+fn is(token: &Token, keyword: &str) -> bool {
+    matches!(token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
+}

@@ -1,0 +1,13 @@
+//! Queries of Trino's put in the form that the planner of `DataFusion` knows.
+
+mod output;
+mod parameters;
+mod shape;
+mod unnest;
+
+pub use output::{OutputName, column_names, with_names};
+pub use parameters::{literal, parameter_count, with_parameters};
+pub use shape::{ShapeError, shaped};
+pub use unnest::UnnestPlanner;
+
+pub(crate) use output::output_names;

@@ -1,0 +1,53 @@
+//! What a run does for its lake at intervals, beside carrying the log into it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use depthlake_lake::commit::Lake;
+use depthlake_lake::log::Log;
+use depthlake_lake::model::{Builder, Mode, Targets};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::deployment::Layout;
+use crate::build::builder;
+use crate::reconcile;
+
+/// The time from the beginning of a build of the marts to that of the next.
+const BUILD_PERIOD: Duration = Duration::from_mins(1);
+
+/// The running jobs. Dropping them ends them, which loses nothing: what they have not committed is done again by the next.
+pub struct Jobs(Vec<JoinHandle<()>>);
+
+impl Jobs {
+    /// Builds the marts every minute, and compares the layers as often as the layout says.
+    pub fn spawn(lake: &Lake, log: Arc<dyn Log>, layout: &Layout, targets: Targets) -> Result<Self> {
+        let building = tokio::spawn(build(builder(lake, targets)?));
+        let comparing = layout.reconcile_every.map(|every| reconcile::spawn(lake, log, targets, every));
+        Ok(Self([Some(building), comparing].into_iter().flatten().collect()))
+    }
+}
+
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// A build that fails is tried again with the next; the sink goes on all the while.
+async fn build(builder: Builder) {
+    let mut ticks = interval(BUILD_PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        match builder.build(&[], Mode::Incremental).await {
+            Ok(built) => tracing::debug!(?built, "the marts are built"),
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                tracing::warn!("the marts could not be built, and are tried again: {error:#}");
+            }
+        }
+    }
+}
