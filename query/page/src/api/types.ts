@@ -63,7 +63,6 @@ export interface ReplayFrame {
 export interface ReplayRange extends ReplayBounds {
   symbol: string;
   frames: ReplayFrame[];
-  trades?: Trade[];
 }
 
 export interface Trade {
