@@ -1,5 +1,6 @@
 //! What all sessions of a process share: the lake, its caches, the memory, and the list of queries.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use depthlake_lake::commit::Lake;
+use depthlake_lake::tail::Tail;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -18,6 +20,7 @@ use crate::session::memory::QueryMemory;
 use crate::session::queries::{Queries, Query, QueryFailure, QueryId, QueryState, StopReason};
 use crate::session::settings::SessionSettings;
 use crate::session::{Session, config};
+use crate::table::Tables;
 use crate::warehouse_store::WarehouseStore;
 
 /// One lake as it is asked by many. There is one in a process; a clone is the same.
@@ -28,10 +31,14 @@ pub struct Database(Arc<Shared>);
 #[derive(Debug, Clone, Default)]
 pub struct DatabaseOptions {
     pub limits: Limits,
+    /// What is joined to the snapshots: rows that are not committed yet.
+    pub tail: Option<Tail>,
+    /// The file of the board that `live.book_ticker` and `live.depth` show.
+    pub board: Option<PathBuf>,
 }
 
 struct Shared {
-    lake: Lake,
+    tables: Tables,
     limits: Limits,
     queries: Queries,
     turnstile: Turnstile,
@@ -71,8 +78,15 @@ impl Database {
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
             .build();
+        let mut tables = Tables::of(lake);
+        if let Some(tail) = options.tail {
+            tables = tables.with_tail(tail);
+        }
+        if let Some(board) = options.board {
+            tables = tables.with_board(board);
+        }
         Ok(Self(Arc::new(Shared {
-            lake,
+            tables,
             queries: Queries::new(),
             turnstile: Turnstile::new(&options.limits),
             limits: options.limits,
@@ -97,7 +111,13 @@ impl Database {
     /// The lake that is asked.
     #[must_use]
     pub fn lake(&self) -> &Lake {
-        &self.0.lake
+        self.0.tables.lake()
+    }
+
+    /// The tables that are read.
+    #[must_use]
+    pub fn tables(&self) -> &Tables {
+        &self.0.tables
     }
 
     pub(crate) fn limits(&self) -> &Limits {

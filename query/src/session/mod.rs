@@ -63,7 +63,7 @@ impl Session {
     fn with_limits(lake: Lake, limits: Limits) -> Result<Self, QueryError> {
         let limits =
             Limits { time_per_query: UNLIMITED, rows_per_query: u64::MAX, text_length: usize::MAX, ..limits };
-        let database = Database::open(lake, DatabaseOptions { limits })?;
+        let database = Database::open(lake, DatabaseOptions { limits, ..DatabaseOptions::default() })?;
         Ok(Self::of(database, SessionSettings::local()))
     }
 
@@ -168,10 +168,10 @@ impl Session {
     /// What a query is planned and run with.
     fn state(&self, run: Option<&Run>) -> SessionState {
         let catalogs = MemoryCatalogProviderList::new();
-        let lake = self.database.lake().clone();
+        let tables = self.database.tables().clone();
         let catalog = match &self.given {
-            Some((name, rows)) => LakeCatalog::with_rows(lake, name, Arc::clone(rows)),
-            None => LakeCatalog::new(lake),
+            Some((name, rows)) => LakeCatalog::with_rows(tables, name, Arc::clone(rows)),
+            None => LakeCatalog::new(tables),
         };
         catalogs.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
         let mut state = SessionStateBuilder::new_from_existing(self.database.state().clone())

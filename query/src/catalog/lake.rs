@@ -4,7 +4,8 @@
 //! A table's name may tell which state of it is meant, as [`StateOfTable`] has it.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
@@ -12,14 +13,14 @@ use datafusion::datasource::{MemTable, TableType, ViewTable};
 use datafusion::error::Result;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::TableReference;
-use depthlake_lake::commit::Lake;
 use depthlake_lake::model::{Model, Targets};
 use depthlake_lake::table::Table;
 
 use crate::error::{Position, QueryError, nearest};
 use crate::session::config;
-use crate::table::Tables;
+use crate::table::metadata::MetadataTable;
 use crate::table::state::StateOfTable;
+use crate::table::{LIVE, Tables};
 
 /// The catalog of the tables.
 pub(crate) const CATALOG: &str = "depthlake";
@@ -29,20 +30,33 @@ pub(crate) const ANY_SCHEMA: &str = "any";
 
 const INFORMATION_SCHEMA: &str = "information_schema";
 
-/// The catalog of one lake, and of a table of rows that are in no lake, where one is given by its full name.
+/// The catalog of one lake for one query, and of a table of rows that are in no lake, where one is given by its full name.
+/// However often the query names a table, it is the same.
 #[derive(Debug, Clone)]
 pub(crate) struct LakeCatalog {
-    lake: Lake,
+    tables: Tables,
     given: Option<(&'static str, Arc<MemTable>)>,
+    opened: Arc<Mutex<HashMap<String, Arc<dyn TableProvider>>>>,
 }
 
 impl LakeCatalog {
-    pub(crate) fn new(lake: Lake) -> Self {
-        Self { lake, given: None }
+    pub(crate) fn new(tables: Tables) -> Self {
+        Self { tables, given: None, opened: Arc::default() }
     }
 
-    pub(crate) fn with_rows(lake: Lake, name: &'static str, rows: Arc<MemTable>) -> Self {
-        Self { lake, given: Some((name, rows)) }
+    pub(crate) fn with_rows(tables: Tables, name: &'static str, rows: Arc<MemTable>) -> Self {
+        Self { given: Some((name, rows)), ..Self::new(tables) }
+    }
+
+    fn open(&self, schema: &str, name: &str) -> Option<Arc<dyn TableProvider>> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let full_name = format!("{schema}.{name}");
+        if let Some(known) = opened.get(&full_name) {
+            return Some(Arc::clone(known));
+        }
+        let table = self.tables.provider(schema, name)?;
+        opened.insert(full_name, Arc::clone(&table));
+        Some(table)
     }
 
     fn given(&self, schema: &str, name: &str) -> Option<Arc<MemTable>> {
@@ -64,6 +78,7 @@ impl CatalogProvider for LakeCatalog {
                 names.push(name.to_owned());
             }
         }
+        names.push(LIVE.to_owned());
         names
     }
 
@@ -74,7 +89,7 @@ impl CatalogProvider for LakeCatalog {
             .given
             .as_ref()
             .is_some_and(|(given, _)| given.split_once('.').is_some_and(|(s, _)| s == name));
-        if tables.is_empty() && views.is_empty() && !is_given {
+        if tables.is_empty() && views.is_empty() && !is_given && name != LIVE {
             return None;
         }
         Some(Arc::new(LakeSchema { catalog: self.clone(), name: name.to_owned(), tables, views }))
@@ -91,6 +106,18 @@ struct LakeSchema {
 }
 
 impl LakeSchema {
+    /// The schema that has a table of this name, or of this name before a state or what is asked about it.
+    fn schema_of(&self, name: &str) -> Option<&str> {
+        if self.name != ANY_SCHEMA {
+            return Some(&self.name);
+        }
+        let of_table = name.split(['@', '$']).next().unwrap_or_default();
+        match named(&self.tables, of_table)[..] {
+            [table] => Some(table.namespace()),
+            _ => None,
+        }
+    }
+
     fn view(&self, name: &str) -> Option<&'static Model> {
         self.views.iter().find(|view| view.short_name() == name).copied()
     }
@@ -103,8 +130,13 @@ impl SchemaProvider for LakeSchema {
     }
 
     fn table_names(&self) -> Vec<String> {
-        let tables = self.tables.iter().map(|table| table.name());
-        tables.chain(self.views.iter().map(|view| view.short_name())).map(str::to_owned).collect()
+        let of_lake = self.tables.iter().map(|table| table.name());
+        let live = Tables::names(LIVE).into_iter().filter(|_| self.name == LIVE);
+        of_lake
+            .chain(live)
+            .chain(self.views.iter().map(|view| view.short_name()))
+            .map(str::to_owned)
+            .collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
@@ -112,11 +144,9 @@ impl SchemaProvider for LakeSchema {
             return Ok(Some(rows));
         }
         if let Some(view) = self.view(name) {
-            return Ok(Some(Arc::new(planned(view, &self.catalog.lake).await?)));
+            return Ok(Some(Arc::new(planned(view, &self.catalog).await?)));
         }
-        let (of_table, _) = StateOfTable::split(name);
-        let [table] = named(&self.tables, of_table)[..] else { return Ok(None) };
-        Ok(Tables::of(self.catalog.lake.clone()).provider(table.namespace(), name))
+        Ok(self.schema_of(name).and_then(|schema| self.catalog.open(schema, name)))
     }
 
     async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
@@ -125,8 +155,7 @@ impl SchemaProvider for LakeSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        let (of_table, state) = StateOfTable::split(name);
-        let is_table = state.is_some() && named(&self.tables, of_table).len() == 1;
+        let is_table = self.schema_of(name).is_some_and(|schema| self.catalog.tables.exists(schema, name));
         is_table || self.view(name).is_some() || self.catalog.given(&self.name, name).is_some()
     }
 }
@@ -137,9 +166,9 @@ fn views() -> impl Iterator<Item = &'static Model> {
 }
 
 /// A view over the tables as they are now.
-async fn planned(view: &Model, lake: &Lake) -> Result<ViewTable> {
+async fn planned(view: &Model, catalog: &LakeCatalog) -> Result<ViewTable> {
     let context = SessionContext::new_with_config(config());
-    context.register_catalog(CATALOG, Arc::new(LakeCatalog::new(lake.clone())));
+    context.register_catalog(CATALOG, Arc::new(catalog.clone()));
     let plan = context.state().create_logical_plan(&view.view(&Targets::default())).await?;
     Ok(ViewTable::new(plan, Some(view.sql.to_owned())))
 }
@@ -157,11 +186,18 @@ pub(crate) fn why_unknown(reference: &TableReference, position: Option<Position>
     if in_this_catalog && views().any(is_view) {
         return None;
     }
+    if in_this_catalog && schema == LIVE && Tables::names(LIVE).contains(&reference.table()) {
+        return None;
+    }
     let tables: Vec<_> = Table::ALL.into_iter().filter(|table| belongs(*table, schema)).collect();
     let (name, state) = StateOfTable::split(reference.table());
     if state.is_none() {
         return Some(unknown(reference, position));
     }
+    let name = match name.rsplit_once('$') {
+        Some((table, about)) if MetadataTable::named(about).is_some() => table,
+        _ => name,
+    };
     let candidates = named(&tables, name);
     match candidates.len() {
         1 if in_this_catalog => None,
