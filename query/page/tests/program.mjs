@@ -43,7 +43,11 @@ export class Program {
   async start() {
     this.port ??= await freePort();
     this.address = `http://127.0.0.1:${this.port}`;
-    const running = spawn(process.env.DEPTHLAKE_PROGRAM, ['run', '--data', this.data, '--listen', `127.0.0.1:${this.port}`], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const running = spawn(process.env.DEPTHLAKE_PROGRAM, ['run', '--data', this.data, '--listen', `127.0.0.1:${this.port}`], {
+      cwd: this.data,
+      env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('DEPTHLAKE_'))),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const keep = (text) => (this.said = (this.said + text).slice(-4000));
     running.stdout.on('data', keep);
     running.stderr.on('data', keep);

@@ -122,13 +122,14 @@ describe('the verdict', () => {
     ],
     symbols: books.map((state, index) => ({ symbol: `S${index}`, state, age_ms: 1, status: 'ok' })),
     lake: {},
+    reasons: status === 'ok' ? [] : ['1 of 2 books are not fresh: S1 (stale)'],
   });
   it('is what the server says, with its reasons', () => {
     expect(judge({ phase: 'open', since: 0 }, health('ok', ['live', 'live']), 0)).toMatchObject({ trust: 'good', reasons: [] });
     const care = judge({ phase: 'open', since: 0 }, health('degraded', ['live', 'stale']), 0);
     expect(care.trust).toBe('care');
     expect(care.sentence).toContain('1 of 2 books live');
-    expect(care.reasons).toEqual(['freshness is 14.0 s, at most 1.0 s was promised', 'S1 stale']);
+    expect(care.reasons).toEqual(['1 of 2 books are not fresh: S1 (stale)']);
     expect(judge({ phase: 'open', since: 0 }, health('failing', []), 0).trust).toBe('bad');
   });
   it('does not outlive the connection', () => {
