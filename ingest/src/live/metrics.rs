@@ -52,14 +52,34 @@ impl Source for FeedMetrics {
     fn tell(&self, page: &mut Page) {
         let counters = [
             ("depthlake_feed_frames_total", "Messages handed on, those of our own included.", &self.frames),
-            ("depthlake_feed_repetitions_total", "Messages dropped because they had come before.", &self.repetitions),
-            ("depthlake_feed_disconnects_total", "Connections to the venue that were lost.", &self.disconnects),
-            ("depthlake_feed_reconnects_total", "Connections that stand again after a loss.", &self.reconnects),
+            (
+                "depthlake_feed_repetitions_total",
+                "Messages dropped because they had come before.",
+                &self.repetitions,
+            ),
+            (
+                "depthlake_feed_disconnects_total",
+                "Connections to the venue that were lost.",
+                &self.disconnects,
+            ),
+            (
+                "depthlake_feed_reconnects_total",
+                "Connections that stand again after a loss.",
+                &self.reconnects,
+            ),
             ("depthlake_feed_renewals_total", "Connections replaced in time by a successor.", &self.renewals),
             ("depthlake_feed_silences_total", "Times that a symbol fell silent unusually.", &self.silences),
             ("depthlake_feed_answers_total", "Requests that the venue answered.", &self.answers),
-            ("depthlake_feed_failed_requests_total", "Requests without a usable answer; repeated.", &self.failed_requests),
-            ("depthlake_feed_refused_requests_total", "Requests refused for their number; repeated.", &self.refused_requests),
+            (
+                "depthlake_feed_failed_requests_total",
+                "Requests without a usable answer; repeated.",
+                &self.failed_requests,
+            ),
+            (
+                "depthlake_feed_refused_requests_total",
+                "Requests refused for their number; repeated.",
+                &self.refused_requests,
+            ),
         ];
         for (name, help, counter) in counters {
             page.counter(name, help).whole(&[], counter.get());

@@ -57,8 +57,8 @@ use scheduler::Scheduler;
 use shard::Shard;
 
 pub use clock::ClockOffset;
-pub use metrics::FeedMetrics;
 pub use klines::{KlineAnswer, KlineClient, KlinePage};
+pub use metrics::FeedMetrics;
 pub use rest::RequestError;
 
 /// How often silent symbols are looked for.

@@ -218,7 +218,8 @@ async fn a_changed_instrument_can_be_asked_for() {
 #[tokio::test]
 async fn a_wrong_clock_is_noticed_and_forgotten() {
     let venue = venue(Product::Spot, &["BTCUSDT"], |config| {
-        config.faults = (1..=5).map(|nth| format!("wrong-clock:seconds=60,at={nth}").parse().unwrap()).collect();
+        config.faults =
+            (1..=5).map(|nth| format!("wrong-clock:seconds=60,at={nth}").parse().unwrap()).collect();
     })
     .await;
     let mut config = config(&venue, Product::Spot);

@@ -117,7 +117,9 @@ async fn sheet(name: &str, catalog: &str, directory: &Arc<Directory>) -> Result<
             }
             rows
         }
-        "table_privileges" => each().map(|(schema, relation)| privilege(catalog, schema, relation.name, directory)).collect(),
+        "table_privileges" => {
+            each().map(|(schema, relation)| privilege(catalog, schema, relation.name, directory)).collect()
+        }
         _ => Vec::new(),
     };
     Ok(Sheet::of(columns, rows))

@@ -24,16 +24,32 @@ pub fn judge(seen: &Observation, targets: &Targets, before: Option<&Health>) -> 
         levels.push(freshness(seen, &symbols, targets));
     }
     if let Some(age) = seen.commit_age {
-        levels.push(level(ServiceLevelName::CommitAge, milliseconds(targets.commit_age), Some(milliseconds(age)), "ms"));
+        levels.push(level(
+            ServiceLevelName::CommitAge,
+            milliseconds(targets.commit_age),
+            Some(milliseconds(age)),
+            "ms",
+        ));
     }
     if let Some(gaps) = seen.gaps_per_hour {
-        levels.push(level(ServiceLevelName::GapRate, targets.gaps_per_hour, Some(gaps), "gaps per symbol and hour"));
+        levels.push(level(
+            ServiceLevelName::GapRate,
+            targets.gaps_per_hour,
+            Some(gaps),
+            "gaps per symbol and hour",
+        ));
     }
     if let Some(p95) = seen.api_p95 {
-        levels.push(level(ServiceLevelName::ApiP95, milliseconds(targets.api_p95), Some(milliseconds(p95)), "ms"));
+        levels.push(level(
+            ServiceLevelName::ApiP95,
+            milliseconds(targets.api_p95),
+            Some(milliseconds(p95)),
+            "ms",
+        ));
     }
     for level in &mut levels {
-        let known = before.and_then(|before| before.level(level.name)).filter(|known| known.status == level.status);
+        let known =
+            before.and_then(|before| before.level(level.name)).filter(|known| known.status == level.status);
         level.since = known.map_or(seen.now, |known| known.since);
     }
     let reasons = reasons(seen, &levels, &symbols);
@@ -80,7 +96,14 @@ fn level(name: ServiceLevelName, target: f64, value: Option<f64>, unit: &str) ->
         Some(value) if value > target => Status::Degraded,
         _ => Status::Ok,
     };
-    ServiceLevel { name, target, value, unit: unit.to_owned(), status, since: depthlake_orderbook::time::Timestamp(0) }
+    ServiceLevel {
+        name,
+        target,
+        value,
+        unit: unit.to_owned(),
+        status,
+        since: depthlake_orderbook::time::Timestamp(0),
+    }
 }
 
 fn reasons(seen: &Observation, levels: &[ServiceLevel], symbols: &[SymbolHealth]) -> Vec<String> {
@@ -92,11 +115,24 @@ fn reasons(seen: &Observation, levels: &[ServiceLevel], symbols: &[SymbolHealth]
     if let (false, [first, ..]) = (stale.is_empty(), stale.as_slice()) {
         let more = stale.len() - 1;
         let others = if more == 0 { String::new() } else { format!(" and {more} more") };
-        reasons.push(format!("{} of {} books are not fresh: {} ({}){others}", stale.len(), symbols.len(), first.symbol, first.state));
+        reasons.push(format!(
+            "{} of {} books are not fresh: {} ({}){others}",
+            stale.len(),
+            symbols.len(),
+            first.symbol,
+            first.state
+        ));
     }
-    for level in levels.iter().filter(|level| level.status != Status::Ok && level.name != ServiceLevelName::Freshness) {
+    for level in
+        levels.iter().filter(|level| level.status != Status::Ok && level.name != ServiceLevelName::Freshness)
+    {
         let value = level.value.unwrap_or_default();
-        reasons.push(format!("{} is {value:.0} {}, promised are {:.0}", level.name.name(), level.unit, level.target));
+        reasons.push(format!(
+            "{} is {value:.0} {}, promised are {:.0}",
+            level.name.name(),
+            level.unit,
+            level.target
+        ));
     }
     reasons
 }

@@ -187,8 +187,11 @@ impl Source for HealthMonitor {
             .whole(&[], health.status as u64);
         for level in &health.service_levels {
             let of = [("level", level.name.name())];
-            page.gauge("depthlake_service_level_status", "How a promise is kept: 0 ok, 1 degraded, 2 failing.")
-                .whole(&of, level.status as u64);
+            page.gauge(
+                "depthlake_service_level_status",
+                "How a promise is kept: 0 ok, 1 degraded, 2 failing.",
+            )
+            .whole(&of, level.status as u64);
             page.gauge("depthlake_service_level_target", "What is promised, in the unit of the promise.")
                 .number(&of, level.target);
             if let Some(value) = level.value {

@@ -61,8 +61,11 @@ impl Source for BoardFigures {
 fn tell_writer(page: &mut Page, reader: &Reader, now: Timestamp) {
     page.gauge("depthlake_board_writer_alive", "1 while somebody writes the board.")
         .whole(&[], u64::from(reader.is_writer_alive(now)));
-    page.gauge("depthlake_board_heartbeat_timestamp_seconds", "When the board's writer last said that it is alive.")
-        .number(&[], seconds(reader.heartbeat().0));
+    page.gauge(
+        "depthlake_board_heartbeat_timestamp_seconds",
+        "When the board's writer last said that it is alive.",
+    )
+    .number(&[], seconds(reader.heartbeat().0));
     page.gauge("depthlake_board_started_timestamp_seconds", "When the board's writer started.")
         .number(&[], seconds(reader.started().0));
 }

@@ -96,6 +96,9 @@ mod tests {
         };
         assert_eq!(stat, expected);
         assert_eq!(Stat::parse("7 (cut) S 1"), None);
-        assert_eq!(most_files("Max open files            1024                 524288               files"), Some(1_024));
+        assert_eq!(
+            most_files("Max open files            1024                 524288               files"),
+            Some(1_024)
+        );
     }
 }

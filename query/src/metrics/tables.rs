@@ -45,7 +45,12 @@ impl TableFigures {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn look(&self, lake: &Lake, maintenance: &Maintenance, with_backlog: bool) -> Result<(), LakeError> {
+    async fn look(
+        &self,
+        lake: &Lake,
+        maintenance: &Maintenance,
+        with_backlog: bool,
+    ) -> Result<(), LakeError> {
         let tables = lake.tables().await?;
         self.known().tables = tables;
         if with_backlog {

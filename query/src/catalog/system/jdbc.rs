@@ -192,9 +192,13 @@ pub(super) const TABLES: Tables = &[
 pub(super) async fn rows(table: &str, directory: &Arc<Directory>) -> Vec<Vec<Cell>> {
     match table {
         "catalogs" => directory.catalogs().map(|catalog| vec![catalog.name().into()]).collect(),
-        "schemas" => schemas(directory).map(|(catalog, schema)| vec![schema.into(), catalog.into()]).collect(),
+        "schemas" => {
+            schemas(directory).map(|(catalog, schema)| vec![schema.into(), catalog.into()]).collect()
+        }
         "table_types" => vec![vec!["TABLE".into()], vec!["VIEW".into()]],
-        "tables" => schemas(directory).flat_map(|(catalog, schema)| tables(directory, catalog, &schema)).collect(),
+        "tables" => {
+            schemas(directory).flat_map(|(catalog, schema)| tables(directory, catalog, &schema)).collect()
+        }
         "columns" => {
             let mut rows = Vec::new();
             for (catalog, schema) in schemas(directory) {
@@ -387,7 +391,9 @@ fn type_row(name: &str, trino: &TrinoType) -> Vec<Cell> {
         false.into(),
         Cell::Null,
         decimal_digits(trino).map(|_| 0_i64).into(),
-        decimal_digits(trino).map(|digits| if digits == 0 && matches!(trino, TrinoType::Decimal { .. }) { 38 } else { digits }).into(),
+        decimal_digits(trino)
+            .map(|digits| if digits == 0 && matches!(trino, TrinoType::Decimal { .. }) { 38 } else { digits })
+            .into(),
         Cell::Null,
         Cell::Null,
         radix(trino).into(),

@@ -61,12 +61,7 @@ pub(super) fn rows(table: &str, directory: &Arc<Directory>) -> Vec<Vec<Cell>> {
         "catalogs" => directory
             .catalogs()
             .map(|catalog| {
-                vec![
-                    catalog.name().into(),
-                    catalog.name().into(),
-                    catalog.connector().into(),
-                    "READY".into(),
-                ]
+                vec![catalog.name().into(), catalog.name().into(), catalog.connector().into(), "READY".into()]
             })
             .collect(),
         "table_comments" => comments(directory),

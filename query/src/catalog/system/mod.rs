@@ -43,8 +43,11 @@ impl Catalog for SystemCatalog {
     }
 
     fn relations(&self, schema: &str) -> Vec<Relation> {
-        let relation =
-            |(name, _): &(&str, Columns)| Relation { name: (*name).to_owned(), kind: RelationKind::Table, comment: None };
+        let relation = |(name, _): &(&str, Columns)| Relation {
+            name: (*name).to_owned(),
+            kind: RelationKind::Table,
+            comment: None,
+        };
         tables(schema).iter().map(relation).collect()
     }
 
@@ -55,8 +58,8 @@ impl Catalog for SystemCatalog {
         directory: &Arc<Directory>,
     ) -> Result<Option<Arc<dyn TableProvider>>> {
         let schema = SCHEMAS.iter().find(|(known, _)| *known == schema);
-        let Some((schema, (name, columns))) =
-            schema.and_then(|(schema, tables)| Some((*schema, *tables.iter().find(|(known, _)| *known == name)?)))
+        let Some((schema, (name, columns))) = schema
+            .and_then(|(schema, tables)| Some((*schema, *tables.iter().find(|(known, _)| *known == name)?)))
         else {
             return Ok(None);
         };
