@@ -12,7 +12,7 @@ use datafusion::sql::parser::Statement as PlannerStatement;
 use datafusion::sql::sqlparser::ast;
 use depthlake_dialect::DialectError;
 use depthlake_dialect::parse::parse;
-use depthlake_dialect::rewrite::{UnnestPlanner, shaped};
+use depthlake_dialect::rewrite::{UnnestPlanner, shaped, with_names};
 use depthlake_dialect::semantics::{adapt, install, session_config};
 use depthlake_dialect::statement::Statement;
 use sqllogictest::{DB, DBOutput, DefaultColumnType, Runner};
@@ -44,6 +44,7 @@ impl Dialect {
     async fn answer(&self, sql: &str) -> Result<DBOutput<DefaultColumnType>, AnyError> {
         let Statement::Query { mut query, .. } = parse(sql)? else { return Err("a query was expected".into()) };
         shaped(&mut query)?;
+        let mut query = Box::new(with_names(*query));
         adapt(&mut *query);
         let statement = PlannerStatement::Statement(Box::new(ast::Statement::Query(query)));
         let plan = self.context.state().statement_to_plan(statement).await?;

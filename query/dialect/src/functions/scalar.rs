@@ -173,7 +173,7 @@ impl Parameters {
         Self {
             kinds,
             repeats,
-            result: Kind::parse(returned),
+            result: TrinoType::parse(returned).map_or_else(|_| Kind::parse(returned), Kind::Exactly),
             arguments: arguments.to_owned(),
             returned: returned.to_owned(),
         }
@@ -199,7 +199,7 @@ impl Parameters {
         types
             .iter()
             .enumerate()
-            .all(|(index, given)| self.kind(index).is_some_and(|kind| kind.coerced(given) == *given))
+            .all(|(index, given)| !given.is_null() && self.kind(index).is_some_and(|kind| kind.coerced(given) == *given))
     }
 }
 
@@ -257,6 +257,8 @@ impl Kind {
                 DataType::Timestamp(_, Some(_)) => given.clone(),
                 _ => DataType::Timestamp(unit_of(given), Some("UTC".into())),
             },
+            // A cast would hide a constant from planning: texts become views when they are evaluated.
+            Self::Exactly(TrinoType::Varchar { .. } | TrinoType::Json) if given.is_string() => given.clone(),
             Self::Exactly(wanted) => wanted.to_arrow(),
             Self::Number if given.is_null() => DataType::Float64,
             Self::Decimal => decimal_of(given),
@@ -399,6 +401,13 @@ impl ScalarUDFImpl for Scalar {
         }
         Ok(ColumnarValue::Array(column))
     }
+}
+
+fn with_text_as_view(value: ColumnarValue) -> Result<ColumnarValue> {
+    if matches!(value.data_type(), DataType::Utf8 | DataType::LargeUtf8) {
+        return value.cast_to(&DataType::Utf8View, None);
+    }
+    Ok(value)
 }
 
 impl fmt::Debug for Scalar {
