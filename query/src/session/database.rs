@@ -90,7 +90,7 @@ impl Database {
             tables = tables.with_board(board);
         }
         Ok(Self(Arc::new(Shared {
-            states: States { engine: engine_state(&runtime), trino: trino_state(&runtime) },
+            states: States { engine: engine_state(&runtime), trino: trino_state(&runtime).map_err(QueryError::of_planning)? },
             tables,
             scratch: Scratch::new(options.limits.scratch),
             queries: Queries::new(),
