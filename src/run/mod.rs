@@ -36,6 +36,7 @@ use crate::arguments::RunOptions;
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
 use crate::lake_options::LakePlace;
+use crate::messages::MessageOptions;
 use crate::serve::{self, Doors, Served};
 use crate::{messages, top};
 use deployment::{Deployment, Layout};
@@ -53,15 +54,19 @@ const REFRESH: Duration = Duration::from_millis(250);
 const LAST_FRAMES: Duration = Duration::from_secs(5);
 
 /// Runs until the user, the system, the duration or a failure ends it.
-pub fn run(options: &RunOptions, configuration: &Configuration) -> Result<ExitCode> {
+pub fn run(
+    options: &RunOptions,
+    configuration: &Configuration,
+    messages: &MessageOptions,
+) -> Result<ExitCode> {
     let place = options.lake.place(configuration)?;
     let folder = DataFolder::create(&place.folder)?;
     let shows_books = options.roles != Roles::Lake && std::io::stdout().is_terminal();
-    if shows_books {
-        messages::to_file(&folder.messages())?;
+    let _messages = if shows_books {
+        messages::to_file(messages, &folder.messages())?
     } else {
-        messages::to_standard_error();
-    }
+        messages::to_standard_error(messages)?
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (log, roles, targets) = (options.log(configuration), options.roles, configuration.sla.targets());
     if roles == Roles::Query {
