@@ -43,8 +43,8 @@ export const symbols = (signal?: AbortSignal) => get<{ symbols: Instrument[] }>(
 export const bars = (symbol: string, limit: number, before?: string, signal?: AbortSignal) =>
   get<{ bars: Bar[] }>(`bars/${part(symbol)}?limit=${limit}${before ? `&before=${part(before)}` : ''}`, signal);
 
-export const trades = (symbol: string, limit: number, signal?: AbortSignal) =>
-  get<{ trades: Trade[] }>(`trades/${part(symbol)}?limit=${limit}`, signal);
+export const trades = (symbol: string, limit: number, before?: string, signal?: AbortSignal) =>
+  get<{ trades: Trade[] }>(`trades/${part(symbol)}?limit=${limit}${before ? `&before=${part(before)}` : ''}`, signal);
 
 export const replayAt = (symbol: string, at: string, depth: number, signal?: AbortSignal) =>
   get<ReplayedBook>(`replay/${part(symbol)}?at=${part(at)}&depth=${depth}`, signal);

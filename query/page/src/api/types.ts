@@ -63,7 +63,6 @@ export interface ReplayFrame {
 export interface ReplayRange extends ReplayBounds {
   symbol: string;
   frames: ReplayFrame[];
-  trades?: Trade[];
 }
 
 export interface Trade {
@@ -103,6 +102,8 @@ export interface Health {
   service_levels: ServiceLevel[];
   symbols: { symbol: string; state: BookState; age_ms: number | null; status: Judgement }[];
   lake: { last_commit?: string | null; commit_age_ms?: number | null };
+  /** Why it is not well, in words. */
+  reasons?: string[];
 }
 
 export interface LakeTable {

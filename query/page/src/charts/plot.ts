@@ -59,7 +59,10 @@ export function axis(colours: Palette, more: uPlot.Axis = {}): uPlot.Axis {
 }
 
 /** Times of an axis in UTC, hours and minutes, with seconds when they matter. */
-export function clockValues(_: uPlot, splits: number[]): string[] {
+export function clockValues(chart: uPlot, splits: number[]): string[] {
   const fine = splits.some((at) => at % 60 !== 0);
-  return splits.map((at) => new Date(at * 1000).toISOString().slice(11, fine ? 19 : 16));
+  const { min = 0, max = 0 } = chart.scales['x'] ?? {};
+  // What would be cut off at the edge is left out.
+  const edge = (min ?? 0) + ((max ?? 0) - (min ?? 0)) * 0.05;
+  return splits.map((at) => (at < edge ? '' : new Date(at * 1000).toISOString().slice(11, fine ? 19 : 16)));
 }

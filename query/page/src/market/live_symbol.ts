@@ -105,7 +105,7 @@ export class LiveSymbol {
       const ahead = sent - Date.now();
       this.ahead = this.ahead === null ? ahead : Math.max(ahead, this.ahead - 0.05);
     }
-    if (Number.isFinite(received)) this.screen = Math.max(0, Date.now() + (this.ahead ?? 0) - received);
+    if (Number.isFinite(received) && message['type'] !== 'snapshot') this.screen = Math.max(0, Date.now() + (this.ahead ?? 0) - received);
     const bid = this.book.bids[0];
     const ask = this.book.asks[0];
     if (!bid || !ask) return;
@@ -158,7 +158,7 @@ export class LiveSymbol {
     const signal = this.leaving.signal;
     await Promise.allSettled([
       api.bars(this.symbol, 120, undefined, signal).then(({ bars }) => this.takeBars(bars)),
-      api.trades(this.symbol, 500, signal).then(({ trades }) => this.seedTrades(trades)),
+      api.trades(this.symbol, 500, undefined, signal).then(({ trades }) => this.seedTrades(trades)),
       api
         .replayRange(this.symbol, rfc3339(Date.now() - LIVE_SPAN), rfc3339(Date.now()), '1s', 50, signal)
         .then(({ frames }) => this.seedDepth(frames)),

@@ -2,9 +2,10 @@
 
 import { signal } from '@preact/signals';
 import * as api from '../api/client';
-import type { Bar, Health, Instrument, Ticker } from '../api/types';
+import type { Health, Instrument, Ticker } from '../api/types';
 import { decimalsOf } from '../format/number';
-import { milliseconds } from '../format/time';
+import { rfc3339 } from '../format/time';
+import { timeValue } from '../format/value';
 import { subscribe } from '../stream/connection';
 import { Series } from './series';
 
@@ -20,6 +21,7 @@ export interface Listing {
 
 const TRAIL_SPAN = 3_600_000;
 const TRAIL_STEP = 2_000;
+const MOST_BARS = 10_000;
 
 /** Grows when symbols appear; the rows themselves are read from {@link listings}. */
 export const symbolCount = signal(0);
@@ -51,6 +53,8 @@ export function followMarket(): void {
     health.value = message as unknown as Health;
   });
   void learnInstruments();
+  // Without a lake the lines begin now.
+  learnTrails().catch(() => undefined);
 }
 
 /** How old the newest figure of a symbol is: its age when the server sent it, and the time since. */
@@ -64,10 +68,10 @@ export function midOf(ticker: Ticker): number {
   return Number(ticker.mid ?? ticker.last_price ?? Number.NaN);
 }
 
-/** Percent over 24 hours when the venue says so, otherwise since the trail begins. */
+/** In percent: over 24 hours when the venue says so, otherwise since the trail begins. */
 export function changeOf(row: Listing): { percent: number; overMs: number } | null {
   const day = row.ticker?.change_24h;
-  if (day !== null && day !== undefined) return { percent: day, overMs: 86_400_000 };
+  if (day !== null && day !== undefined) return { percent: day * 100, overMs: 86_400_000 };
   const trail = row.trail;
   if (trail.length < 2) return null;
   return { percent: (trail.last / trail.value(0) - 1) * 100, overMs: trail.lastTime - trail.time(0) };
@@ -110,31 +114,33 @@ async function learnInstruments(): Promise<void> {
       row.priceDecimals = decimalsOf(instrument.tick_size);
     }
     symbolCount.value = known.size;
-    await Promise.all([learnTrails(symbols, 0), learnTrails(symbols, 1), learnTrails(symbols, 2)]);
   } catch {
     // The stream's banner tells of a server that is away; ask again when it may be back.
     setTimeout(() => void learnInstruments(), 5000);
   }
 }
 
-/** The last hour of every third symbol, from its bars. */
-async function learnTrails(symbols: readonly Instrument[], first: number): Promise<void> {
-  for (let index = first; index < symbols.length; index += 3) {
-    const symbol = (symbols[index] as Instrument).symbol;
-    const { bars } = await api.bars(symbol, 60);
-    seed(rowOf(symbol).trail, bars);
-    for (const watcher of watchers) watcher(new Set([symbol]));
+/** What the lines of all symbols were in the last hour, from the bars of the lake. */
+async function learnTrails(): Promise<void> {
+  const since = Date.now() - TRAIL_SPAN;
+  const question = `SELECT symbol, open_time, close FROM normalized.ohlcv_1m
+    WHERE is_current AND open_time > TIMESTAMP '${rfc3339(since).slice(0, 19).replace('T', ' ')} UTC' ORDER BY open_time`;
+  const { rows } = await api.sql(question, MOST_BARS);
+  const closes = new Map<string, { at: number; close: number }[]>();
+  for (const [symbol, opened, close] of rows) {
+    const name = String(symbol);
+    const past = closes.get(name) ?? [];
+    past.push({ at: timeValue(opened ?? null) + 60_000, close: Number(close) });
+    closes.set(name, past);
   }
+  for (const [symbol, past] of closes) seed(rowOf(symbol).trail, past, since);
+  for (const watcher of watchers) watcher(new Set(closes.keys()));
 }
 
-function seed(trail: Series, bars: readonly Bar[]): void {
-  const since = Date.now() - TRAIL_SPAN;
+function seed(trail: Series, past: readonly { at: number; close: number }[], since: number): void {
   const until = trail.length ? trail.time(0) : Number.POSITIVE_INFINITY;
-  const past = bars
-    .map((bar) => ({ at: milliseconds(bar.open_time) + 60_000, close: Number(bar.close) }))
-    .filter(({ at, close }) => at >= since && at < until && close > 0)
-    .sort((one, other) => one.at - other.at);
+  const before = past.filter(({ at, close }) => at >= since && at < until && close > 0);
   const live = Array.from({ length: trail.length }, (_, index) => ({ at: trail.time(index), close: trail.value(index) }));
   trail.clear();
-  for (const { at, close } of [...past, ...live]) trail.push(at, close);
+  for (const { at, close } of [...before, ...live]) trail.push(at, close);
 }

@@ -72,10 +72,13 @@ export class PastSymbol {
     this.loading.value = true;
     const from = Math.floor((this.wanted - PAST_SPAN * 0.6) / PAST_STEP) * PAST_STEP;
     try {
-      const answer = await api.replayRange(this.symbol, rfc3339(from), rfc3339(from + PAST_SPAN), '1s', PAST_DEPTH, asking.signal);
+      const [answer, trades] = await Promise.all([
+        api.replayRange(this.symbol, rfc3339(from), rfc3339(from + PAST_SPAN), '1s', PAST_DEPTH, asking.signal),
+        api.trades(this.symbol, 1000, rfc3339(from + PAST_SPAN), asking.signal).then(({ trades: found }) => found, () => []),
+      ]);
       if (asking.signal.aborted) return;
       this.setBounds(answer.earliest, answer.latest);
-      this.keep(from, answer.frames, (answer.trades ?? []).map(markOf));
+      this.keep(from, answer.frames, trades.map(markOf));
       this.failure.value = this.frames.length ? null : 'Nothing was kept of this time.';
     } catch (error) {
       if (asking.signal.aborted) return;

@@ -31,10 +31,8 @@ export function judge(connection: Connection, health: Health | null, now: number
     };
   }
   if (!health) return { trust: 'unknown', word: 'Asking', sentence: 'Waiting for the server’s first word.', reasons: [] };
-  const missed = health.service_levels.filter(({ status }) => status !== 'ok').map(missedLevel);
-  const notLive = health.symbols.filter(({ state }) => state !== 'live');
-  const reasons = notLive.length ? [...missed, booksNotLive(notLive)] : missed;
-  const live = `${health.symbols.length - notLive.length} of ${health.symbols.length} books live`;
+  const live = `${health.symbols.filter(({ state }) => state === 'live').length} of ${health.symbols.length} books live`;
+  const reasons = health.reasons ?? [];
   if (health.status === 'ok') {
     return { trust: 'good', word: 'Trusted', sentence: `These figures can be trusted: ${live}, every service level kept.`, reasons: [] };
   }
@@ -54,14 +52,4 @@ export function levelFigure(value: number | null, unit: string): string {
   if (unit === 's' || unit === 'seconds') return span(value * 1000);
   const digits = Number.isInteger(value) ? 0 : Math.abs(value) < 10 ? 2 : 1;
   return `${fixed(value, digits)}${unit ? ` ${unit}` : ''}`;
-}
-
-function missedLevel(level: ServiceLevel): string {
-  const target = level.target === null ? '' : `, at most ${levelFigure(level.target, level.unit)} was promised`;
-  return `${levelName(level)} is ${levelFigure(level.value, level.unit)}${target}`;
-}
-
-function booksNotLive(books: Health['symbols']): string {
-  const shown = books.slice(0, 4).map(({ symbol, state }) => `${symbol} ${state}`).join(', ');
-  return books.length > 4 ? `${shown} and ${books.length - 4} more` : shown;
 }

@@ -28,7 +28,7 @@ export function DataTable({ name, columns, rows, height }: Props) {
   const last = Math.min(rows.length, Math.ceil((top + tall) / ROW) + MARGIN);
   if (!rows.length) return <p class="notice">No rows.</p>;
   return (
-    <div class="scroll data" ref={box} style={{ height: `${tall}px` }} tabIndex={0} role="region" aria-label={name} onScroll={(event) => setTop(event.currentTarget.scrollTop)}>
+    <div class="scroll data" ref={box} style={{ height: `${tall}px` }} tabIndex={0} role="region" aria-label={`${name}: rows`} onScroll={(event) => setTop(event.currentTarget.scrollTop)}>
       <table aria-rowcount={rows.length + 1} aria-label={name} style={{ width: `${widths.reduce((sum, width) => sum + width, 0)}px` }}>
         <colgroup>{widths.map((width) => <col style={{ width: `${width}px` }} />)}</colgroup>
         <thead>
@@ -57,5 +57,5 @@ function Cell({ column, value }: { column: Column; value: Value }) {
 function widthOf(column: Column, rows: readonly Value[][], index: number): number {
   let longest = column.name.length;
   for (let row = 0; row < Math.min(rows.length, 200); row += 1) longest = Math.max(longest, valueText(rows[row]?.[index] ?? null).length);
-  return Math.min(420, Math.max(64, Math.round(longest * 7.6 + 28)));
+  return Math.min(420, Math.max(64, Math.round(longest * 8.3 + 28)));
 }

@@ -39,7 +39,7 @@ export function Header() {
           <a href={path} aria-current={here === view ? 'page' : undefined}>{name}</a>
         ))}
       </nav>
-      <a class={`pill pill-${trust}`} href="/" title={sentence}><Mark trust={trust} size={14} />{word}</a>
+      <a class={`pill pill-${trust}`} href="/" title={sentence}><Mark trust={trust} size={14} /><span>{word}</span></a>
       <button type="button" class="quiet" aria-label={theme.value === 'dark' ? 'Light colours' : 'Dark colours'} title="Light or dark (t)"
         onClick={() => chooseTheme(theme.value === 'dark' ? 'light' : 'dark')}>
         <svg width="18" height="18" viewBox="0 0 18 18" aria-hidden="true">

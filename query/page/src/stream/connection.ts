@@ -47,7 +47,7 @@ export function subscribe(wish: Wish, listener: Listener): () => void {
   return () => {
     wishes.delete(key);
     const wanted = [...wishes.values()].some(({ wish: other }) => same(other, wish));
-    if (!wanted) say({ op: 'unsubscribe', channel: wish.channel, symbols: wish.symbols });
+    if (!wanted) say({ op: 'unsubscribe', ...wish });
   };
 }
 
@@ -68,8 +68,9 @@ export function retryNow(): void {
   open();
 }
 
+/** The server knows a subscription by all that was said of it. */
 function same(one: Wish, other: Wish): boolean {
-  return one.channel === other.channel && one.symbols.join() === other.symbols.join();
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 function open(): void {

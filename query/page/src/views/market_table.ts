@@ -19,7 +19,7 @@ export interface Sorting {
 
 const SPARK_WIDTH = 112;
 const SPARK_HEIGHT = 24;
-const SPARK_EVERY = 1000;
+const SPARK_EVERY = 2000;
 const SORT_EVERY = 2000;
 
 export class MarketTable {
