@@ -14,6 +14,7 @@ pub mod live;
 pub mod metrics;
 pub mod output;
 pub mod postgres;
+pub mod page;
 pub mod server;
 mod session;
 pub mod statement;
