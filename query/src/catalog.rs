@@ -18,9 +18,9 @@ use depthlake_lake::table::Table;
 
 use crate::error::{Position, QueryError, nearest};
 use crate::session::config;
-use crate::table::{LIVE, Tables};
 use crate::table::metadata::MetadataTable;
 use crate::table::state::StateOfTable;
+use crate::table::{LIVE, Tables};
 
 /// The catalog of the tables.
 pub(crate) const CATALOG: &str = "depthlake";
@@ -132,7 +132,11 @@ impl SchemaProvider for LakeSchema {
     fn table_names(&self) -> Vec<String> {
         let of_lake = self.tables.iter().map(|table| table.name());
         let live = Tables::names(LIVE).into_iter().filter(|_| self.name == LIVE);
-        of_lake.chain(live).chain(self.views.iter().map(|view| view.short_name())).map(str::to_owned).collect()
+        of_lake
+            .chain(live)
+            .chain(self.views.iter().map(|view| view.short_name()))
+            .map(str::to_owned)
+            .collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
