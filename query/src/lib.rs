@@ -4,15 +4,22 @@
 //! [`output`] writes the rows for people and programs.
 
 pub mod access;
+pub mod api;
 mod catalog;
 mod error;
+pub mod health;
+pub mod iceberg_rest;
 mod json_text;
 pub mod live;
+pub mod metrics;
 pub mod output;
+pub mod postgres;
+pub mod page;
 pub mod server;
 mod session;
 pub mod statement;
 pub mod table;
+pub mod trino;
 mod warehouse_store;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::WWW_AUTHENTICATE;
 use axum::response::{IntoResponse, Response};
 use depthlake_lake::commit::LakeError;
 use depthlake_lake::table::Table;
@@ -41,6 +42,9 @@ impl CatalogError {
             Self::NoSuchResource { .. } => (StatusCode::NOT_FOUND, "RESTException"),
             Self::ReadOnly { .. } => (StatusCode::NOT_ACCEPTABLE, "UnsupportedOperationException"),
             Self::Malformed { .. } => (StatusCode::BAD_REQUEST, "BadRequestException"),
+            Self::Denied(denied) if denied.status() == StatusCode::FORBIDDEN => {
+                (StatusCode::FORBIDDEN, "ForbiddenException")
+            }
             Self::Denied(_) => (StatusCode::UNAUTHORIZED, "NotAuthorizedException"),
             Self::Unreadable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException"),
         }
@@ -55,8 +59,9 @@ impl IntoResponse for CatalogError {
         let (status, exception) = self.kind();
         let error = json!({ "message": self.to_string(), "type": exception, "code": status.as_u16() });
         let mut response = (status, Json(json!({ "error": error }))).into_response();
-        if let Self::Denied(denied) = &self {
-            denied.challenge(response.headers_mut());
+        if let Self::Denied(denied) = self {
+            let challenge = denied.into_response().headers_mut().remove(WWW_AUTHENTICATE);
+            response.headers_mut().extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
         }
         response
     }

@@ -17,7 +17,7 @@ mod tests;
 
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, any, get, post};
 use axum::{Json, Router};
 use depthlake_lake::address::S3Credentials;
 use depthlake_lake::commit::Lake;
@@ -43,7 +43,7 @@ const ENDPOINTS: [&str; 8] = [
 ];
 
 /// What the catalog serves, and to whom.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct IcebergCatalog {
     pub lake: Lake,
     pub access: Access,
@@ -52,20 +52,20 @@ pub struct IcebergCatalog {
     pub reader: Option<S3Credentials>,
 }
 
-/// The routes below `/iceberg`: `/v1/config` and what the protocol has behind it.
+/// The routes: `/iceberg/v1/config` and what the protocol has behind it.
 pub fn router(catalog: IcebergCatalog) -> Router {
-    let namespace = "/v1/namespaces/{namespace}";
+    let namespace = "/iceberg/v1/namespaces/{namespace}";
     Router::new()
-        .route("/v1/config", read(get(config)))
-        .route("/v1/oauth/tokens", post(token::issue))
-        .route("/v1/namespaces", read(get(namespaces)))
+        .route("/iceberg/v1/config", read(get(config)))
+        .route("/iceberg/v1/oauth/tokens", post(token::issue))
+        .route("/iceberg/v1/namespaces", read(get(namespaces)))
         .route(namespace, read(get(load_namespace)))
         .route(&format!("{namespace}/tables"), read(get(tables)))
         .route(&format!("{namespace}/tables/{{table}}"), read(get(loading::load_table)))
         .route(&format!("{namespace}/tables/{{table}}/metrics"), post(take_metrics))
         .route(&format!("{namespace}/views"), read(get(views)))
         .route(&format!("{namespace}/views/{{view}}"), read(get(load_view)))
-        .fallback(not_served)
+        .route("/iceberg/{*rest}", any(not_served))
         .with_state(catalog)
 }
 
@@ -75,8 +75,8 @@ fn read(route: MethodRouter<IcebergCatalog>) -> MethodRouter<IcebergCatalog> {
 }
 
 impl IcebergCatalog {
-    fn principal(&self, headers: &HeaderMap) -> Result<Principal, CatalogError> {
-        Ok(self.access.authenticate(headers)?)
+    async fn principal(&self, headers: &HeaderMap) -> Result<Principal, CatalogError> {
+        Ok(self.access.authenticate(headers).await?)
     }
 }
 
@@ -105,8 +105,11 @@ fn table_for(principal: &Principal, namespace: &str, name: &str) -> Result<Table
     found.ok_or_else(|| CatalogError::NoSuchTable { name: format!("{namespace}.{name}") })
 }
 
-async fn config(State(catalog): State<IcebergCatalog>, headers: HeaderMap) -> Result<Json<Value>, CatalogError> {
-    catalog.principal(&headers)?;
+async fn config(
+    State(catalog): State<IcebergCatalog>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, CatalogError> {
+    catalog.principal(&headers).await?;
     Ok(Json(json!({ "defaults": {}, "overrides": {}, "endpoints": ENDPOINTS })))
 }
 
@@ -121,7 +124,7 @@ async fn namespaces(
     Query(Parent { parent }): Query<Parent>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Value>, CatalogError> {
-    let principal = catalog.principal(&headers)?;
+    let principal = catalog.principal(&headers).await?;
     let names = match parent.filter(|parent| !parent.is_empty()) {
         Some(parent) => namespace_for(&principal, &parent).map(|_| Vec::new())?,
         None => readable_by(&principal),
@@ -136,7 +139,7 @@ async fn load_namespace(
     headers: HeaderMap,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, CatalogError> {
-    let name = namespace_for(&catalog.principal(&headers)?, &name)?;
+    let name = namespace_for(&catalog.principal(&headers).await?, &name)?;
     let location = format!("{}/{name}", catalog.lake.warehouse().location());
     Ok(Json(json!({ "namespace": [name], "properties": { "location": location } })))
 }
@@ -147,7 +150,7 @@ async fn tables(
     Path(namespace): Path<String>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Value>, CatalogError> {
-    let namespace = namespace_for(&catalog.principal(&headers)?, &namespace)?;
+    let namespace = namespace_for(&catalog.principal(&headers).await?, &namespace)?;
     let tables = Table::ALL.into_iter().filter(|table| table.namespace() == namespace);
     let mut names: Vec<_> = tables.map(Table::name).collect();
     names.sort_unstable();
@@ -162,7 +165,7 @@ async fn views(
     headers: HeaderMap,
     Path(namespace): Path<String>,
 ) -> Result<Json<Value>, CatalogError> {
-    namespace_for(&catalog.principal(&headers)?, &namespace)?;
+    namespace_for(&catalog.principal(&headers).await?, &namespace)?;
     Ok(listed("identifiers", json!([]), None))
 }
 
@@ -171,7 +174,7 @@ async fn load_view(
     headers: HeaderMap,
     Path((namespace, view)): Path<(String, String)>,
 ) -> Result<Json<Value>, CatalogError> {
-    let namespace = namespace_for(&catalog.principal(&headers)?, &namespace)?;
+    let namespace = namespace_for(&catalog.principal(&headers).await?, &namespace)?;
     Err(CatalogError::NoSuchView { name: format!("{namespace}.{view}") })
 }
 
@@ -181,7 +184,7 @@ async fn take_metrics(
     headers: HeaderMap,
     Path((namespace, table)): Path<(String, String)>,
 ) -> Result<StatusCode, CatalogError> {
-    table_for(&catalog.principal(&headers)?, &namespace, &table)?;
+    table_for(&catalog.principal(&headers).await?, &namespace, &table)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

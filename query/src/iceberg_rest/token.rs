@@ -1,9 +1,8 @@
 //! The token that clients with a `credential` ask for before anything else.
 
 use axum::Json;
-use axum::extract::{Form, State};
-use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
@@ -19,20 +18,16 @@ pub(super) struct TokenRequest {
 
 /// Takes `credential = NAME:TOKEN`, and answers with the same token where it is one of ours: there is no second kind of
 /// credential to be issued, revoked or leaked.
-pub(super) async fn issue(
-    State(catalog): State<IcebergCatalog>,
-    Form(request): Form<TokenRequest>,
-) -> Response {
+pub(super) async fn issue(State(catalog): State<IcebergCatalog>, form: String) -> Response {
+    // The form is written as the query of an address is.
+    let uri = Uri::try_from(format!("/?{form}")).ok();
+    let Some(Query(request)) = uri.and_then(|uri| Query::<TokenRequest>::try_from_uri(&uri).ok()) else {
+        return refused("invalid_request", "expected a form with grant_type and client_secret");
+    };
     if request.grant_type != "client_credentials" {
         return refused("unsupported_grant_type", "expected client_credentials");
     }
-    let mut headers = HeaderMap::new();
-    let Ok(mut bearer) = HeaderValue::try_from(format!("Bearer {}", request.client_secret)) else {
-        return refused("invalid_client", "the secret is not a token");
-    };
-    bearer.set_sensitive(true);
-    headers.insert(AUTHORIZATION, bearer);
-    match catalog.access.authenticate(&headers) {
+    match catalog.access.with_token(&request.client_secret) {
         Ok(_) => {
             let token = json!({ "access_token": request.client_secret, "token_type": "bearer",
                 "issued_token_type": "urn:ietf:params:oauth:token-type:access_token" });

@@ -1,6 +1,7 @@
 //! Errors with the code (SQLSTATE) that `PostgreSQL` would give them.
 
 use datafusion::error::DataFusionError;
+use pgwire::api::{ClientInfo, ErrorHandler};
 use pgwire::error::{ErrorInfo, PgWireError};
 
 use super::parameters::ParameterError;
@@ -76,6 +77,22 @@ fn with_severity(severity: &str, state: &str, message: impl Into<String>) -> PgW
     let mut info = ErrorInfo::new(severity.to_owned(), state.to_owned(), message.into());
     info.severity_nonlocalized = Some(severity.to_owned());
     PgWireError::UserError(Box::new(info))
+}
+
+/// Gives errors of the protocol's library the codes that clients go by.
+pub(super) struct Codes;
+
+impl ErrorHandler for Codes {
+    fn on_error<C: ClientInfo>(&self, _: &C, error: &mut PgWireError) {
+        let state = match error {
+            PgWireError::StatementNotFound(_) => "26000",
+            PgWireError::PortalNotFound(_) => "34000",
+            PgWireError::QueryCanceled => "57014",
+            PgWireError::ParameterIndexOutOfBound(_) => "08P01",
+            _ => return,
+        };
+        *error = plain(state, error.to_string());
+    }
 }
 
 /// How many characters lie before a line and column, both from 1.
