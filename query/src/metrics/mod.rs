@@ -74,6 +74,11 @@ impl Metrics {
     }
 }
 
+/// Counts the requests of a router.
+pub fn counted(router: Router, requests: &Arc<RequestFigures>) -> Router {
+    router.layer(axum::middleware::from_fn_with_state(Arc::clone(requests), measured))
+}
+
 /// Serves `/metrics`.
 pub fn router(metrics: Metrics) -> Router {
     Router::new().route("/metrics", get(scrape)).with_state(metrics)
