@@ -6,8 +6,10 @@
 pub mod access;
 mod catalog;
 mod error;
+pub mod flight;
 pub mod iceberg_rest;
 mod json_text;
+mod listing;
 pub mod live;
 pub mod output;
 pub mod postgres;
