@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import duckdb_extension_avro
+import duckdb_extension_httpfs
 import duckdb_extension_iceberg
 from pyiceberg.catalog.rest import RestCatalog
 
@@ -28,7 +29,8 @@ def by_pyiceberg(uri, namespace, table, column, token):
 
 def by_duckdb(uri, namespace, table, column, token):
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
-    for name, package in (("avro", duckdb_extension_avro), ("iceberg", duckdb_extension_iceberg)):
+    extensions = {"httpfs": duckdb_extension_httpfs, "avro": duckdb_extension_avro, "iceberg": duckdb_extension_iceberg}
+    for name, package in extensions.items():
         (file,) = glob.glob(f"{Path(package.__file__).parent}/**/{name}.duckdb_extension", recursive=True)
         connection.execute(f"INSTALL '{file}'")
         connection.execute(f"LOAD {name}")

@@ -100,7 +100,8 @@ async fn a_table_is_shown_as_it_is_now() {
     let metadata = &loaded["metadata"];
     assert_eq!(metadata["snapshots"].as_array().map(Vec::len), Some(2));
     let location = loaded["metadata-location"].as_str().unwrap().strip_prefix("file://").unwrap();
-    let file: Value = serde_json::from_slice(&std::fs::read(location).unwrap()).unwrap();
+    let file = std::fs::File::open(location).unwrap();
+    let file: Value = serde_json::from_reader(flate2::read::GzDecoder::new(file)).unwrap();
     assert_eq!(*metadata, file, "the answer and the file say the same");
     let (status, ..) = whole(&router, Request::get(path).header(IF_NONE_MATCH, &headers[ETAG])).await;
     assert_eq!(status, 304);
