@@ -9,15 +9,17 @@ use depthlake_orderbook::time::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::authentication::Asker;
 use super::cursor::Cursor;
 use super::extract::{Name, Parameters, within};
 use super::market::known_symbol;
 use super::problem::Problem;
 use super::reference::{sql_time, symbol_at};
-use super::rows::{ask, integers, times};
+use super::rows::{ask_as, integers, times};
 use super::schema::{BarsAnswer, ProblemAnswer};
 use super::state::ApiState;
 use super::{TAG_MARKET, answer};
+use crate::access::Principal;
 use crate::json_text::JsonText;
 use crate::live::{BAR_MINUTES, LiveBar};
 
@@ -59,6 +61,7 @@ struct Interval {
         (status = 404, body = ProblemAnswer)))]
 pub(crate) async fn bars(
     State(state): State<ApiState>,
+    Asker(principal): Asker,
     Name(name): Name,
     Parameters(parameters): Parameters<BarParameters>,
 ) -> Result<Response, Problem> {
@@ -69,7 +72,7 @@ pub(crate) async fn bars(
     if before.is_none()
         && interval == Interval::MINUTE
         && let Some(known) = state.bars.of(symbol)
-        && (known.last(limit).len() == limit)
+        && known.last(limit).len() == limit
     {
         let mut json = begin(symbol, interval, limit);
         for (index, kept) in known.last(limit).iter().enumerate() {
@@ -78,7 +81,7 @@ pub(crate) async fn bars(
         }
         return Ok(end(json, known.last(limit).first().map(|kept| kept.bar.open_time)));
     }
-    let (bars, more) = of_lake(&state, symbol, interval, limit, before.map(|cursor| cursor.time)).await?;
+    let (bars, more) = of_lake((&state, &principal), symbol, interval, limit, before.map(|cursor| cursor.time)).await?;
     let mut json = begin(symbol, interval, bars.len());
     for (index, bar) in bars.iter().enumerate() {
         json.raw(if index == 0 { "" } else { "," });
@@ -109,7 +112,7 @@ fn end(mut json: JsonText, next: Option<Timestamp>) -> Response {
 
 /// The last `limit` bars before a time, and whether there may be more.
 async fn of_lake(
-    state: &ApiState,
+    (state, principal): (&ApiState, &Principal),
     symbol: Symbol,
     interval: Interval,
     limit: usize,
@@ -131,7 +134,7 @@ async fn of_lake(
         WHERE symbol = '{symbol}' AND is_current{until} ORDER BY open_time DESC LIMIT {wanted}"
     );
     let mut found: Vec<LiveBar> = Vec::with_capacity(wanted);
-    for batch in ask(state, &sql).await? {
+    for batch in ask_as(state, principal, &sql).await? {
         found.extend(bars_of_rows(&batch).map(|(_, bar)| bar));
     }
     let more = found.len() == wanted;

@@ -10,25 +10,31 @@
 //! - `/openapi.json` describes what is really sent, which a test compares.
 
 mod answer;
+mod authentication;
 mod bars;
 mod cursor;
 mod encode;
 mod extract;
 mod full_depth;
 mod health;
+mod lake;
 mod market;
 mod problem;
 mod reference;
+mod replay;
 mod router;
 mod rows;
 mod schema;
+mod sql;
 mod state;
 mod stream;
+mod trades;
 
 pub use router::router;
-pub use state::{ApiState, Happenings};
+pub use state::{ApiParts, ApiState};
 pub use stream::StreamCounts;
 
 const TAG_MARKET: &str = "market";
 const TAG_STREAM: &str = "streams";
+const TAG_LAKE: &str = "lake";
 const TAG_OPERATION: &str = "operation";

@@ -135,6 +135,10 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Marks a response whose body stands, whatever its status.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IsAnswer;
+
 /// Writes the bodies of problems, and makes problems of errors that came without one.
 pub(crate) async fn render(request: Request, next: Next) -> Response {
     let original = request.extensions().get::<OriginalUri>().map(|original| original.0.clone());
@@ -142,7 +146,8 @@ pub(crate) async fn render(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().map(|id| id.header_value().clone());
     let mut response = next.run(request).await;
     let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
+    let is_answer = response.extensions_mut().remove::<IsAnswer>().is_some();
+    if is_answer || (!status.is_client_error() && !status.is_server_error()) {
         return response;
     }
     let problem = response.extensions_mut().remove::<Problem>().unwrap_or_else(|| {

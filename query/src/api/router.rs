@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Uri, header};
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, get};
 use axum::Router;
 use bytes::Bytes;
@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 
 use super::problem::{self, Problem};
 use super::state::ApiState;
-use super::{answer, bars, health, market, stream};
+use super::{answer, authentication, bars, health, lake, market, replay, sql, stream, trades};
 
 /// The largest body taken: a statement of SQL is no longer.
 const MOST_BODY: usize = 2 << 20;
@@ -38,6 +38,7 @@ struct Description;
 
 /// The API: `/api/v1/…`, `/healthz`, `/readyz` and `/openapi.json`.
 pub fn router(state: ApiState) -> Router {
+    let authentication = from_fn_with_state(state.access.clone(), authentication::authenticated);
     let (router, mut description) = routes().with_state(state).split_for_parts();
     env!("CARGO_PKG_VERSION").clone_into(&mut description.info.version);
     let description = Bytes::from(description.to_json().unwrap_or_default());
@@ -47,6 +48,7 @@ pub fn router(state: ApiState) -> Router {
         .layer(cors())
         .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(SizeAbove::new(LEAST_COMPRESSED))))
         .layer(from_fn(problem::render))
+        .layer(authentication)
         .layer(DefaultBodyLimit::max(MOST_BODY));
     router
         .route("/openapi.json", get(move || async move { answer::json(description) }))
@@ -64,6 +66,16 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(market::ticker))
         .routes(routes!(market::book))
         .routes(routes!(bars::bars))
+        .routes(routes!(trades::trades))
+        .routes(routes!(lake::liquidity))
+        .routes(routes!(replay::book))
+        .routes(routes!(replay::range))
+        .routes(routes!(lake::overview))
+        .routes(routes!(lake::volume))
+        .routes(routes!(lake::latest))
+        .routes(routes!(lake::dead_letters))
+        .routes(routes!(lake::reconciliation))
+        .routes(routes!(sql::sql))
         .routes(routes!(health::health))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

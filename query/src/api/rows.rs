@@ -15,14 +15,23 @@ use crate::error::QueryError;
 use crate::json_text::JsonText;
 use crate::session::{Door, Session, SessionSettings};
 
-/// A session of the API's own, which may read everything.
-pub(crate) fn session(state: &ApiState) -> Session {
-    state.database.session(SessionSettings::new(Principal::reader("api"), Door::Api))
+/// A session for somebody who asks.
+pub(crate) fn session_of(state: &ApiState, principal: &Principal) -> Session {
+    state.database.session(SessionSettings::new(principal.clone(), Door::Api))
 }
 
-/// Asks a question of ours.
+/// Asks a question for somebody, who needs to be allowed to.
+pub(crate) async fn ask_as(
+    state: &ApiState,
+    principal: &Principal,
+    sql: &str,
+) -> Result<Vec<RecordBatch>, QueryError> {
+    session_of(state, principal).sql(sql).await?.try_collect().await
+}
+
+/// Asks a question of the API's own.
 pub(crate) async fn ask(state: &ApiState, sql: &str) -> Result<Vec<RecordBatch>, QueryError> {
-    session(state).sql(sql).await?.try_collect().await
+    ask_as(state, &Principal::reader("api"), sql).await
 }
 
 /// The text in a row of a column; `None` where there is none.
@@ -86,6 +95,25 @@ impl Written {
             column.write(json, row);
         }
         json.raw("}");
+    }
+
+    /// Writes one value.
+    pub(crate) fn write_value(&self, json: &mut JsonText, column: usize, row: usize) {
+        match self.columns.get(column) {
+            Some(column) => column.write(json, row),
+            None => json.raw("null"),
+        }
+    }
+
+    /// Bytes as text, where they are UTF-8, and how many they are.
+    pub(crate) fn bytes(&self, column: usize, row: usize) -> (String, usize) {
+        match self.columns.get(column) {
+            Some(WrittenColumn::Bytes(array)) if array.is_valid(row) => {
+                let bytes = array.as_binary::<i64>().value(row);
+                (String::from_utf8_lossy(bytes).into_owned(), bytes.len())
+            }
+            _ => (String::new(), 0),
+        }
     }
 
     /// Writes a row as an array: `[value,…]`.

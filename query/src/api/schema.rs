@@ -224,9 +224,12 @@ pub(crate) struct LiquidityRow {
 pub(crate) struct HealthAnswer {
     /// ok, degraded or failing.
     status: String,
+    time: String,
     service_levels: Vec<ServiceLevelAnswer>,
     symbols: Vec<SymbolHealthAnswer>,
     lake: LakeHealthAnswer,
+    /// Why it is not well; empty where it is.
+    reasons: Vec<String>,
 }
 
 #[derive(ToSchema)]
@@ -237,13 +240,13 @@ pub(crate) struct ServiceLevelAnswer {
     value: Option<f64>,
     unit: String,
     status: String,
-    since: Option<String>,
+    since: String,
 }
 
 #[derive(ToSchema)]
 pub(crate) struct SymbolHealthAnswer {
     symbol: String,
-    state: BookState,
+    state: String,
     #[schema(required)]
     age_ms: Option<f64>,
     status: String,
@@ -255,6 +258,8 @@ pub(crate) struct LakeHealthAnswer {
     last_commit: Option<String>,
     #[schema(required)]
     commit_age_ms: Option<f64>,
+    #[schema(required)]
+    waiting_records: Option<u64>,
 }
 
 #[derive(Serialize, ToSchema)]

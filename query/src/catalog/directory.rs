@@ -86,6 +86,12 @@ impl Directory {
         self.schemas(catalog).is_some_and(|schemas| schemas.iter().any(|known| known == schema))
     }
 
+    /// Whether there is a schema that may not be read.
+    pub(crate) fn denies(&self, catalog: &str, schema: &str) -> bool {
+        !self.grants().reads(catalog, schema)
+            && self.catalogs.iter().any(|known| known.name() == catalog && known.schemas().iter().any(|known| known == schema))
+    }
+
     /// The tables and views of a schema that may be read, in the order of their names.
     pub(crate) fn relations(&self, catalog: &str, schema: &str) -> Vec<Relation> {
         let mut relations = match self.catalog(catalog) {
@@ -152,16 +158,20 @@ impl Directory {
                 "Statement stack is recursive: a view is in itself",
             )));
         }
-        let inner = Arc::new(Self {
+        let plan = plan_view(&self.inside(query.definer.clone(), false), query).await.map_err(external)?;
+        Ok(Arc::new(ViewTable::new(plan, Some(query.text.clone()))))
+    }
+
+    /// What somebody sees in a view of this query.
+    pub(crate) fn inside(&self, principal: Principal, finds_anywhere: bool) -> Arc<Self> {
+        Arc::new(Self {
             database: self.database.clone(),
-            principal: query.definer.clone(),
+            principal,
             catalogs: self.catalogs.clone(),
-            finds_anywhere: false,
+            finds_anywhere,
             depth: self.depth + 1,
             found: Mutex::default(),
-        });
-        let plan = plan_view(&inner, query).await.map_err(external)?;
-        Ok(Arc::new(ViewTable::new(plan, Some(query.text.clone()))))
+        })
     }
 
     fn check_may_read(&self, catalog: &str, schema: &str, name: &str) -> Result<()> {

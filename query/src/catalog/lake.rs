@@ -3,60 +3,32 @@
 //!
 //! A table's name may tell which state of it is meant, as [`StateOfTable`] has it.
 
-use std::any::Any;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
-use datafusion::datasource::{MemTable, TableType, ViewTable};
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::error::Result;
-use datafusion::prelude::SessionContext;
 use datafusion::sql::TableReference;
 use depthlake_lake::model::{Model, Targets};
 use depthlake_lake::table::Table;
 
+use crate::catalog::{ANY_SCHEMA, CATALOG, Catalog, Directory, INFORMATION_SCHEMA, Relation, RelationKind};
 use crate::error::{Position, QueryError, nearest};
-use crate::session::config;
-use crate::table::metadata::MetadataTable;
+use crate::session::plan_in_engine;
 use crate::table::state::StateOfTable;
 use crate::table::{LIVE, Tables};
 
-/// The catalog of the tables.
-pub(crate) const CATALOG: &str = "depthlake";
-
-/// The schema in which a name without one is looked up. It is listed nowhere.
-pub(crate) const ANY_SCHEMA: &str = "any";
-
-const INFORMATION_SCHEMA: &str = "information_schema";
-
-/// The catalog of one lake for one query, and of a table of rows that are in no lake, where one is given by its full name.
-/// However often the query names a table, it is the same.
+/// The catalog of one lake, and of a table of rows that are in no lake, where one is given by its full name.
 #[derive(Debug, Clone)]
 pub(crate) struct LakeCatalog {
     tables: Tables,
     given: Option<(&'static str, Arc<MemTable>)>,
-    opened: Arc<Mutex<HashMap<String, Arc<dyn TableProvider>>>>,
 }
 
 impl LakeCatalog {
-    pub(crate) fn new(tables: Tables) -> Self {
-        Self { tables, given: None, opened: Arc::default() }
-    }
-
-    pub(crate) fn with_rows(tables: Tables, name: &'static str, rows: Arc<MemTable>) -> Self {
-        Self { given: Some((name, rows)), ..Self::new(tables) }
-    }
-
-    fn open(&self, schema: &str, name: &str) -> Option<Arc<dyn TableProvider>> {
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        let full_name = format!("{schema}.{name}");
-        if let Some(known) = opened.get(&full_name) {
-            return Some(Arc::clone(known));
-        }
-        let table = self.tables.provider(schema, name)?;
-        opened.insert(full_name, Arc::clone(&table));
-        Some(table)
+    pub(crate) fn new(tables: Tables, given: Option<(&'static str, Arc<MemTable>)>) -> Self {
+        Self { tables, given }
     }
 
     fn given(&self, schema: &str, name: &str) -> Option<Arc<MemTable>> {
@@ -65,112 +37,71 @@ impl LakeCatalog {
     }
 }
 
-impl CatalogProvider for LakeCatalog {
-    fn as_any(&self) -> &dyn Any {
-        self
+#[async_trait]
+impl Catalog for LakeCatalog {
+    fn name(&self) -> &'static str {
+        CATALOG
     }
 
-    fn schema_names(&self) -> Vec<String> {
+    fn connector(&self) -> &'static str {
+        "iceberg"
+    }
+
+    fn schemas(&self) -> Vec<String> {
         let of_tables = Table::ALL.iter().map(|table| table.namespace());
-        let mut names: Vec<String> = Vec::new();
+        let mut names: Vec<String> = vec![LIVE.to_owned()];
         for name in of_tables.chain(views().map(Model::layer)) {
             if !names.iter().any(|known| known == name) {
                 names.push(name.to_owned());
             }
         }
-        names.push(LIVE.to_owned());
         names
     }
 
-    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        let tables: Vec<_> = Table::ALL.into_iter().filter(|table| belongs(*table, name)).collect();
-        let views: Vec<_> = views().filter(|view| name == ANY_SCHEMA || view.layer() == name).collect();
-        let is_given = self
-            .given
-            .as_ref()
-            .is_some_and(|(given, _)| given.split_once('.').is_some_and(|(s, _)| s == name));
-        if tables.is_empty() && views.is_empty() && !is_given && name != LIVE {
-            return None;
-        }
-        Some(Arc::new(LakeSchema { catalog: self.clone(), name: name.to_owned(), tables, views }))
-    }
-}
-
-/// The tables and views of one schema, or of all.
-#[derive(Debug)]
-struct LakeSchema {
-    catalog: LakeCatalog,
-    name: String,
-    tables: Vec<Table>,
-    views: Vec<&'static Model>,
-}
-
-impl LakeSchema {
-    /// The schema that has a table of this name, or of this name before a state or what is asked about it.
-    fn schema_of(&self, name: &str) -> Option<&str> {
-        if self.name != ANY_SCHEMA {
-            return Some(&self.name);
-        }
-        let of_table = name.split(['@', '$']).next().unwrap_or_default();
-        match named(&self.tables, of_table)[..] {
-            [table] => Some(table.namespace()),
-            _ => None,
-        }
+    fn relations(&self, schema: &str) -> Vec<Relation> {
+        let table = |name: &str| Relation {
+            name: name.to_owned(),
+            kind: RelationKind::Table,
+            comment: format!("{schema}.{name}").parse().ok().map(|table: Table| table.comment().to_owned()),
+        };
+        let view = |view: &Model| Relation {
+            name: view.short_name().to_owned(),
+            kind: RelationKind::View(view.sql.to_owned()),
+            comment: Some(view.declaration.doc.clone()),
+        };
+        let views = views().filter(|view| view.layer() == schema).map(view);
+        Tables::names(schema).into_iter().map(table).chain(views).collect()
     }
 
-    fn view(&self, name: &str) -> Option<&'static Model> {
-        self.views.iter().find(|view| view.short_name() == name).copied()
-    }
-}
-
-#[async_trait]
-impl SchemaProvider for LakeSchema {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn table_names(&self) -> Vec<String> {
-        let of_lake = self.tables.iter().map(|table| table.name());
-        let live = Tables::names(LIVE).into_iter().filter(|_| self.name == LIVE);
-        of_lake
-            .chain(live)
-            .chain(self.views.iter().map(|view| view.short_name()))
-            .map(str::to_owned)
-            .collect()
-    }
-
-    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        if let Some(rows) = self.catalog.given(&self.name, name) {
+    async fn table(
+        &self,
+        schema: &str,
+        name: &str,
+        directory: &Arc<Directory>,
+    ) -> Result<Option<Arc<dyn TableProvider>>> {
+        if let Some(rows) = self.given(schema, name) {
             return Ok(Some(rows));
         }
-        if let Some(view) = self.view(name) {
-            return Ok(Some(Arc::new(planned(view, &self.catalog).await?)));
+        let mut views = views();
+        if let Some(view) =
+            views.find(|view| (schema == ANY_SCHEMA || view.layer() == schema) && view.short_name() == name)
+        {
+            let plan = plan_in_engine(directory, &view.view(&Targets::default())).await?;
+            return Ok(Some(Arc::new(ViewTable::new(plan, Some(view.sql.to_owned())))));
         }
-        Ok(self.schema_of(name).and_then(|schema| self.catalog.open(schema, name)))
-    }
-
-    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
-        let kind = if self.view(name).is_some() { TableType::View } else { TableType::Base };
-        Ok(self.table_exist(name).then_some(kind))
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        let is_table = self.schema_of(name).is_some_and(|schema| self.catalog.tables.exists(schema, name));
-        is_table || self.view(name).is_some() || self.catalog.given(&self.name, name).is_some()
+        if schema != ANY_SCHEMA {
+            return Ok(self.tables.provider(schema, name));
+        }
+        let (of_table, _) = StateOfTable::split(name);
+        let of_table = of_table.split('$').next().unwrap_or_default();
+        let [table] = named(&Table::ALL, of_table)[..] else { return Ok(None) };
+        Ok(self.tables.provider(table.namespace(), name))
     }
 }
 
 /// The models that are no tables.
 fn views() -> impl Iterator<Item = &'static Model> {
     Model::all().iter().filter(|model| model.declaration.incremental.is_none())
-}
-
-/// A view over the tables as they are now.
-async fn planned(view: &Model, catalog: &LakeCatalog) -> Result<ViewTable> {
-    let context = SessionContext::new_with_config(config());
-    context.register_catalog(CATALOG, Arc::new(catalog.clone()));
-    let plan = context.state().create_logical_plan(&view.view(&Targets::default())).await?;
-    Ok(ViewTable::new(plan, Some(view.sql.to_owned())))
 }
 
 /// Why a reference names no table; `None` where it does.
@@ -186,19 +117,12 @@ pub(crate) fn why_unknown(reference: &TableReference, position: Option<Position>
     if in_this_catalog && views().any(is_view) {
         return None;
     }
-    if in_this_catalog && schema == LIVE && Tables::names(LIVE).contains(&reference.table()) {
-        return None;
-    }
     let tables: Vec<_> = Table::ALL.into_iter().filter(|table| belongs(*table, schema)).collect();
     let (name, state) = StateOfTable::split(reference.table());
     if state.is_none() {
         return Some(unknown(reference, position));
     }
-    let name = match name.rsplit_once('$') {
-        Some((table, about)) if MetadataTable::named(about).is_some() => table,
-        _ => name,
-    };
-    let candidates = named(&tables, name);
+    let candidates = named(&tables, name.split('$').next().unwrap_or_default());
     match candidates.len() {
         1 if in_this_catalog => None,
         0 | 1 => Some(unknown(reference, position)),

@@ -6,11 +6,16 @@
 mod directory;
 pub(crate) mod information_schema;
 mod lake;
+mod memory;
 pub(crate) mod sheet;
 mod system;
+mod tpch;
 
 pub(crate) use directory::{Directory, QueryCatalogs, ViewQuery, external};
 pub(crate) use lake::{LakeCatalog, why_unknown};
+pub(crate) use memory::{MEMORY, MemoryCatalog, Scratch, ScratchTable};
+pub(crate) use system::SystemCatalog;
+pub(crate) use tpch::TpchCatalog;
 
 use std::fmt;
 use std::sync::Arc;

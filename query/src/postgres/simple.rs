@@ -34,9 +34,8 @@ impl SimpleQueryHandler for SimpleQueries {
         let statements = split(query);
         let mut responses = Vec::new();
         for text in statements.complete.iter().chain(&statements.rest) {
-            let response =
-                respond(&self.0, &connection, &Request::of(text), text, Vec::new(), &Format::UnifiedText);
-            match response.await {
+            let request = Request::of(text);
+            match respond(&self.0, &connection, &request, text, Vec::new(), &Format::UnifiedText).await {
                 Ok(response) => responses.push(response),
                 // What came before it has been answered.
                 Err(PgWireError::UserError(failed)) if !responses.is_empty() => {

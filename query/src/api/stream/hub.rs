@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::ws::Utf8Bytes;
-use bytes::Bytes;
 
 use super::books::ShownBook;
 use super::client::Client;
 use super::tickers::ShownTickers;
 use super::topic::Topic;
+use crate::health::Health;
 use crate::json_text::JsonText;
 
 /// Clients that may be connected at once.
@@ -69,7 +69,7 @@ pub(crate) enum Shown {
     Nothing,
     Tickers(ShownTickers),
     Book(Box<ShownBook>),
-    Health(Bytes),
+    Health(Arc<Health>),
 }
 
 /// A client's place, given up when dropped.

@@ -20,8 +20,8 @@ use super::tickers::{self, Look, ShownTickers};
 use super::topic::{Channel, Pace, Topic};
 use super::trades::{HeardTrade, write_bars, write_missed, write_trades};
 use crate::api::full_depth::FullDepth;
-use crate::api::health::HealthSource;
 use crate::api::reference::References;
+use crate::health::HealthMonitor;
 use crate::json_text::JsonText;
 use crate::live::{Bars, Board, LiveBar, Market, Quote, Writer};
 
@@ -52,7 +52,7 @@ pub(crate) struct PumpSources {
     pub(crate) full_depth: Arc<FullDepth>,
     pub(crate) bars: Arc<Bars>,
     pub(crate) references: References,
-    pub(crate) health: HealthSource,
+    pub(crate) health: HealthMonitor,
     pub(crate) events: Option<EventFeed>,
 }
 
@@ -340,17 +340,18 @@ impl Pumping {
     }
 
     fn tell_health(&self, topic: &Topic, audience: &mut Audience, now: Timestamp, instant: Instant) {
-        let health = self.sources.health.json();
+        let health = self.sources.health.current();
         let mut whole = |json: &mut JsonText, seq| {
             begin_message(json, topic, seq, now);
-            json.raw(",");
-            json.raw(health.get(1..).unwrap_or_default());
+            json.raw(",\"health\":");
+            json.raw(serde_json::to_vec(&*health).unwrap_or_default());
+            json.raw("}");
         };
         let slowly = Topic { pace: topic.pace.max(LEAST_HEALTH_PACE), ..*topic };
-        let is_news = !matches!(&audience.shown, Shown::Health(shown) if *shown == health);
+        let is_news = !matches!(&audience.shown, Shown::Health(shown) if Arc::ptr_eq(shown, &health));
         if (is_news && audience.is_due(&slowly, instant)) || audience.is_silent_for(HEALTH_INTERVAL, instant) {
             audience.tell_change(instant, &self.counts, None, &mut whole);
-            audience.shown = Shown::Health(health.clone());
+            audience.shown = Shown::Health(Arc::clone(&health));
         } else if audience.has_newcomers() {
             audience.tell_newcomers(&self.counts, &mut whole);
         }

@@ -27,7 +27,7 @@ struct ShownTicker {
 }
 
 /// What is told besides the quotes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Look<'a> {
     pub(super) now: Timestamp,
     pub(super) is_writer_alive: bool,
