@@ -49,6 +49,7 @@ const SCALARS_BESIDES: &[(&str, &str, &str, &str)] = &[
     ("concat", "T", "T", "Texts or arrays, one behind the other"),
     ("cos", "double", "double", "The cosine"),
     ("cosh", "double", "double", "The hyperbolic cosine"),
+    ("date", "date", "T", "CAST(… AS date)"),
     ("degrees", "double", "double", "Radians as degrees"),
     ("greatest", "T", "T", "The largest argument; NULL where one is NULL"),
     ("if", "T", "boolean, T, T", "One value or the other"),

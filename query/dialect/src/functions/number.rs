@@ -378,6 +378,11 @@ fn random() -> Vec<Scalar> {
         )
         .volatility(Volatility::Volatile)
         .alias("rand"),
+        Scalar::new("uuid", &["-> uuid"], "A random UUID", |arguments| {
+            let mut random = Random::new();
+            rows0(arguments, || Ok(Some(uuid(random.next(), random.next()))))
+        })
+        .volatility(Volatility::Volatile),
     ]
 }
 
@@ -399,6 +404,14 @@ fn random_number(arguments: &Arguments) -> Result<ArrayRef> {
         1 => rows1(arguments, |high: i64| below(&mut random, 0, high)),
         _ => rows2(arguments, |low: i64, high: i64| below(&mut random, low, high)),
     }
+}
+
+/// A UUID of version 4 of random bits.
+fn uuid(high: u64, low: u64) -> String {
+    let high = (high & !0xF000) | 0x4000;
+    let low = (low & (u64::MAX >> 2)) | (1 << 63);
+    let digits = format!("{high:016x}{low:016x}");
+    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }
 
 /// SplitMix64, seeded by the standard library's random state.

@@ -118,7 +118,7 @@ impl Extreme {
 
     /// Takes the most extreme rows of a batch among the kept ones.
     fn take(&mut self, values: &ArrayRef, keys: &ArrayRef) -> Result<()> {
-        let Some(count) = self.count else { return Ok(()) };
+        let Some(count) = self.count.filter(|_| !keys.data_type().is_null()) else { return Ok(()) };
         let compare = make_comparator(keys, keys, SortOptions::default())?;
         let wanted = self.wanted;
         let before = |left: usize, right: usize| {

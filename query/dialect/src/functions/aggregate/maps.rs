@@ -123,7 +123,7 @@ impl Entries {
 
 impl Accumulator for Entries {
     fn update_batch(&mut self, arguments: &[ArrayRef]) -> Result<()> {
-        let Some(keys) = arguments.first() else { return Ok(()) };
+        let Some(keys) = arguments.first().filter(|keys| !keys.data_type().is_null()) else { return Ok(()) };
         for row in (0..keys.len()).filter(|row| keys.is_valid(*row)) {
             let value = arguments.get(1).map(|values| ScalarValue::try_from_array(values, row)).transpose()?;
             self.add(ScalarValue::try_from_array(keys, row)?, value, 1)?;

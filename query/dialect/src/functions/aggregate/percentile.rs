@@ -209,6 +209,8 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         /// Few values are answered exactly: the twin sorts and counts.
         #[test]
         fn few_values_are_exact(mut values in proptest::collection::vec(-1_000_i32..1_000, 1..300), percent in 0_usize..=100) {
@@ -223,7 +225,7 @@ mod tests {
         #[test]
         fn many_values_are_near(seed: u64, percent in 1_usize..100) {
             let mut state = seed;
-            let mut values: Vec<f64> = (0..50_000).map(|_| {
+            let mut values: Vec<f64> = (0..20_000).map(|_| {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 f64::from((state >> 40) as u32)
             }).collect();
@@ -233,7 +235,7 @@ mod tests {
             values.sort_by(f64::total_cmp);
             let found = digest.at(percent as f64 / 100.0);
             let rank = values.partition_point(|value| *value < found);
-            prop_assert!(rank.abs_diff(values.len() * percent / 100) <= 500, "rank {}", rank);
+            prop_assert!(rank.abs_diff(values.len() * percent / 100) <= 200, "rank {}", rank);
         }
     }
 }

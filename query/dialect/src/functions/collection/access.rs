@@ -5,7 +5,7 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::common::{Result, ScalarValue};
 
-use super::elements::{Keys, element_field, entry_fields, list, picked_one, range};
+use super::elements::{Keys, comparable, element_field, entry_fields, list, picked_one, range};
 use crate::error::{invalid_argument, not_supported, type_mismatch};
 use crate::functions::cast::text_at;
 use crate::functions::rows::{IntoColumn, column};
@@ -93,9 +93,9 @@ fn of_array(arguments: &Arguments, strict: bool) -> Result<ArrayRef> {
 
 fn of_map(arguments: &Arguments, strict: bool) -> Result<ArrayRef> {
     let maps = column(arguments, 0)?.as_map();
-    let wanted = cast(column(arguments, 1)?, maps.key_type())?;
-    let keys = Keys::of(maps.key_type())?;
-    let (known, wanted_keys) = (keys.rows(maps.keys())?, keys.rows(&wanted)?);
+    let (known, wanted) = comparable(maps.keys(), column(arguments, 1)?)?;
+    let keys = Keys::of(wanted.data_type())?;
+    let (known, wanted_keys) = (keys.rows(&known)?, keys.rows(&wanted)?);
     let offsets = maps.value_offsets();
     let mut places = Vec::with_capacity(arguments.rows);
     for row in 0..arguments.rows {

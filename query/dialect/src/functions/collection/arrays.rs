@@ -7,8 +7,8 @@ use datafusion::arrow::compute::{cast, concat};
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Int64Type};
 use datafusion::common::Result;
 
-use super::elements::{element_field, list, picked, picked_one, range};
-use crate::error::invalid_argument;
+use super::elements::{comparable, element_field, list, picked, picked_one, range};
+use crate::error::{invalid_argument, type_mismatch};
 use crate::functions::cast::text_at;
 use crate::functions::rows::{FromColumn, column, rows1};
 use crate::functions::scalar::{Arguments, Planned, Scalar};
@@ -41,7 +41,12 @@ pub(super) fn functions() -> Vec<Scalar> {
         ),
         Scalar::new("flatten", &["array(E) -> array(E)"], "The elements of all arrays of an array", flatten)
             .returning(|planned| {
-                Ok(Field::new("", element_field(planned.data_type(0)).data_type().clone(), true))
+                let inner = element_field(planned.data_type(0)).data_type().clone();
+                match inner {
+                    DataType::Null => Ok(Field::new("", planned.data_type(0).clone(), true)),
+                    DataType::List(_) => Ok(Field::new("", inner, true)),
+                    other => Err(type_mismatch(format!("flatten needs arrays of arrays, not of {other}"))),
+                }
             }),
         Scalar::new(
             "array_join",
@@ -98,7 +103,8 @@ fn trim(arguments: &Arguments) -> Result<ArrayRef> {
 fn flatten(arguments: &Arguments) -> Result<ArrayRef> {
     let outer = list(arguments, 0)?;
     let Some(inner) = outer.values().as_list_opt::<i32>() else {
-        return Ok(Arc::clone(column(arguments, 0)?));
+        let nothing = (0..arguments.rows).map(|row| range(outer, row).map(|_| Vec::new())).collect();
+        return picked(element_field(outer.data_type()), outer.values(), nothing);
     };
     let rows = (0..arguments.rows).map(|row| {
         range(outer, row).map(|lists| lists.filter_map(|list| range(inner, list)).flatten().collect())
@@ -194,8 +200,8 @@ fn zip(arguments: &Arguments) -> Result<ArrayRef> {
     Ok(Arc::new(ListArray::try_new(Arc::clone(&field), offsets, rows, Some(nulls))?))
 }
 
-/// The values of two columns, one behind the other.
+/// The values of two columns, one behind the other, in a type that holds both.
 pub(super) fn both(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
-    let right = cast(right, left.data_type())?;
+    let (left, right) = comparable(left, right)?;
     Ok(concat(&[left.as_ref(), right.as_ref()])?)
 }

@@ -4,22 +4,21 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use datafusion::arrow::array::{Array, ArrayRef};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::Field;
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::arrow::row::Rows;
 use datafusion::common::Result;
 
 use super::arrays::both;
-use super::elements::{Keys, element_field, list, picked, picked_one, range};
+use super::elements::{Keys, common_type, comparable, element_field, list, picked, picked_one, range};
 use crate::functions::rows::{IntoColumn, column};
-use crate::functions::scalar::{Arguments, Scalar};
+use crate::functions::scalar::{Arguments, Planned, Scalar};
 
 const OF_ONE: &[&str] = &["array(E) -> array(E)"];
 const OF_TWO: &[&str] = &["array(E), array(E) -> array(E)"];
 
 pub(super) fn functions() -> Vec<Scalar> {
     let of_one = |name, description, evaluate| Scalar::new(name, OF_ONE, description, evaluate);
-    let of_two = |name, description, evaluate| Scalar::new(name, OF_TWO, description, evaluate);
+    let of_two = |name, description, evaluate| Scalar::new(name, OF_TWO, description, evaluate).returning(common_list);
     vec![
         Scalar::new("contains", &["array(E), E -> boolean"], "Whether an array has an element", contains),
         Scalar::new("array_position", &["array(E), E -> bigint"], "Where an element first is, else 0", position),
@@ -69,7 +68,14 @@ pub(super) fn functions() -> Vec<Scalar> {
     ]
 }
 
-fn element_of(data_type: &datafusion::arrow::datatypes::DataType) -> Field {
+/// An array of what holds the elements of both.
+fn common_list(planned: &Planned) -> Result<Field> {
+    let element = |index: usize| element_field(planned.data_type(index)).data_type().clone();
+    let common = common_type(&element(0), &element(1))?;
+    Ok(Field::new("", DataType::new_list(common, true), true))
+}
+
+fn element_of(data_type: &DataType) -> Field {
     element_field(data_type).as_ref().clone().with_nullable(true)
 }
 
@@ -79,12 +85,12 @@ fn searched<R: IntoColumn>(
     found: impl Fn(Option<usize>, bool) -> Option<R>,
 ) -> Result<ArrayRef> {
     let lists = list(arguments, 0)?;
-    let wanted = cast(column(arguments, 1)?, lists.values().data_type())?;
+    let (elements, wanted) = comparable(lists.values(), column(arguments, 1)?)?;
     let keys = Keys::of(wanted.data_type())?;
-    let (known, wanted_keys) = (keys.rows(lists.values())?, keys.rows(&wanted)?);
+    let (known, wanted_keys) = (keys.rows(&elements)?, keys.rows(&wanted)?);
     let values = (0..arguments.rows).map(|row| {
         let (Some(range), true) = (range(lists, row), wanted.is_valid(row)) else { return Ok(None) };
-        let has_null = range.clone().any(|place| lists.values().is_null(place));
+        let has_null = range.clone().any(|place| elements.is_null(place));
         Ok(found(range.into_iter().position(|place| known.row(place) == wanted_keys.row(row)), has_null))
     });
     R::collect(arguments.rows, values)
@@ -103,9 +109,9 @@ fn position(arguments: &Arguments) -> Result<ArrayRef> {
 
 fn remove(arguments: &Arguments) -> Result<ArrayRef> {
     let lists = list(arguments, 0)?;
-    let unwanted = cast(column(arguments, 1)?, lists.values().data_type())?;
+    let (elements, unwanted) = comparable(lists.values(), column(arguments, 1)?)?;
     let keys = Keys::of(unwanted.data_type())?;
-    let (known, unwanted_keys) = (keys.rows(lists.values())?, keys.rows(&unwanted)?);
+    let (known, unwanted_keys) = (keys.rows(&elements)?, keys.rows(&unwanted)?);
     let rows = (0..arguments.rows).map(|row| {
         let range = range(lists, row).filter(|_| unwanted.is_valid(row))?;
         Some(range.filter(|place| known.row(*place) != unwanted_keys.row(row)).collect())
@@ -148,7 +154,7 @@ fn of_lists(
         let (left, right) = (range(left, row)?, range(right, row)?);
         Some(choose(&keys, left.collect(), right.map(|place| behind + place).collect()))
     });
-    picked(element_field(left.data_type()), &values, rows.collect())
+    picked(element_field(arguments.result.data_type()), &values, rows.collect())
 }
 
 fn overlap(arguments: &Arguments) -> Result<ArrayRef> {
