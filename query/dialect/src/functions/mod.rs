@@ -19,6 +19,7 @@ mod value;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 pub use listing::{FunctionKind, FunctionListing, listing};
+pub(crate) use text::{LIKE_PATTERN, escaped_by_backslash};
 pub use value::VERSION;
 
 use crate::types::TrinoType;

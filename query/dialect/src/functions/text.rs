@@ -9,6 +9,9 @@ use super::rows::{FromColumn, column, rows1, rows2, rows3};
 use super::scalar::{Arguments, Scalar};
 use crate::error::invalid_argument;
 
+/// The name of the function that gives a pattern of `LIKE` the backslash as its escape.
+pub(crate) const LIKE_PATTERN: &str = "$like_pattern";
+
 /// How long a text may become.
 const LONGEST: usize = 1 << 24;
 
@@ -191,6 +194,33 @@ fn split(arguments: &Arguments) -> Result<ArrayRef> {
     Ok(Arc::new(lists.finish()))
 }
 
+/// A pattern of `LIKE` in which the backslash escapes, of one in which another character does, or none.
+pub(crate) fn escaped_by_backslash(pattern: &str, escape: &str) -> Result<String> {
+    let mut letters = escape.chars();
+    let escape = match (letters.next(), letters.next()) {
+        (escape, None) => escape,
+        _ => return Err(invalid_argument("Escape string must be a single character")),
+    };
+    let mut escaped = String::with_capacity(pattern.len());
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        if Some(letter) == escape {
+            let next = letters.next().filter(|next| matches!(next, '%' | '_') || Some(*next) == escape);
+            let next = next.ok_or_else(|| {
+                invalid_argument("Escape character must be followed by '%', '_' or the escape character itself")
+            })?;
+            escaped.push('\\');
+            escaped.push(next);
+        } else {
+            if letter == '\\' {
+                escaped.push('\\');
+            }
+            escaped.push(letter);
+        }
+    }
+    Ok(escaped)
+}
+
 fn changes() -> Vec<Scalar> {
     let of_text = |name, description, evaluate| Scalar::new(name, &["varchar -> varchar"], description, evaluate);
     vec![
@@ -231,6 +261,9 @@ fn changes() -> Vec<Scalar> {
                 });
                 Ok(Some(translated.collect::<String>()))
             })
+        }),
+        Scalar::new(LIKE_PATTERN, &["varchar, varchar -> varchar"], "A pattern escaped by backslashes", |arguments| {
+            rows2(arguments, |pattern: &str, escape: &str| escaped_by_backslash(pattern, escape).map(Some))
         }),
         Scalar::new("soundex", &["varchar -> varchar"], "The sound of a name, as a letter and three digits", |arguments| {
             rows1(arguments, |text: &str| Ok(Some(soundex(text))))

@@ -53,6 +53,10 @@ fn adapted(expr: Expr) -> Expr {
             call("substr", [*expr, from].into_iter().chain(substring_for.map(|length| *length)).collect())
         }
         Expr::CompoundFieldAccess { root, access_chain } => accessed(*root, access_chain),
+        Expr::Like { negated, any, expr, pattern, escape_char } => {
+            let pattern = Box::new(literals::like_pattern(*pattern, escape_char.as_ref()));
+            Expr::Like { negated, any, expr, pattern, escape_char: None }
+        }
         Expr::Function(function) => calls::adapted(function),
         other => other,
     }
