@@ -16,12 +16,27 @@ use depthlake_dialect::statement::Statement;
 use depthlake_dialect::types::TrinoType;
 
 const TABLES: &[(&str, &str)] = &[
-    ("part", "partkey bigint, name varchar(55), mfgr varchar(25), brand varchar(10), type varchar(25), size integer, container varchar(10), retailprice double, comment varchar(23)"),
-    ("supplier", "suppkey bigint, name varchar(25), address varchar(40), nationkey bigint, phone varchar(15), acctbal double, comment varchar(101)"),
+    (
+        "part",
+        "partkey bigint, name varchar(55), mfgr varchar(25), brand varchar(10), type varchar(25), size integer, container varchar(10), retailprice double, comment varchar(23)",
+    ),
+    (
+        "supplier",
+        "suppkey bigint, name varchar(25), address varchar(40), nationkey bigint, phone varchar(15), acctbal double, comment varchar(101)",
+    ),
     ("partsupp", "partkey bigint, suppkey bigint, availqty integer, supplycost double, comment varchar(199)"),
-    ("customer", "custkey bigint, name varchar(25), address varchar(40), nationkey bigint, phone varchar(15), acctbal double, mktsegment varchar(10), comment varchar(117)"),
-    ("orders", "orderkey bigint, custkey bigint, orderstatus varchar(1), totalprice double, orderdate date, orderpriority varchar(15), clerk varchar(15), shippriority integer, comment varchar(79)"),
-    ("lineitem", "orderkey bigint, partkey bigint, suppkey bigint, linenumber integer, quantity double, extendedprice double, discount double, tax double, returnflag varchar(1), linestatus varchar(1), shipdate date, commitdate date, receiptdate date, shipinstruct varchar(25), shipmode varchar(10), comment varchar(44)"),
+    (
+        "customer",
+        "custkey bigint, name varchar(25), address varchar(40), nationkey bigint, phone varchar(15), acctbal double, mktsegment varchar(10), comment varchar(117)",
+    ),
+    (
+        "orders",
+        "orderkey bigint, custkey bigint, orderstatus varchar(1), totalprice double, orderdate date, orderpriority varchar(15), clerk varchar(15), shippriority integer, comment varchar(79)",
+    ),
+    (
+        "lineitem",
+        "orderkey bigint, partkey bigint, suppkey bigint, linenumber integer, quantity double, extendedprice double, discount double, tax double, returnflag varchar(1), linestatus varchar(1), shipdate date, commitdate date, receiptdate date, shipinstruct varchar(25), shipmode varchar(10), comment varchar(44)",
+    ),
     ("nation", "nationkey bigint, name varchar(25), regionkey bigint, comment varchar(152)"),
     ("region", "regionkey bigint, name varchar(25), comment varchar(152)"),
 ];
@@ -43,7 +58,9 @@ fn context() -> SessionContext {
     for (name, columns) in TABLES {
         let schema = Arc::new(schema(columns));
         let nothing = RecordBatch::new_empty(Arc::clone(&schema));
-        context.register_table(*name, Arc::new(MemTable::try_new(schema, vec![vec![nothing]]).unwrap())).unwrap();
+        context
+            .register_table(*name, Arc::new(MemTable::try_new(schema, vec![vec![nothing]]).unwrap()))
+            .unwrap();
     }
     context
 }

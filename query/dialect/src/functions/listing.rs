@@ -148,13 +148,15 @@ pub fn listing() -> Vec<FunctionListing> {
         (WINDOWS, FunctionKind::Window),
     ];
     for (functions, kind) in besides {
-        all.extend(functions.iter().map(|(name, return_type, argument_types, description)| FunctionListing {
-            name: (*name).to_owned(),
-            return_type: (*return_type).to_owned(),
-            argument_types: (*argument_types).to_owned(),
-            kind,
-            deterministic: true,
-            description: (*description).to_owned(),
+        all.extend(functions.iter().map(|(name, return_type, argument_types, description)| {
+            FunctionListing {
+                name: (*name).to_owned(),
+                return_type: (*return_type).to_owned(),
+                argument_types: (*argument_types).to_owned(),
+                kind,
+                deterministic: true,
+                description: (*description).to_owned(),
+            }
         }));
     }
     all.sort();

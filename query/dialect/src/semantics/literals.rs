@@ -18,7 +18,9 @@ pub(super) fn typed_string(typed: TypedString) -> Expr {
         }
         TrinoType::Time { .. } => TrinoType::Time { precision: digits_behind_point(text).min(9) },
         TrinoType::Decimal { .. } => decimal_of(text).unwrap_or(named),
-        TrinoType::Char { .. } => TrinoType::Char { length: u32::try_from(text.chars().count()).unwrap_or(u32::MAX) },
+        TrinoType::Char { .. } => {
+            TrinoType::Char { length: u32::try_from(text.chars().count()).unwrap_or(u32::MAX) }
+        }
         other => other,
     };
     cast(text_literal(text), &implied.to_string())
@@ -28,7 +30,9 @@ pub(super) fn typed_string(typed: TypedString) -> Expr {
 pub(super) fn number(value: ValueWithSpan) -> Expr {
     let implied = match &value.value {
         Value::Number(text, _) if text.contains(['e', 'E']) => Some((text.clone(), TrinoType::Double)),
-        Value::Number(text, _) if text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_err() => {
+        Value::Number(text, _)
+            if text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_err() =>
+        {
             decimal_of(text).map(|decimal| (text.clone(), decimal))
         }
         _ => None,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, ScalarUDF, binary_expr, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use crate::functions::scalar::is_decimal;
+use crate::functions::signature::is_decimal;
 
 /// Plans the operators of numbers as functions of the dialect.
 #[derive(Debug)]
@@ -28,7 +28,11 @@ impl ExprPlanner for Arithmetic {
         };
         if expr.op == BinaryOperator::Minus && left == DataType::Date32 && right == DataType::Date32 {
             let instant = |date: Expr| cast(date, DataType::Timestamp(TimeUnit::Millisecond, None));
-            return Ok(PlannerResult::Planned(binary_expr(instant(expr.left), Operator::Minus, instant(expr.right))));
+            return Ok(PlannerResult::Planned(binary_expr(
+                instant(expr.left),
+                Operator::Minus,
+                instant(expr.right),
+            )));
         }
         let integers = is_integer(&left) && is_integer(&right);
         let decimals = (is_decimal(&left) && (is_decimal(&right) || right.is_integer()))

@@ -40,7 +40,12 @@ fn returned(types: &[DataType]) -> DataType {
 
 fn make(fields: &[FieldRef], result: &Field) -> Result<Box<dyn Accumulator>> {
     let weighted = fields.len() == 3;
-    Ok(Box::new(Percentiles { weighted, result: result.data_type().clone(), percentiles: Vec::new(), digest: Digest::default() }))
+    Ok(Box::new(Percentiles {
+        weighted,
+        result: result.data_type().clone(),
+        percentiles: Vec::new(),
+        digest: Digest::default(),
+    }))
 }
 
 #[derive(Debug)]
@@ -75,7 +80,8 @@ impl Accumulator for Percentiles {
         self.learn(asked)?;
         let values = cast(values, &DataType::Float64)?;
         let values = values.as_primitive::<Float64Type>();
-        let weights = arguments.get(1).filter(|_| self.weighted).map(|weights| weights.as_primitive::<Float64Type>());
+        let weights =
+            arguments.get(1).filter(|_| self.weighted).map(|weights| weights.as_primitive::<Float64Type>());
         for row in 0..values.len() {
             let told = values.is_valid(row) && weights.is_none_or(|weights| weights.is_valid(row));
             if !told {
@@ -126,7 +132,8 @@ impl Accumulator for Percentiles {
             }
         }
         for (values, weights) in lists(states, 0)?.iter().zip(&lists(states, 1)?) {
-            let (values, weights) = (values.as_primitive::<Float64Type>(), weights.as_primitive::<Float64Type>());
+            let (values, weights) =
+                (values.as_primitive::<Float64Type>(), weights.as_primitive::<Float64Type>());
             for (value, weight) in values.values().iter().zip(weights.values()) {
                 self.digest.add(*value, *weight);
             }
@@ -139,7 +146,8 @@ fn rounded(values: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
     if !data_type.is_integer() {
         return Ok(cast(values, data_type)?);
     }
-    let whole: Float64Array = values.as_primitive::<Float64Type>().iter().map(|value| value.map(f64::round)).collect();
+    let whole: Float64Array =
+        values.as_primitive::<Float64Type>().iter().map(|value| value.map(f64::round)).collect();
     Ok(cast(&whole, data_type)?)
 }
 

@@ -117,13 +117,21 @@ fn of_map(arguments: &Arguments, strict: bool) -> Result<ArrayRef> {
 fn of_row(arguments: &Arguments) -> Result<ArrayRef> {
     let row = column(arguments, 0)?.as_struct();
     let index = cast(column(arguments, 1)?, &DataType::Int64)?;
-    let field = index.as_primitive::<Int64Type>().iter().flatten().next().and_then(|index| usize::try_from(index).ok()?.checked_sub(1));
+    let field = index
+        .as_primitive::<Int64Type>()
+        .iter()
+        .flatten()
+        .next()
+        .and_then(|index| usize::try_from(index).ok()?.checked_sub(1));
     match field.and_then(|field| row.columns().get(field)) {
         Some(part) => {
-            let places: Vec<Option<usize>> = (0..row.len()).map(|at| row.is_valid(at).then_some(at)).collect();
+            let places: Vec<Option<usize>> =
+                (0..row.len()).map(|at| row.is_valid(at).then_some(at)).collect();
             picked_one(part, &places)
         }
-        None if arguments.rows == 0 => Ok(datafusion::arrow::array::new_empty_array(arguments.result.data_type())),
+        None if arguments.rows == 0 => {
+            Ok(datafusion::arrow::array::new_empty_array(arguments.result.data_type()))
+        }
         None => Err(type_mismatch("the row has no such field")),
     }
 }

@@ -18,10 +18,16 @@ const OF_TWO: &[&str] = &["array(E), array(E) -> array(E)"];
 
 pub(super) fn functions() -> Vec<Scalar> {
     let of_one = |name, description, evaluate| Scalar::new(name, OF_ONE, description, evaluate);
-    let of_two = |name, description, evaluate| Scalar::new(name, OF_TWO, description, evaluate).returning(common_list);
+    let of_two =
+        |name, description, evaluate| Scalar::new(name, OF_TWO, description, evaluate).returning(common_list);
     vec![
         Scalar::new("contains", &["array(E), E -> boolean"], "Whether an array has an element", contains),
-        Scalar::new("array_position", &["array(E), E -> bigint"], "Where an element first is, else 0", position),
+        Scalar::new(
+            "array_position",
+            &["array(E), E -> bigint"],
+            "Where an element first is, else 0",
+            position,
+        ),
         Scalar::new("array_remove", &["array(E), E -> array(E)"], "The array without an element", remove),
         of_one("array_sort", "The elements in order, NULL last", |arguments| {
             of_list(arguments, |keys, mut places| {
@@ -35,13 +41,19 @@ pub(super) fn functions() -> Vec<Scalar> {
                 places.into_iter().filter(|place| seen.insert(keys.row(*place))).collect()
             })
         }),
-        Scalar::new("array_max", &["array(E) -> E"], "The largest element; NULL where one is NULL", |arguments| {
-            extreme(arguments, Ordering::Greater)
-        })
+        Scalar::new(
+            "array_max",
+            &["array(E) -> E"],
+            "The largest element; NULL where one is NULL",
+            |arguments| extreme(arguments, Ordering::Greater),
+        )
         .returning(|planned| Ok(element_of(planned.data_type(0)))),
-        Scalar::new("array_min", &["array(E) -> E"], "The smallest element; NULL where one is NULL", |arguments| {
-            extreme(arguments, Ordering::Less)
-        })
+        Scalar::new(
+            "array_min",
+            &["array(E) -> E"],
+            "The smallest element; NULL where one is NULL",
+            |arguments| extreme(arguments, Ordering::Less),
+        )
         .returning(|planned| Ok(element_of(planned.data_type(0)))),
         of_two("array_union", "The elements of either, without repetitions", |arguments| {
             of_lists(arguments, |keys, left, right| {
@@ -64,7 +76,12 @@ pub(super) fn functions() -> Vec<Scalar> {
                 left.into_iter().filter(|place| seen.insert(keys.row(*place))).collect()
             })
         }),
-        Scalar::new("arrays_overlap", &["array(E), array(E) -> boolean"], "Whether two arrays share an element", overlap),
+        Scalar::new(
+            "arrays_overlap",
+            &["array(E), array(E) -> boolean"],
+            "Whether two arrays share an element",
+            overlap,
+        ),
     ]
 }
 
@@ -136,7 +153,9 @@ fn extreme(arguments: &Arguments, wanted: Ordering) -> Result<ArrayRef> {
             if range.clone().any(|place| values.is_null(place)) {
                 return None;
             }
-            range.reduce(|best, place| if keys.row(place).cmp(&keys.row(best)) == wanted { place } else { best })
+            range.reduce(
+                |best, place| if keys.row(place).cmp(&keys.row(best)) == wanted { place } else { best },
+            )
         })
         .collect();
     picked_one(values, &places)
@@ -165,9 +184,11 @@ fn overlap(arguments: &Arguments) -> Result<ArrayRef> {
     let answers = (0..arguments.rows).map(|row| {
         let (Some(left), Some(right)) = (range(left, row), range(right, row)) else { return Ok(None) };
         let right: Vec<usize> = right.map(|place| behind + place).collect();
-        let known: HashSet<_> = right.iter().filter(|place| values.is_valid(**place)).map(|place| keys.row(*place)).collect();
+        let known: HashSet<_> =
+            right.iter().filter(|place| values.is_valid(**place)).map(|place| keys.row(*place)).collect();
         let has_null = left.clone().chain(right.iter().copied()).any(|place| values.is_null(place));
-        let shared = left.filter(|place| values.is_valid(*place)).any(|place| known.contains(&keys.row(place)));
+        let shared =
+            left.filter(|place| values.is_valid(*place)).any(|place| known.contains(&keys.row(place)));
         Ok(if shared { Some(true) } else { (!has_null).then_some(false) })
     });
     bool::collect(arguments.rows, answers)
