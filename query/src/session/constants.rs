@@ -28,13 +28,23 @@ pub(super) fn with_constants(mut query: Query, constants: &Constants<'_>) -> Que
 
 impl Constants<'_> {
     fn value(&self, expression: &Expr) -> Option<Option<String>> {
+        if let Expr::Identifier(name) = expression
+            && name.quote_style.is_none()
+            && ["current_catalog", "current_schema"].iter().any(|known| name.value.eq_ignore_ascii_case(known))
+        {
+            return self.named(&name.value);
+        }
         let Expr::Function(function) = expression else { return None };
         let [name] = function.name.0.as_slice() else { return None };
         let has_arguments = matches!(&function.args, FunctionArguments::List(list) if !list.args.is_empty());
         if has_arguments {
             return None;
         }
-        match name.as_ident()?.value.to_lowercase().as_str() {
+        self.named(&name.as_ident()?.value)
+    }
+
+    fn named(&self, name: &str) -> Option<Option<String>> {
+        match name.to_lowercase().as_str() {
             "current_user" => Some(Some(self.settings.principal.user.clone())),
             "current_catalog" => Some(self.settings.catalog.clone()),
             "current_schema" => Some(self.settings.schema.clone()),

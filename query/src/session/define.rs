@@ -16,6 +16,7 @@ use crate::catalog::{MEMORY, RelationKind, ScratchTable, ViewQuery};
 use crate::error::QueryError;
 use crate::session::plan::FullName;
 use crate::session::rows_of_tables::{compacted, counted};
+use crate::session::state::task_of;
 use crate::session::statements::{Begun, Context};
 
 /// Where such a statement begins, which is where its errors are.
@@ -177,7 +178,7 @@ impl Context<'_> {
         let mut rows = Vec::new();
         let mut bytes = 0_usize;
         if with_data {
-            let mut batches = execute_stream(physical, state.task_ctx()).map_err(QueryError::of_execution)?;
+            let mut batches = execute_stream(physical, task_of(&state, self.run)).map_err(QueryError::of_execution)?;
             while let Some(batch) = batches.try_next().await.map_err(QueryError::of_execution)? {
                 let batch = compacted(&batch, &schema)?;
                 bytes = bytes.saturating_add(batch.get_array_memory_size());

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::catalog::sheet::{Columns, Kind, Sheet};
 use crate::error::QueryError;
+use crate::session::state::task_of;
 use crate::session::statements::{Begun, Context};
 
 const PLAN: Columns = &[("Query Plan", Kind::Text)];
@@ -52,7 +53,7 @@ impl Context<'_> {
         };
         let state = self.state();
         let physical = self.physical(&state, query).await?;
-        let mut batches = execute_stream(std::sync::Arc::clone(&physical), state.task_ctx()).map_err(QueryError::of_execution)?;
+        let mut batches = execute_stream(std::sync::Arc::clone(&physical), task_of(&state, self.run)).map_err(QueryError::of_execution)?;
         while batches.try_next().await.map_err(QueryError::of_execution)?.is_some() {}
         let text = DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(false).to_string();
         Begun::sheet(&Sheet::of(PLAN, vec![vec![text.into()]]))
