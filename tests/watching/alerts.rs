@@ -86,7 +86,7 @@ fn each_fault_fires_its_alert_and_no_other() {
     if !is_there("prometheus") {
         return;
     }
-    let configuration = "[lake]\ncommit_seconds = 1.0\n[health]\nfreshness_seconds = 20.0\ncommit_age_seconds = 120.0\n";
+    let configuration = "[lake]\ncommit_seconds = 1.0\n[health]\nfreshness_seconds = 20.0\ncommit_age_seconds = 120.0\ngaps_per_hour = 1e6\n";
     let watched = Watched::start(SYMBOLS, configuration);
     let files = ["rules.yml", "alerts.yml"].map(|name| (name, quick(name)));
     let prometheus = Prometheus::start(&watched, &files);
