@@ -5,11 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use axum::Router;
 use depthlake_engine::events::EventFeed;
 use depthlake_query::access::Access;
 use depthlake_query::postgres::{self, PostgresOptions};
-use depthlake_query::server::{self, Server, ServerError, ServerOptions};
+use depthlake_query::server::{self, Router, Server, ServerError, ServerOptions};
 use depthlake_query::{Database, api, iceberg_rest, live, metrics, page, trino};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -19,7 +18,7 @@ use super::configuration::ServeConfiguration;
 use crate::run::observing::Observing;
 
 /// Where clients are waited for if nobody says otherwise.
-const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8_080);
+pub const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8_080);
 
 /// Listeners that wait for what they serve.
 pub struct Doors {
@@ -30,7 +29,8 @@ pub struct Doors {
 
 /// What is served.
 pub struct Served {
-    pub database: Database,
+    /// `None` where this process has no lake: then there are only figures to show.
+    pub database: Option<Database>,
     pub market: live::Market,
     /// The events of an engine in this process.
     pub events: Option<EventFeed>,
@@ -58,8 +58,12 @@ impl Doors {
         };
         let http = match Server::bind(options).await {
             Ok(server) => Some(server),
-            Err(ServerError::Listen { address, source }) if asked.is_none() && source.kind() == ErrorKind::AddrInUse => {
-                eprintln!("{address} is taken, so nothing is served: --listen ADDRESS names another, --listen 127.0.0.1:0 takes any");
+            Err(ServerError::Listen { address, source })
+                if asked.is_none() && source.kind() == ErrorKind::AddrInUse =>
+            {
+                eprintln!(
+                    "{address} is taken, so nothing is served: --listen ADDRESS names another, --listen 127.0.0.1:0 takes any"
+                );
                 None
             }
             Err(error) => return Err(error).context("serve"),
@@ -104,11 +108,11 @@ impl Doors {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         if let Some(server) = self.http {
-            let routers = routers(&self.access, served.database.clone(), served.market, served.events, observing)?;
+            let routers = routers(&self.access, &served, observing)?;
             tasks.spawn(server.serve(routers, until(stopped.clone())));
         }
-        if let Some((listener, options)) = self.postgres {
-            let serving = postgres::serve(listener, served.database, self.access, options, until(stopped));
+        if let (Some((listener, options)), Some(database)) = (self.postgres, served.database) {
+            let serving = postgres::serve(listener, database, self.access, options, until(stopped));
             tasks.spawn(async {
                 if let Err(error) = serving.await {
                     tracing::error!(%error, "PostgreSQL clients are no longer served");
@@ -127,38 +131,32 @@ impl Serving {
     }
 }
 
-fn routers(
-    access: &Access,
-    database: Database,
-    market: live::Market,
-    events: Option<EventFeed>,
-    observing: &Observing,
-) -> Result<Vec<Router>> {
-    let catalog = iceberg_rest::IcebergCatalog { lake: database.lake().clone(), access: access.clone(), reader: None };
+fn routers(access: &Access, served: &Served, observing: &Observing) -> Result<Vec<Router>> {
+    let figures = metrics::router(observing.metrics.clone());
+    let Some(database) = &served.database else { return Ok(vec![figures]) };
+    let (lake, access) = (database.lake().clone(), access.clone());
     let parts = api::ApiParts {
-        market,
+        market: served.market.clone(),
         database: database.clone(),
         health: observing.health.clone(),
         access: access.clone(),
-        events,
+        events: served.events.clone(),
     };
     let state = api::ApiState::start(parts).context("the API")?;
-    let counted = |router: Router| {
-        let requests = Arc::clone(&observing.requests);
-        router.layer(axum::middleware::from_fn_with_state(requests, metrics::measured))
-    };
     let routers = [
-        trino::router(database, access.clone()),
-        iceberg_rest::router(catalog),
+        trino::router(database.clone(), access.clone()),
+        iceberg_rest::router(iceberg_rest::IcebergCatalog { lake, access, reader: None }),
         api::router(state),
-        metrics::router(observing.metrics.clone()),
+        figures,
         page::router(),
     ];
-    Ok(routers.into_iter().map(counted).collect())
+    Ok(routers.into_iter().map(|router| metrics::counted(router, &observing.requests)).collect())
 }
 
 async fn bound(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("serve: cannot listen at {address} for PostgreSQL"))
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("serve: cannot listen at {address} for PostgreSQL"))
 }
 
 fn postgres_options(configuration: &ServeConfiguration) -> Result<PostgresOptions> {

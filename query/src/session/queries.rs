@@ -10,6 +10,7 @@ use datafusion::arrow::temporal_conversions::timestamp_s_to_datetime;
 use tokio::sync::watch;
 
 use crate::error::QueryError;
+use crate::metrics::EndedQueries;
 use crate::session::settings::{Door, SessionSettings};
 
 /// Ended queries that are remembered.
@@ -82,6 +83,7 @@ pub struct Queries {
     suffix: String,
     next: AtomicU64,
     known: Mutex<Known>,
+    ended_figures: EndedQueries,
 }
 
 #[derive(Debug, Default)]
@@ -103,7 +105,7 @@ pub(crate) struct Query {
 impl Queries {
     pub(crate) fn new() -> Self {
         let suffix = uuid::Uuid::new_v4().simple().to_string().chars().take(5).collect();
-        Self { suffix, next: AtomicU64::new(0), known: Mutex::default() }
+        Self { suffix, next: AtomicU64::new(0), known: Mutex::default(), ended_figures: EndedQueries::default() }
     }
 
     /// A name that no other query has.
@@ -129,6 +131,11 @@ impl Queries {
         let known = self.known();
         let running = known.running.get(id).map(|query| query.info());
         running.or_else(|| known.ended.iter().find(|query| query.id == *id).cloned())
+    }
+
+    /// What became of all that have ended.
+    pub(crate) const fn ended_figures(&self) -> &EndedQueries {
+        &self.ended_figures
     }
 
     /// Stops a query. Whoever reads its rows gets an error that tells the reason. `false` where no such query runs.
@@ -177,6 +184,7 @@ impl Queries {
         info.state = if failure.is_some() { QueryState::Failed } else { QueryState::Finished };
         info.ended = Some(SystemTime::now());
         info.error = failure;
+        self.ended_figures.ended(&info);
         let mut known = self.known();
         known.running.remove(&info.id);
         if known.ended.len() >= REMEMBERED {
