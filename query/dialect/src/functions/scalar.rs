@@ -233,6 +233,10 @@ impl Kind {
         }
     }
 
+    fn is_text(&self) -> bool {
+        matches!(self, Self::Exactly(TrinoType::Varchar { .. } | TrinoType::Json))
+    }
+
     fn fits(&self, given: &DataType) -> bool {
         if given.is_null() {
             return true;
@@ -258,7 +262,7 @@ impl Kind {
                 _ => DataType::Timestamp(unit_of(given), Some("UTC".into())),
             },
             // A cast would hide a constant from planning: texts become views when they are evaluated.
-            Self::Exactly(TrinoType::Varchar { .. } | TrinoType::Json) if given.is_string() => given.clone(),
+            text if text.is_text() && given.is_string() => given.clone(),
             Self::Exactly(wanted) => wanted.to_arrow(),
             Self::Number if given.is_null() => DataType::Float64,
             Self::Decimal => decimal_of(given),
@@ -387,8 +391,14 @@ impl ScalarUDFImpl for Scalar {
             && self.is_deterministic()
             && args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
-        let columns: Result<Vec<ArrayRef>> =
-            args.args.into_iter().map(|value| value.into_array(rows)).collect();
+        let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+        let signature = fitting(&self.signatures, &types);
+        let columns: Result<Vec<ArrayRef>> = (args.args.into_iter().enumerate())
+            .map(|(index, value)| {
+                let kind = signature.and_then(|signature| signature.kind(index));
+                if kind.is_some_and(Kind::is_text) { as_view(value)?.into_array(rows) } else { value.into_array(rows) }
+            })
+            .collect();
         let column = (self.evaluate)(&Arguments {
             columns: columns?,
             fields: args.arg_fields,
@@ -403,7 +413,7 @@ impl ScalarUDFImpl for Scalar {
     }
 }
 
-fn with_text_as_view(value: ColumnarValue) -> Result<ColumnarValue> {
+fn as_view(value: ColumnarValue) -> Result<ColumnarValue> {
     if matches!(value.data_type(), DataType::Utf8 | DataType::LargeUtf8) {
         return value.cast_to(&DataType::Utf8View, None);
     }
