@@ -143,6 +143,11 @@ fn routers(access: &Access, served: &Served, observing: &Observing) -> Result<Ve
         events: served.events.clone(),
     };
     let state = api::ApiState::start(parts).context("the API")?;
+    observing.metrics.add(Arc::new(metrics::QueryFigures::of(database.clone())));
+    observing.metrics.add(Arc::new(metrics::StreamFigures::of(state.stream_counts())));
+    if let Some(tail) = database.tables().tail() {
+        observing.metrics.add(Arc::new(metrics::TailFigures::of(tail.clone())));
+    }
     let routers = [
         trino::router(database.clone(), access.clone()),
         iceberg_rest::router(iceberg_rest::IcebergCatalog { lake, access, reader: None }),
