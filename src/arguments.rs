@@ -17,9 +17,11 @@ use crate::configuration::Configuration;
 use crate::lake_options::LakeOptions;
 use crate::log_address::LogAddress;
 use crate::maintain::MaintainOptions;
+use crate::messages::MessageOptions;
 use crate::reconcile::ReconcileOptions;
 use crate::run::roles::Roles;
 use crate::sql::Format;
+use crate::status::StatusOptions;
 use crate::venue::Venue;
 
 /// Exact order books of 50 and more trading pairs, and a lake of Iceberg tables behind them.
@@ -36,6 +38,8 @@ pub struct Arguments {
     /// The configuration file [default: depthlake.toml, if there is one].
     #[arg(long, global = true, env = "DEPTHLAKE_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub messages: MessageOptions,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -115,6 +119,12 @@ pub enum Command {
     Build(BuildOptions),
     /// Lists the SQL models: what each reads, and how fresh the marts are.
     Models(ModelsOptions),
+    /// Is it well? What is promised, what was measured, and which books are not fresh, on one screen.
+    #[command(after_help = "Examples:\n  \
+        depthlake status\n  \
+        depthlake status --server http://localhost:8080\n\
+        Exit status 1: it is not well.")]
+    Status(StatusOptions),
     /// Shows the live books of a running `depthlake run`, from another terminal.
     Top(TopOptions),
 }

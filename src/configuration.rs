@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use depthlake_lake::address::Secret;
 use depthlake_lake::model::Targets;
+use depthlake_orderbook::symbol::Symbol;
+use depthlake_query::health;
 use serde::Deserialize;
 
 use crate::log_address::LogAddress;
@@ -27,6 +30,7 @@ pub struct Configuration {
     pub engine: EngineConfiguration,
     pub lake: LakeConfiguration,
     pub sla: SlaConfiguration,
+    pub health: HealthConfiguration,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -72,6 +76,43 @@ pub struct SlaConfiguration {
     pub event_lag_p99_ms: Option<f64>,
     pub silent_seconds: Option<u32>,
     pub stale_seconds: Option<u32>,
+}
+
+/// What is promised, and judged while the program runs.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HealthConfiguration {
+    pub freshness_seconds: Option<f64>,
+    pub freshness_seconds_of: BTreeMap<String, f64>,
+    pub commit_age_seconds: Option<f64>,
+    pub gaps_per_hour: Option<f64>,
+    pub api_p95_ms: Option<f64>,
+}
+
+impl HealthConfiguration {
+    /// The promises, those that are not set at their defaults.
+    pub fn targets(&self, sla: &Targets) -> Result<health::Targets> {
+        let seconds = |name: &str, seconds: f64| {
+            let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
+            duration.with_context(|| format!("health.{name} is {seconds}: expected more than 0"))
+        };
+        let mut targets = health::Targets::with(sla);
+        if let Some(fresh) = self.freshness_seconds {
+            targets.freshness = seconds("freshness_seconds", fresh)?;
+        }
+        for (symbol, &fresh) in &self.freshness_seconds_of {
+            let fresh = seconds("freshness_seconds_of", fresh)?;
+            targets.freshness_of.insert(Symbol::new(symbol).context("health.freshness_seconds_of")?, fresh);
+        }
+        if let Some(age) = self.commit_age_seconds {
+            targets.commit_age = seconds("commit_age_seconds", age)?;
+        }
+        if let Some(milliseconds) = self.api_p95_ms {
+            targets.api_p95 = seconds("api_p95_ms", milliseconds / 1e3)?;
+        }
+        targets.gaps_per_hour = self.gaps_per_hour.unwrap_or(targets.gaps_per_hour);
+        Ok(targets)
+    }
 }
 
 impl SlaConfiguration {
@@ -145,6 +186,13 @@ mod tests {
         );
         assert_eq!(set.sla.targets(), Targets::default());
         assert!(set.sla.receive_lag_p99_ms.is_some() && set.sla.event_lag_p99_ms.is_some());
+        let promised = &set.health;
+        assert!(promised.freshness_seconds.is_some() && !promised.freshness_seconds_of.is_empty());
+        assert!(promised.commit_age_seconds.is_some() && promised.gaps_per_hour.is_some());
+        assert!(promised.api_p95_ms.is_some());
+        let defaults = health::Targets::default();
+        let told = promised.targets(&Targets::default()).unwrap();
+        assert_eq!(health::Targets { freshness_of: BTreeMap::new(), ..told }, defaults);
         assert!(set.sla.silent_seconds.is_some() && set.sla.stale_seconds.is_some());
     }
 

@@ -16,6 +16,7 @@ mod replay;
 mod run;
 mod sim;
 mod sql;
+mod status;
 mod tables;
 mod top;
 mod venue;
@@ -44,11 +45,12 @@ fn main() -> ExitCode {
 fn execute(arguments: Arguments) -> Result<ExitCode> {
     let configuration = configuration::Configuration::read(arguments.config.as_deref())?;
     // `run` may give the terminal to the books, so it decides itself where messages go.
-    if !matches!(arguments.command, Command::Run(_)) {
-        messages::to_standard_error();
-    }
+    let _messages = match arguments.command {
+        Command::Run(_) => None,
+        _ => Some(messages::to_standard_error(&arguments.messages)?),
+    };
     match arguments.command {
-        Command::Run(options) => run::run(&options, &configuration),
+        Command::Run(options) => run::run(&options, &configuration, &arguments.messages),
         Command::Sim(options) => sim::run(&options, &configuration),
         Command::Record(options) => record::run(&options, &configuration),
         Command::Replay(options) => replay::run(&options, &configuration),
@@ -67,6 +69,7 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Reconcile(options) => block_on(reconcile::run(&options, &configuration)),
         Command::Build(options) => block_on(build::build(&options, &configuration)),
         Command::Models(options) => done(block_on(build::models(&options, &configuration))),
+        Command::Status(options) => block_on(status::run(&options, &configuration)),
         Command::Top(options) => {
             let board = data_folder::DataFolder::at(&options.data(&configuration)).board();
             top::run(&board, options.symbol.as_deref(), options.refresh(), options.once)?;

@@ -19,6 +19,7 @@ use depthlake_orderbook::symbol::Symbol;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
+pub use self::columns::duration;
 use self::market::{Market, SHORTEST_RATE_WINDOW};
 use self::view::{Next, View};
 

@@ -59,3 +59,6 @@ pub mod storage;
 pub mod table;
 pub mod tail;
 pub mod warehouse;
+
+/// The target of spans that are of use to who traces the program: those of what is slow and rare, never of a message.
+pub const TRACED: &str = "depthlake_traces";

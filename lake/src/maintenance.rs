@@ -10,11 +10,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use depthlake_orderbook::time::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{debug, warn};
+use tracing::{Instrument, debug, info_span, warn};
 
 use crate::commit::{
     CommitError, Compacted, CompactionRules, Expired, Lake, LakeError, LetGo, SnapshotRetention,
 };
+use crate::TRACED;
 use crate::table::Table;
 
 /// How the tables are cared for.
@@ -81,7 +82,8 @@ impl Maintenance {
                 _ = ticks.tick() => {}
             }
             for table in Table::ALL {
-                match self.care(&lake, table).await {
+                let span = info_span!(target: TRACED, "care", %table);
+                match self.care(&lake, table).instrument(span).await {
                     Ok(cared) => debug!(?cared, "cared for"),
                     Err(error) => warn!(%table, %error, "a table could not be cared for"),
                 }

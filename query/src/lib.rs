@@ -4,19 +4,24 @@
 //! [`output`] writes the rows for people and programs.
 
 pub mod access;
+pub mod api;
 mod catalog;
 mod error;
 pub mod flight;
+pub mod health;
 pub mod iceberg_rest;
 mod json_text;
 mod listing;
 pub mod live;
+pub mod metrics;
 pub mod output;
+pub mod page;
 pub mod postgres;
 pub mod server;
 mod session;
 pub mod statement;
 pub mod table;
+pub mod trino;
 mod warehouse_store;
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ use crate::session::Session;
 
 const COLUMNS: &str = "SELECT table_schema, table_name, column_name, data_type, is_nullable \
     FROM information_schema.columns ORDER BY table_schema, table_name, ordinal_position";
-const VIEWS: &str = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'VIEW'";
+const VIEWS: &str =
+    "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'VIEW'";
 
 /// A table or view.
 #[derive(Debug, Clone)]
@@ -79,7 +80,10 @@ async fn rows<const N: usize>(session: &Session, text: &str) -> Result<Vec<[Stri
         let columns = texts(batch)?;
         for row in 0..batch.num_rows() {
             rows.push(std::array::from_fn(|column| {
-                columns.get(column).map(|texts| texts.as_string::<i32>().value(row).to_owned()).unwrap_or_default()
+                columns
+                    .get(column)
+                    .map(|texts| texts.as_string::<i32>().value(row).to_owned())
+                    .unwrap_or_default()
             }));
         }
     }

@@ -9,7 +9,7 @@ use depthlake_lake::commit::Lake;
 use depthlake_lake::log::Membership;
 use depthlake_lake::model::Targets;
 use depthlake_lake::record::Contracts;
-use depthlake_lake::sink::{CommitReport, Sink, SinkConfig, SinkError, SinkSummary};
+use depthlake_lake::sink::{CommitReport, Sink, SinkConfig, SinkError, SinkMetrics, SinkSummary};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -28,6 +28,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 /// A running sink.
 pub struct Carrier {
     pub lake: Lake,
+    pub metrics: Arc<SinkMetrics>,
     sink: JoinHandle<Result<SinkSummary, SinkError>>,
     maintenance: Option<JoinHandle<()>>,
     stop: watch::Sender<bool>,
@@ -57,9 +58,11 @@ impl Carrier {
             }
             on_commit(report);
         });
+        let metrics = sink.metrics();
         let (stop, stopped) = watch::channel(false);
         let maintenance = spawn_maintenance(&lake, &layout.care, stopped.clone());
-        Ok(Self { lake, sink: tokio::spawn(sink.run(stopped)), maintenance, stop, membership })
+        let sink = tokio::spawn(sink.run(stopped));
+        Ok(Self { lake, metrics, sink, maintenance, stop, membership })
     }
 
     /// Completes when the sink has stopped of itself, which it does only on an error.

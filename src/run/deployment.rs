@@ -18,9 +18,10 @@ use depthlake_engine::shard::{self, Idle, ShardConfig, ShardHandle, ShardSender,
 use depthlake_ingest::live::{Request, SnapshotPriority};
 use depthlake_lake::commit::Lake;
 use depthlake_lake::log::{Log, Offset, Partition, TopicPartition};
-use depthlake_lake::sink::CommitReport;
+use depthlake_lake::sink::{CommitReport, SinkMetrics};
 use depthlake_orderbook::partition::partition_of;
 use depthlake_orderbook::symbol::Symbol;
+use depthlake_query::health;
 use tokio::sync::{mpsc, watch};
 
 use super::carrier::Carrier;
@@ -51,6 +52,8 @@ pub struct Layout {
     /// The URL of the schema registry, where the ids of records are to come from one.
     pub schema_registry: Option<String>,
     pub care: Care,
+    /// What is promised while it runs.
+    pub health: health::Targets,
     /// How often the layers are compared while the program runs; `None`: not at all.
     pub reconcile_every: Option<Duration>,
 }
@@ -61,7 +64,7 @@ pub struct Deployment {
     /// How far the tables are behind those who hand messages on.
     pub lead: Lead,
     log: Arc<dyn Log>,
-    latencies: Vec<shard::ShardMetrics>,
+    shards: Vec<shard::ShardMetrics>,
     landing: Landing,
     carrier: Option<Carrier>,
     stop_heartbeat: watch::Sender<bool>,
@@ -98,6 +101,7 @@ impl Layout {
                 .with_context(|| format!("lake.commit_seconds is {commit}: expected more than 0"))?,
             schema_registry: configuration.lake.schema_registry.clone(),
             care: Care::of(&configuration.lake)?,
+            health: configuration.health.targets(&configuration.sla.targets())?,
             reconcile_every: reconcile_every(configuration.lake.reconcile_minutes)?,
         })
     }
@@ -136,7 +140,7 @@ impl Deployment {
         let partitions = std::mem::take(&mut resumed.partitions);
         let (senders, handles) = spawn_shards(layout, partitions, outlets, events, &requests)?;
         let retention = Arc::new(Mutex::new(Retention::new(known)));
-        let latencies = handles.iter().map(ShardHandle::metrics).collect();
+        let shards = handles.iter().map(ShardHandle::metrics).collect();
         let last_kept = std::mem::take(&mut resumed.last_kept);
         let landing =
             Landing::spawn(Arc::clone(&log), contracts.clone(), handles, Arc::clone(&retention), last_kept)?;
@@ -150,13 +154,23 @@ impl Deployment {
         };
         let router = Router::new(Arc::clone(&log), senders);
         let stop_heartbeat = spawn_heartbeat(live_books);
-        let started = Self { resumed, lead, log, latencies, landing, carrier, stop_heartbeat };
+        let started = Self { resumed, lead, log, shards, landing, carrier, stop_heartbeat };
         Ok((started, router))
     }
 
     /// The lake, where this process carries the log into it.
     pub fn lake(&self) -> Option<&Lake> {
         self.carrier.as_ref().map(|carrier| &carrier.lake)
+    }
+
+    /// What each shard tells of itself.
+    pub fn shards(&self) -> &[shard::ShardMetrics] {
+        &self.shards
+    }
+
+    /// What the sink tells of itself, where this process carries the log into the lake.
+    pub fn sink(&self) -> Option<Arc<SinkMetrics>> {
+        self.carrier.as_ref().map(|carrier| Arc::clone(&carrier.metrics))
     }
 
     pub fn log(&self) -> Arc<dyn Log> {
@@ -194,8 +208,8 @@ impl Deployment {
         }
         self.stop_heartbeat.send_replace(true);
         let mut latencies = Latencies::default();
-        for probe in &self.latencies {
-            latencies.add(&probe.latencies());
+        for shard in &self.shards {
+            latencies.add(&shard.latencies());
         }
         Ok(Outcome {
             spilled: reports.iter().map(|report| report.spilled).sum(),

@@ -6,6 +6,7 @@ pub mod feed_source;
 mod jobs;
 pub mod landing;
 pub mod lead;
+pub mod observing;
 pub mod open_log;
 mod progress;
 mod resume;
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use depthlake_engine::clock;
-use depthlake_ingest::live::{self, FeedConfig, FeedError, FeedReport, Request};
+use depthlake_ingest::live::{self, FeedConfig, FeedError, FeedMetrics, FeedReport, Request};
 use depthlake_ingest::sim;
 use depthlake_lake::model::Targets;
 use tokio::sync::{mpsc, watch};
@@ -33,9 +34,11 @@ use crate::arguments::RunOptions;
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
 use crate::lake_options::LakePlace;
+use crate::messages::MessageOptions;
 use crate::{messages, top};
 use deployment::{Deployment, Layout};
 use feed_source::{FeedSource, PENDING_REQUESTS};
+use observing::Observing;
 use jobs::Jobs;
 use progress::Progress;
 use roles::Roles;
@@ -48,15 +51,19 @@ const REFRESH: Duration = Duration::from_millis(250);
 const LAST_FRAMES: Duration = Duration::from_secs(5);
 
 /// Runs until the user, the system, the duration or a failure ends it.
-pub fn run(options: &RunOptions, configuration: &Configuration) -> Result<ExitCode> {
+pub fn run(
+    options: &RunOptions,
+    configuration: &Configuration,
+    messages: &MessageOptions,
+) -> Result<ExitCode> {
     let place = options.lake.place(configuration)?;
     let folder = DataFolder::create(&place.folder)?;
     let shows_books = options.roles != Roles::Lake && std::io::stdout().is_terminal();
-    if shows_books {
-        messages::to_file(&folder.messages())?;
+    let _messages = if shows_books {
+        messages::to_file(messages, &folder.messages())?
     } else {
-        messages::to_standard_error();
-    }
+        messages::to_standard_error(messages)?
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (log, roles, targets) = (options.log(configuration), options.roles, configuration.sla.targets());
     roles.check(&log)?;
@@ -93,7 +100,9 @@ async fn feed(
         format!("depthlake {}, {} at {}", env!("CARGO_PKG_VERSION"), source.product, source.endpoints.rest);
     router.start_session(clock::now(), &detail)?;
     let counts = router.counts();
-    let mut running = Feeding::start(&source, router, pending);
+    let feed_metrics = Arc::new(FeedMetrics::default());
+    let mut running = Feeding::start(&source, router, pending, Arc::clone(&feed_metrics));
+    let observing = Observing::of_run(&deployment, &place.folder, feed_metrics, Arc::clone(&counts), layout);
     let view = View::start(&DataFolder::at(&place.folder), shows_books, &deployment, Arc::clone(&counts));
     let jobs =
         deployment.lake().map(|lake| Jobs::spawn(lake, deployment.log(), layout, targets)).transpose()?;
@@ -132,10 +141,10 @@ async fn settle(venue: &sim::Venue, counts: &RouterCounts) -> bool {
     venue.pause().await;
     let deadline = Instant::now() + LAST_FRAMES;
     let sent = || venue.counters().iter().map(|counter| counter.sent).sum::<u64>();
-    while counts.messages.load(Ordering::Relaxed) < sent() && Instant::now() < deadline {
+    while counts.messages() < sent() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    counts.messages.load(Ordering::Relaxed) >= sent()
+    counts.messages() >= sent()
 }
 
 /// The feed on a thread of its own, with a runtime of its own: nothing else runs between socket and ring.
@@ -146,8 +155,14 @@ struct Feeding {
 }
 
 impl Feeding {
-    fn start(source: &FeedSource, mut router: Router, requests: mpsc::Receiver<Request>) -> Self {
+    fn start(
+        source: &FeedSource,
+        mut router: Router,
+        requests: mpsc::Receiver<Request>,
+        metrics: Arc<FeedMetrics>,
+    ) -> Self {
         let config = FeedConfig::new(source.endpoints.clone(), source.product, source.symbols.clone());
+        let config = FeedConfig { metrics, ..config };
         let (stop, mut stopped) = watch::channel(false);
         let (end, ended) = watch::channel(false);
         let task = tokio::task::spawn_blocking(move || {

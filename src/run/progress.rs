@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use depthlake_engine::board::{BoardState, Reader};
@@ -68,7 +67,7 @@ impl Progress {
             self.begun.elapsed().as_secs_f64(),
             books.live,
             books.all,
-            self.counts.messages.load(Ordering::Relaxed),
+            self.counts.messages(),
             books.gaps,
             self.rows_in_the_lake().await,
         );

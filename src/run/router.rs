@@ -1,7 +1,6 @@
 //! The first steps of every message: into the log, then to the shard of its partition.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use depthlake_ingest::live::{FrameSink, SinkError};
 use depthlake_lake::log::{Log, LogError, Partition, TopicPartition};
 use depthlake_lake::record::{raw_record, topic_of_stream};
 use depthlake_orderbook::frame::{Envelope, FrameKind, RawStream};
+use depthlake_orderbook::metrics::{Counter, Page, Source};
 use depthlake_orderbook::partition::partition_of;
 use depthlake_orderbook::time::Timestamp;
 
@@ -37,10 +37,42 @@ pub struct Router {
 /// What came so far.
 #[derive(Debug, Default)]
 pub struct RouterCounts {
-    /// Messages of the venue.
-    pub messages: AtomicU64,
-    /// Those of them that the log could not take. They are in no table.
-    pub unkept: AtomicU64,
+    /// Messages, by the place of their kind in [`FrameKind::ALL`].
+    received: [Counter; FrameKind::ALL.len()],
+    bytes: Counter,
+    /// Messages of the venue that the log could not take. They are in no table.
+    unkept: Counter,
+    /// Times that a shard's ring was full, so that messages waited.
+    full_rings: Counter,
+}
+
+impl RouterCounts {
+    /// Messages of the venue's streams.
+    pub fn messages(&self) -> u64 {
+        let of_streams = FrameKind::ALL.iter().zip(&self.received).filter(|(kind, _)| is_of_stream(**kind));
+        of_streams.map(|(_, counter)| counter.get()).sum()
+    }
+
+    fn received(&self, kind: FrameKind, bytes: usize) {
+        if let Some(counter) = self.received.get(kind as usize - 1) {
+            counter.add(1);
+        }
+        self.bytes.add(bytes as u64);
+    }
+}
+
+impl Source for RouterCounts {
+    fn tell(&self, page: &mut Page) {
+        let received = page.counter("depthlake_messages_received_total", "Messages received, those of our own included.");
+        for (kind, counter) in FrameKind::ALL.iter().zip(&self.received) {
+            received.whole(&[("kind", kind.name())], counter.get());
+        }
+        page.counter("depthlake_received_bytes_total", "Bytes of the messages received.").whole(&[], self.bytes.get());
+        page.counter("depthlake_messages_unkept_total", "Messages that the log could not take; they are in no table.")
+            .whole(&[], self.unkept.get());
+        page.counter("depthlake_ring_full_total", "Times that a shard's ring was full, so that messages waited.")
+            .whole(&[], self.full_rings.get());
+    }
 }
 
 /// A time in which the log takes nothing.
@@ -78,7 +110,7 @@ impl Router {
 
     /// Routes a message by its symbol; one without goes to the first partition.
     pub fn message(&mut self, envelope: &Envelope, payload: &Bytes) -> Result<()> {
-        self.counts.messages.fetch_add(u64::from(is_of_stream(envelope.kind)), Ordering::Relaxed);
+        self.counts.received(envelope.kind, payload.len());
         self.try_to_keep_again(envelope.received)?;
         let partition = Partition(partition_of(envelope.symbol, self.log.partitions()));
         if self.outage.is_none() {
@@ -105,7 +137,7 @@ impl Router {
         if let Some(outage) = &mut self.outage {
             outage.unkept += 1;
         }
-        self.counts.unkept.fetch_add(u64::from(is_of_stream(envelope.kind)), Ordering::Relaxed);
+        self.counts.unkept.add(u64::from(is_of_stream(envelope.kind)));
         for &stream in envelope.kind.streams() {
             self.send(inbound(stream, partition, 0, envelope, payload), ShardSender::send_unkept)?;
         }
@@ -144,12 +176,14 @@ impl Router {
     ) -> Result<()> {
         let shard = usize::from(message.partition) % self.shards.len().max(1);
         let Some(sender) = self.shards.get_mut(shard) else { return Ok(()) };
+        let mut is_first = true;
         loop {
             match send(sender, message) {
                 Ok(()) => return Ok(()),
                 Err(NotSent::Ended) => bail!("shard {shard} has ended"),
                 Err(NotSent::Full(full)) => message = *full,
             }
+            self.counts.full_rings.add(u64::from(std::mem::take(&mut is_first)));
             thread::sleep(RING_PAUSE);
         }
     }

@@ -180,6 +180,11 @@ pub fn duration(nanoseconds: i64) -> String {
     }
 }
 
+/// Nanoseconds that are few, in microseconds: `12.3µs`.
+pub fn microseconds(nanoseconds: i64) -> String {
+    format!("{}.{}µs", nanoseconds / 1_000, nanoseconds % 1_000 / 100)
+}
+
 /// An imbalance from -1 to 1 as a bar that grows from the middle, in half cells: right for bids, left for asks.
 pub fn imbalance_bar(imbalance: f64) -> String {
     #[expect(

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use depthlake_engine::board::{BoardError, BoardState};
 use depthlake_orderbook::time::Timestamp;
+use depthlake_query::health::{self, Observation, ServiceLevel, ServiceLevelName, Targets, judge};
 use depthlake_query::live;
 
 use super::columns::duration;
@@ -50,6 +51,23 @@ impl Market {
 
     pub fn live(&self) -> usize {
         self.books.iter().filter(|book| book.row.state == BoardState::Live).count()
+    }
+
+    /// How well the books are, by the usual promises.
+    pub fn freshness(&self, now: Timestamp) -> Option<ServiceLevel> {
+        let board = self.live.board()?;
+        let mut seen = Observation::at(now);
+        seen.engine = Some(matches!(board.writer(now), Writer::Alive { .. }));
+        seen.symbols = health::observe_board(board.reader(), now);
+        judge(&seen, &Targets::default(), None).level(ServiceLevelName::Freshness).cloned()
+    }
+
+    /// The median over all books of the time from receipt of the last event to its being on the board, in nanoseconds.
+    pub fn processing_time(&self) -> Option<i64> {
+        let shown = self.books.iter().map(|book| &book.row).filter(|row| row.receive_time.0 > 0);
+        let mut times: Vec<i64> = shown.map(|row| (row.publish_time - row.receive_time).max(0)).collect();
+        let middle = times.len() / 2;
+        (!times.is_empty()).then(|| *times.select_nth_unstable(middle).1)
     }
 
     /// Of all books together; `None` until two looks are far enough apart.

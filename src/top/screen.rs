@@ -2,13 +2,14 @@
 
 use depthlake_engine::board::BoardState;
 use depthlake_orderbook::time::Timestamp;
+use depthlake_query::health::Status;
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Block, Cell, Clear, Paragraph, Row, Table};
 
-use super::columns::{Column, compact, imbalance_bar};
+use super::columns::{Column, compact, imbalance_bar, microseconds};
 use super::ladder::{self, LADDER_WIDTH};
 use super::market::{Book, Market, Writer, text_of};
 use super::view::{Mode, View};
@@ -66,12 +67,21 @@ fn header_line(market: &Market, view: &View, now: Timestamp) -> Line<'static> {
     let (live, total) = (market.live(), market.books().len());
     let live_colour = if live == total { Color::Green } else { Color::Yellow };
     let events = market.events_per_second().map_or_else(|| "–".to_owned(), compact);
+    let health = match market.freshness(now).map(|level| level.status) {
+        Some(Status::Ok) => "well".green(),
+        Some(Status::Degraded) => "not well".yellow().bold(),
+        Some(Status::Failing) | None => "failing".red().bold(),
+    };
+    let processing =
+        market.processing_time().map_or_else(String::new, |time| format!("  {} to board", microseconds(time)));
     Line::from(vec![
         "depthlake ".bold(),
+        health,
+        "  ".into(),
         writer,
         "  ".into(),
         format!("{live}/{total} live").fg(live_colour),
-        format!("  {events} events/s  by {}", view.order().name()).into(),
+        format!("  {events} events/s{processing}  by {}", view.order().name()).into(),
     ])
 }
 

@@ -44,6 +44,10 @@ impl BookLane {
         (found.synced.state() == SyncState::Live).then(|| (&found.instrument, found.synced.book()))
     }
 
+    pub(super) fn last(&self, symbol: Symbol) -> Option<(&Instrument, &Book, &BookStatus)> {
+        self.books.get(symbol).map(|found| (&found.instrument, found.synced.book(), &found.status))
+    }
+
     pub(super) fn checkpoint(&self, symbol: Symbol, next_offset: u64) -> Option<BookCheckpoint> {
         let book = self.books.get(symbol)?;
         Some(BookCheckpoint::of(book, next_offset.max(book.from_offset)))

@@ -151,6 +151,12 @@ impl Pipeline {
         self.trades.watermark()
     }
 
+    /// The book of a symbol as it was last known, live or not, with where it stands.
+    #[must_use]
+    pub fn last_book(&self, symbol: Symbol) -> Option<(&Instrument, &Book, &BookStatus)> {
+        self.books.last(symbol)
+    }
+
     /// How the bars of `symbol` compare with the venue's own.
     #[must_use]
     pub fn kline_agreement(&self, symbol: Symbol) -> Agreement {

@@ -1,23 +1,24 @@
 //! Where everything meets on its way to the sink: each message once, with what concerns the feed itself between them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use depthlake_orderbook::frame::{Envelope, FrameKind};
 use depthlake_orderbook::symbol::Symbol;
 
-use super::clock::{self, ClockOffset};
+use super::clock;
 use super::continuity::Continuity;
 use super::plan::{Cargo, ConnectionPlan};
 use super::silence::{Silence, SilenceWatch};
-use super::{FeedReport, FrameSink, SinkError, Timing};
+use super::{FeedMetrics, FrameSink, SinkError, Timing};
 
 /// The sink and what must be remembered to use it rightly.
 pub(super) struct Hub<S> {
     sink: S,
     symbols: HashMap<Symbol, SymbolFeed>,
-    report: FeedReport,
+    metrics: Arc<FeedMetrics>,
 }
 
 #[derive(Default)]
@@ -27,9 +28,9 @@ struct SymbolFeed {
 }
 
 impl<S: FrameSink> Hub<S> {
-    pub(super) fn new(sink: S, symbols: &[Symbol]) -> Self {
+    pub(super) fn new(sink: S, symbols: &[Symbol], metrics: Arc<FeedMetrics>) -> Self {
         let symbols = symbols.iter().map(|symbol| (*symbol, SymbolFeed::default())).collect();
-        Self { sink, symbols, report: FeedReport::default() }
+        Self { sink, symbols, metrics }
     }
 
     /// Hands on a message of a stream, unless it was handed on already.
@@ -39,7 +40,7 @@ impl<S: FrameSink> Hub<S> {
                 feed.silence.heard(Instant::now());
             }
             if !feed.continuity.is_new(envelope) {
-                self.report.repetitions += 1;
+                self.metrics.repetitions.add(1);
                 return Ok(());
             }
         }
@@ -48,7 +49,7 @@ impl<S: FrameSink> Hub<S> {
 
     /// Hands on an answer of the REST interface.
     pub(super) fn answer(&mut self, envelope: &Envelope, body: Bytes) -> Result<(), SinkError> {
-        self.report.answers += 1;
+        self.metrics.answers.add(1);
         self.hand_on(envelope, body)
     }
 
@@ -71,7 +72,7 @@ impl<S: FrameSink> Hub<S> {
     /// As [`Hub::lost`], where another connection goes on in its place at once.
     pub(super) fn announce_loss(&mut self, plan: &ConnectionPlan, why: &str) -> Result<(), SinkError> {
         tracing::warn!(url = plan.url, symbols = plan.symbols.len(), why, "connection lost");
-        self.report.disconnects += 1;
+        self.metrics.disconnects.add(1);
         let what = match plan.cargo {
             Cargo::Everything => "all streams",
             Cargo::Books => "book streams",
@@ -83,6 +84,7 @@ impl<S: FrameSink> Hub<S> {
     /// A connection stands again.
     pub(super) fn regained(&mut self, plan: &ConnectionPlan) -> Result<(), SinkError> {
         tracing::info!(url = plan.url, symbols = plan.symbols.len(), "connected again");
+        self.metrics.reconnects.add(1);
         self.announce(plan, FrameKind::Reconnected, "connected again")
     }
 
@@ -98,7 +100,7 @@ impl<S: FrameSink> Hub<S> {
         plan: &ConnectionPlan,
         held: Vec<(Envelope, Bytes)>,
     ) -> Result<(), SinkError> {
-        self.report.renewals += 1;
+        self.metrics.renewals.add(1);
         self.each_of(plan, |feed| feed.continuity.hand_over());
         held.into_iter().try_for_each(|(envelope, payload)| self.message(&envelope, payload))
     }
@@ -111,6 +113,7 @@ impl<S: FrameSink> Hub<S> {
             silent.extend(silence.map(|silence| (*symbol, describe(silence))));
         }
         for (symbol, text) in silent {
+            self.metrics.silences.add(1);
             tracing::warn!(%symbol, text, "silent");
             let envelope = Envelope::own(FrameKind::Silent, Some(symbol), clock::now());
             self.hand_on(&envelope, Bytes::from(text))?;
@@ -118,20 +121,12 @@ impl<S: FrameSink> Hub<S> {
         Ok(())
     }
 
-    pub(super) const fn request_failed(&mut self) {
-        self.report.failed_requests += 1;
+    pub(super) fn request_failed(&self) {
+        self.metrics.failed_requests.add(1);
     }
 
-    pub(super) const fn request_refused(&mut self) {
-        self.report.refused_requests += 1;
-    }
-
-    pub(super) const fn clock_measured(&mut self, offset: ClockOffset) {
-        self.report.clock = Some(offset);
-    }
-
-    pub(super) fn into_report(self) -> FeedReport {
-        self.report
+    pub(super) fn request_refused(&self) {
+        self.metrics.refused_requests.add(1);
     }
 
     /// One message a symbol: a connection's other symbols may be on another one, and those are not concerned.
@@ -144,7 +139,7 @@ impl<S: FrameSink> Hub<S> {
     }
 
     fn hand_on(&mut self, envelope: &Envelope, payload: Bytes) -> Result<(), SinkError> {
-        self.report.frames += 1;
+        self.metrics.frames.add(1);
         self.sink.accept(envelope, payload)
     }
 

@@ -21,6 +21,7 @@ mod exchange_info;
 mod handover;
 mod hub;
 mod klines;
+mod metrics;
 mod plan;
 mod requests;
 mod rest;
@@ -34,6 +35,7 @@ use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -44,7 +46,7 @@ use futures_util::stream::FuturesUnordered;
 use thiserror::Error;
 use tokio::select;
 use tokio::sync::mpsc;
-use tokio::time::interval;
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::product::Product;
 use budget::WeightBudget;
@@ -56,6 +58,7 @@ use shard::Shard;
 
 pub use clock::ClockOffset;
 pub use klines::{KlineAnswer, KlineClient, KlinePage};
+pub use metrics::FeedMetrics;
 pub use rest::RequestError;
 
 /// How often silent symbols are looked for.
@@ -115,13 +118,16 @@ pub struct FeedConfig {
     /// on spot 5,000).
     pub snapshot_levels: u16,
     pub timing: Timing,
+    /// Where the feed tells what it does.
+    pub metrics: Arc<FeedMetrics>,
 }
 
 impl FeedConfig {
     /// Snapshots of 1,000 levels, of which 50 fit one minute's request weight, and the usual timing.
     #[must_use]
     pub fn new(endpoints: Endpoints, product: Product, symbols: Vec<Symbol>) -> Self {
-        Self { endpoints, product, symbols, snapshot_levels: 1_000, timing: Timing::default() }
+        let (timing, metrics) = (Timing::default(), Arc::default());
+        Self { endpoints, product, symbols, snapshot_levels: 1_000, timing, metrics }
     }
 }
 
@@ -138,6 +144,8 @@ pub struct Timing {
     pub shortest_silence: Duration,
     /// A REST request that takes longer has failed: 10 s.
     pub request: Duration,
+    /// The venue's clock is compared with ours so often: every 20 s, by five of the cheapest requests.
+    pub clock_check: Duration,
 }
 
 impl Default for Timing {
@@ -148,6 +156,7 @@ impl Default for Timing {
             first_message: Duration::from_secs(30),
             shortest_silence: Duration::from_secs(10),
             request: Duration::from_secs(10),
+            clock_check: Duration::from_secs(20),
         }
     }
 }
@@ -278,13 +287,13 @@ pub async fn run<S: FrameSink>(
         return Err(FeedError::NoSymbols);
     }
     choose_cryptography();
-    let hub = RefCell::new(Hub::new(sink, &symbols));
+    let hub = RefCell::new(Hub::new(sink, &symbols, Arc::clone(&config.metrics)));
     select! {
         biased;
         () = stop => {}
         ended = feed(&config, &symbols, &hub, requests) => ended?,
     }
-    Ok(hub.into_inner().into_report())
+    Ok(config.metrics.report())
 }
 
 /// Ends only where something fails.
@@ -310,7 +319,7 @@ async fn feed<S: FrameSink>(
     }
     parts.push(Box::pin(requests::serve(&rest, scheduler(&info, *product), hub, requests)));
     parts.push(Box::pin(watch_silence(hub, timing)));
-    parts.push(Box::pin(report_clock(hub, &rest)));
+    parts.push(Box::pin(watch_clock(&rest, &config.metrics, timing)));
     drop(info);
     while let Some(ended) = parts.next().await {
         ended?;
@@ -334,16 +343,21 @@ async fn watch_silence<S: FrameSink>(hub: &RefCell<Hub<S>>, timing: &Timing) -> 
     }
 }
 
-async fn report_clock<S: FrameSink>(hub: &RefCell<Hub<S>>, rest: &Rest) -> Result<(), SinkError> {
-    match start::measure_clock(rest).await {
-        Ok(offset) => {
-            let ClockOffset { nanoseconds, round_trip } = offset;
-            tracing::info!(nanoseconds, ?round_trip, "the venue's clock is ahead of ours by");
-            hub.borrow_mut().clock_measured(offset);
+/// Measures the venue's clock again and again: either may be put right, or drift.
+async fn watch_clock(rest: &Rest, metrics: &FeedMetrics, timing: &Timing) -> Result<(), SinkError> {
+    let mut check = interval(timing.clock_check);
+    check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        check.tick().await;
+        match start::measure_clock(rest).await {
+            Ok(offset) => {
+                let ClockOffset { nanoseconds, round_trip } = offset;
+                tracing::info!(nanoseconds, ?round_trip, "the venue's clock is ahead of ours by");
+                metrics.clock_measured(offset);
+            }
+            Err(error) => tracing::warn!(%error, "the venue's clock cannot be measured"),
         }
-        Err(error) => tracing::warn!(%error, "the venue's clock cannot be measured"),
     }
-    Ok(())
 }
 
 fn distinct(symbols: &[Symbol]) -> Vec<Symbol> {

@@ -40,10 +40,12 @@ pub enum FaultKind {
     TickSizeChange,
     /// The symbol's status is HALT and no frame of it is sent, until it resumes.
     SymbolHalt,
+    /// A request for the venue's time is answered with one that is ahead by the fault's length.
+    WrongClock,
 }
 
 impl FaultKind {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::DroppedDiff,
         Self::DuplicatedDiff,
         Self::SwappedDiffs,
@@ -58,6 +60,7 @@ impl FaultKind {
         Self::ServerShutdown,
         Self::TickSizeChange,
         Self::SymbolHalt,
+        Self::WrongClock,
     ];
 
     #[must_use]
@@ -77,6 +80,7 @@ impl FaultKind {
             Self::ServerShutdown => "server-shutdown",
             Self::TickSizeChange => "tick-size-change",
             Self::SymbolHalt => "symbol-halt",
+            Self::WrongClock => "wrong-clock",
         }
     }
 
@@ -93,6 +97,7 @@ impl FaultKind {
             | Self::SymbolHalt => Opportunity::Frame,
             Self::StaleSnapshot | Self::SlowSnapshot => Opportunity::DepthRequest,
             Self::TooManyRequests | Self::Banned => Opportunity::Request,
+            Self::WrongClock => Opportunity::TimeRequest,
         }
     }
 
@@ -100,6 +105,7 @@ impl FaultKind {
     const fn usual_length(self) -> Option<Duration> {
         match self {
             Self::SlowSnapshot | Self::SymbolHalt => Some(Duration::from_secs(2)),
+            Self::WrongClock => Some(Duration::from_secs(5)),
             Self::TooManyRequests => Some(Duration::from_secs(1)),
             Self::Banned => Some(Duration::from_mins(2)),
             _ => None,
@@ -129,6 +135,7 @@ pub(super) enum Opportunity {
     Diff,
     Frame,
     DepthRequest,
+    TimeRequest,
     Request,
 }
 
@@ -234,7 +241,7 @@ pub enum FaultError {
     HasNoLength { kind: FaultKind },
 }
 
-fn names() -> [&'static str; 14] {
+fn names() -> [&'static str; 15] {
     FaultKind::ALL.map(FaultKind::name)
 }
 

@@ -9,6 +9,7 @@ use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use depthlake_orderbook::time::Timestamp;
 use serde_json::json;
 
 use super::clock::now;
@@ -56,7 +57,10 @@ async fn time(
     headers: HeaderMap,
 ) -> Response {
     let request = Request::new(&app, peer, HashMap::new(), &headers);
-    request.answer(1, |request| Ok(json!({ "serverTime": request.unit.of(now()) }).to_string()))
+    let faults = app.faults.at(Opportunity::TimeRequest, None);
+    let ahead = faults.iter().map(|fault| i64::try_from(fault.length.as_nanos()).unwrap_or(i64::MAX)).max();
+    let time = Timestamp(now().0.saturating_add(ahead.unwrap_or_default()));
+    request.answer(1, |request| Ok(json!({ "serverTime": request.unit.of(time) }).to_string()))
 }
 
 async fn exchange_info(

@@ -214,3 +214,26 @@ async fn a_changed_instrument_can_be_asked_for() {
     });
     report.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_wrong_clock_is_noticed_and_forgotten() {
+    let venue = venue(Product::Spot, &["BTCUSDT"], |config| {
+        config.faults =
+            (1..=5).map(|nth| format!("wrong-clock:seconds=60,at={nth}").parse().unwrap()).collect();
+    })
+    .await;
+    let mut config = config(&venue, Product::Spot);
+    config.timing.clock_check = Duration::from_millis(50);
+    let metrics = config.metrics.clone();
+    let offset_beyond = async |is_beyond: bool| {
+        let minute = 59_000_000_000;
+        while metrics.clock().is_none_or(|clock| (clock.nanoseconds > minute) != is_beyond) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let report = fed(config, async |_| {
+        offset_beyond(true).await;
+        offset_beyond(false).await;
+    });
+    assert!(report.await.unwrap().clock.unwrap().nanoseconds < 1_000_000_000);
+}

@@ -113,7 +113,6 @@ impl SinkMetrics {
 
 impl Source for SinkMetrics {
     fn tell(&self, page: &mut Page) {
-        self.log.tell(page);
         let lag = page.gauge(
             "depthlake_sink_lag_records",
             "Records that are durable in the log and not yet in a table, by topic.",

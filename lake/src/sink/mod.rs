@@ -32,7 +32,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use tracing::{debug, warn};
+use tracing::field::Empty;
+use tracing::{Instrument, debug, info_span, warn};
 
 pub use error::SinkError;
 pub use metrics::{SinkLag, SinkMetrics};
@@ -46,6 +47,7 @@ use versions::closing_versions;
 use crate::commit::{Lake, PartitionOfTable, Positions as LakePositions};
 use crate::log::{Log, Offset, Partition, Topic, TopicPartition};
 use crate::record::{Contracts, table_of};
+use crate::TRACED;
 use crate::table::Table;
 
 /// How often a running sink looks whether more waits than one commit takes.
@@ -247,7 +249,13 @@ impl Sink {
         let mut superseded = 0;
         loop {
             let stopping = is_stopped(stop);
-            match self.commit_once().await {
+            let span = info_span!(target: TRACED, "commit", rows = Empty, log_bytes = Empty, file_bytes = Empty);
+            match self.commit_once().instrument(span.clone()).await {
+                Ok(report) => {
+                    span.record("rows", report.total_rows());
+                    span.record("log_bytes", report.log_bytes).record("file_bytes", report.file_bytes);
+                    return Ok(report);
+                }
                 Err(error @ SinkError::Superseded(_))
                     if self.share.is_given() && superseded < MOST_SUPERSEDED =>
                 {
@@ -265,7 +273,7 @@ impl Sink {
                         () = stopped(stop) => {}
                     }
                 }
-                done => return done,
+                Err(error) => return Err(error),
             }
         }
     }

@@ -1,10 +1,12 @@
 //! Why a query has no answer, in words for who wrote it.
 
+mod planning;
 mod trino;
 
 use std::fmt;
 use std::time::Duration;
 
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Column, Diagnostic, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
@@ -69,6 +71,12 @@ pub enum QueryError {
     Failed { message: String },
 }
 
+impl From<depthlake_dialect::statement::Position> for Position {
+    fn from(position: depthlake_dialect::statement::Position) -> Self {
+        Self { line: position.line, column: position.column }
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}", self.line, self.column)
@@ -76,6 +84,20 @@ impl fmt::Display for Position {
 }
 
 impl QueryError {
+    /// What Trino would refuse under this name, wherever it stands.
+    pub(crate) fn refused(name: &'static str, message: impl Into<String>) -> Self {
+        Self::Trino { name, message: message.into(), position: None }
+    }
+
+    /// The same at a place.
+    pub(crate) fn refused_at(
+        name: &'static str,
+        message: impl Into<String>,
+        position: impl Into<Position>,
+    ) -> Self {
+        Self::Trino { name, message: message.into(), position: Some(position.into()) }
+    }
+
     /// Where in the statement the error lies, where that is known.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
@@ -105,6 +127,7 @@ impl QueryError {
     pub(crate) fn of_execution(error: DataFusionError) -> Self {
         match innermost(error) {
             DataFusionError::ResourcesExhausted(detail) => Self::OutOfMemory { detail },
+            DataFusionError::ArrowError(error, _) => of_arrow(*error),
             DataFusionError::External(error) => external(error),
             other => Self::Failed { message: message_of(&other) },
         }
@@ -134,9 +157,24 @@ fn innermost(mut error: DataFusionError) -> DataFusionError {
 }
 
 fn external(error: Box<dyn std::error::Error + Send + Sync>) -> QueryError {
+    let error = match error.downcast::<QueryError>() {
+        Ok(error) => return *error,
+        Err(other) => other,
+    };
     match error.downcast::<LakeError>() {
         Ok(error) => QueryError::Lake(error),
         Err(other) => QueryError::Failed { message: other.to_string() },
+    }
+}
+
+/// What goes wrong in a value is the asker's, and known to Trino by a name.
+fn of_arrow(error: ArrowError) -> QueryError {
+    match error {
+        ArrowError::ExternalError(error) => external(error),
+        ArrowError::DivideByZero => QueryError::refused("DIVISION_BY_ZERO", "Division by zero"),
+        ArrowError::ArithmeticOverflow(message) => QueryError::refused("NUMERIC_VALUE_OUT_OF_RANGE", message),
+        ArrowError::CastError(message) => QueryError::refused("INVALID_CAST_ARGUMENT", message),
+        other => QueryError::Failed { message: other.to_string() },
     }
 }
 

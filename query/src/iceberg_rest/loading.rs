@@ -59,7 +59,8 @@ pub(super) async fn load_table(
     if snapshots == Snapshots::Refs {
         keep_referenced(&mut metadata);
     }
-    let answer = json!({ "metadata-location": published.metadata_location, "metadata": metadata, "config": config });
+    let answer =
+        json!({ "metadata-location": published.metadata_location, "metadata": metadata, "config": config });
     // What one may see another may not, and the answer may hold credentials.
     Ok(([(ETAG, tag.as_str()), (CACHE_CONTROL, "private, no-cache")], Json(answer)).into_response())
 }

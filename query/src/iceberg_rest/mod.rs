@@ -105,7 +105,10 @@ fn table_for(principal: &Principal, namespace: &str, name: &str) -> Result<Table
     found.ok_or_else(|| CatalogError::NoSuchTable { name: format!("{namespace}.{name}") })
 }
 
-async fn config(State(catalog): State<IcebergCatalog>, headers: HeaderMap) -> Result<Json<Value>, CatalogError> {
+async fn config(
+    State(catalog): State<IcebergCatalog>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, CatalogError> {
     catalog.principal(&headers).await?;
     Ok(Json(json!({ "defaults": {}, "overrides": {}, "endpoints": ENDPOINTS })))
 }

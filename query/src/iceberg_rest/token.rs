@@ -18,10 +18,7 @@ pub(super) struct TokenRequest {
 
 /// Takes `credential = NAME:TOKEN`, and answers with the same token where it is one of ours: there is no second kind of
 /// credential to be issued, revoked or leaked.
-pub(super) async fn issue(
-    State(catalog): State<IcebergCatalog>,
-    form: String,
-) -> Response {
+pub(super) async fn issue(State(catalog): State<IcebergCatalog>, form: String) -> Response {
     // The form is written as the query of an address is.
     let uri = Uri::try_from(format!("/?{form}")).ok();
     let Some(Query(request)) = uri.and_then(|uri| Query::<TokenRequest>::try_from_uri(&uri).ok()) else {

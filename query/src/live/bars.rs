@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use depthlake_engine::events::Scales;
 use depthlake_orderbook::bars::Bar;
-use depthlake_orderbook::decimal::ExactDecimal;
+use depthlake_orderbook::decimal::Scale;
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 
@@ -19,32 +19,30 @@ use crate::json_text::JsonText;
 /// How many minutes of closed bars of a symbol are kept.
 pub const BAR_MINUTES: usize = 60;
 
+/// The decimal places of prices and quantities.
+const DECIMALS: u8 = Scale::MAX.decimals();
+
 /// The bars not yet closed that there may be: the minute that runs, and the one before while it waits for late trades.
 const RUNNING: usize = 2;
 
-/// One bar, exact.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// One bar, exact: prices and quantities in units of 10^-8, amounts of the quote currency in units of 10^-16, as in the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveBar {
     pub open_time: Timestamp,
-    pub open: Exact,
-    pub high: Exact,
-    pub low: Exact,
-    pub close: Exact,
+    /// The end, exclusive.
+    pub close_time: Timestamp,
+    pub open: i128,
+    pub high: i128,
+    pub low: i128,
+    pub close: i128,
     /// In base currency.
-    pub volume: Exact,
+    pub volume: i128,
     /// In quote currency.
-    pub quote_volume: Exact,
-    pub taker_buy_volume: Exact,
+    pub quote_volume: i128,
+    pub taker_buy_volume: i128,
     pub trades: u64,
     /// Whether the minute is closed.
     pub is_final: bool,
-}
-
-/// `units · 10^-decimals`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Exact {
-    pub units: i128,
-    pub decimals: u8,
 }
 
 /// A bar with its JSON.
@@ -67,33 +65,18 @@ pub struct Bars {
     turn: Mutex<()>,
 }
 
-impl Exact {
-    #[expect(clippy::cast_precision_loss, reason = "for derived figures")]
-    fn to_f64(self) -> f64 {
-        self.units as f64 / 10_f64.powi(self.decimals.into())
-    }
-
-    fn write(self, json: &mut JsonText) {
-        json.decimal(self.units, self.decimals);
-    }
-}
-
-impl From<Exact> for ExactDecimal {
-    fn from(Exact { units, decimals }: Exact) -> Self {
-        Self::new(units, decimals.min(38))
-    }
-}
-
 impl LiveBar {
     /// A bar of the engine.
     #[must_use]
     pub fn of(bar: &Bar, scales: Scales, is_final: bool) -> Self {
-        let (price_decimals, quantity_decimals) = (scales.price.decimals(), scales.quantity.decimals());
-        let price = |units: i64| Exact { units: units.into(), decimals: price_decimals };
-        let quantity = |units| Exact { units, decimals: quantity_decimals };
-        let amount = |units| Exact { units, decimals: price_decimals + quantity_decimals };
+        let factor = |scale: Scale| 10_i128.pow(u32::from(DECIMALS.saturating_sub(scale.decimals())));
+        let (per_price, per_quantity) = (factor(scales.price), factor(scales.quantity));
+        let price = |units: i64| i128::from(units).saturating_mul(per_price);
+        let quantity = |units: i128| units.saturating_mul(per_quantity);
+        let amount = |units: i128| quantity(units).saturating_mul(per_price);
         Self {
             open_time: bar.open_time,
+            close_time: bar.open_time.next_minute(),
             open: price(bar.open.0),
             high: price(bar.high.0),
             low: price(bar.low.0),
@@ -108,8 +91,21 @@ impl LiveBar {
 
     /// `quote_volume` over `volume`; `None` without volume.
     #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a derived figure")]
     pub fn vwap(&self) -> Option<f64> {
-        (self.volume.units > 0).then(|| self.quote_volume.to_f64() / self.volume.to_f64())
+        (self.volume > 0).then(|| self.quote_volume as f64 / self.volume as f64 / 1e8)
+    }
+
+    /// Takes in the bar that follows.
+    pub fn extend(&mut self, next: &Self) {
+        self.high = self.high.max(next.high);
+        self.low = self.low.min(next.low);
+        self.close = next.close;
+        self.volume += next.volume;
+        self.quote_volume += next.quote_volume;
+        self.taker_buy_volume += next.taker_buy_volume;
+        self.trades += next.trades;
+        self.is_final &= next.is_final;
     }
 
     /// The bar as a JSON object.
@@ -119,18 +115,18 @@ impl LiveBar {
         json.raw("{\"open_time\":");
         json.time(self.open_time);
         json.raw(",\"close_time\":");
-        json.time(self.open_time.next_minute());
-        for (name, value) in [
-            (",\"open\":", self.open),
-            (",\"high\":", self.high),
-            (",\"low\":", self.low),
-            (",\"close\":", self.close),
-            (",\"volume\":", self.volume),
-            (",\"quote_volume\":", self.quote_volume),
-            (",\"taker_buy_volume\":", self.taker_buy_volume),
+        json.time(self.close_time);
+        for (name, units, decimals) in [
+            (",\"open\":", self.open, DECIMALS),
+            (",\"high\":", self.high, DECIMALS),
+            (",\"low\":", self.low, DECIMALS),
+            (",\"close\":", self.close, DECIMALS),
+            (",\"volume\":", self.volume, DECIMALS),
+            (",\"quote_volume\":", self.quote_volume, 2 * DECIMALS),
+            (",\"taker_buy_volume\":", self.taker_buy_volume, DECIMALS),
         ] {
             json.raw(name);
-            value.write(&mut json);
+            json.decimal(units, decimals);
         }
         json.raw(",\"vwap\":");
         json.double(self.vwap());
@@ -210,16 +206,17 @@ mod tests {
     use super::*;
 
     fn bar(minute: i64, close: i128, is_final: bool) -> LiveBar {
-        let exact = |units| Exact { units, decimals: 2 };
+        const HUNDREDTH: i128 = 1_000_000;
         LiveBar {
             open_time: Timestamp(minute * 60_000_000_000),
-            open: exact(100),
-            high: exact(close.max(100)),
-            low: exact(close.min(100)),
-            close: exact(close),
-            volume: exact(200),
-            quote_volume: exact(2 * close),
-            taker_buy_volume: exact(50),
+            close_time: Timestamp((minute + 1) * 60_000_000_000),
+            open: 100 * HUNDREDTH,
+            high: close.max(100) * HUNDREDTH,
+            low: close.min(100) * HUNDREDTH,
+            close: close * HUNDREDTH,
+            volume: 200 * HUNDREDTH,
+            quote_volume: 2 * close * HUNDREDTH * 100_000_000,
+            taker_buy_volume: 50 * HUNDREDTH,
             trades: 3,
             is_final,
         }
@@ -234,10 +231,10 @@ mod tests {
         bars.put(symbol, bar(29, 777, false));
         bars.put(symbol, bar(30, 151, true));
         let known = bars.of(symbol).unwrap();
-        let closes: Vec<_> = known.last(5).iter().map(|kept| (kept.bar.close.units, kept.bar.is_final)).collect();
+        let closes: Vec<_> = known.last(5).iter().map(|kept| (kept.bar.close / 1_000_000, kept.bar.is_final)).collect();
         assert_eq!(closes, [(130, true), (140, true), (151, true)]);
         bars.put(symbol, bar(28, 131, true));
-        assert_eq!(bars.of(symbol).unwrap().last(9)[0].bar.close.units, 131, "a correction replaces");
+        assert_eq!(bars.of(symbol).unwrap().last(9)[0].bar.close / 1_000_000, 131, "a correction replaces");
     }
 
     #[test]

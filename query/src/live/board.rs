@@ -114,7 +114,8 @@ impl Board {
             Err(BoardError::HalfWritten { .. }) => BoardRow::waiting(Scale::MAX, Scale::MAX),
             Err(error) => return Err(error),
         };
-        let rate = self.rates.get(index).map_or(f64::NAN, |bits| f64::from_bits(bits.load(Ordering::Relaxed)));
+        let rate =
+            self.rates.get(index).map_or(f64::NAN, |bits| f64::from_bits(bits.load(Ordering::Relaxed)));
         Ok(Quote { symbol, row, events_per_second: rate.is_finite().then_some(rate) })
     }
 

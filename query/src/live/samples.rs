@@ -25,8 +25,7 @@ impl SampleBoard {
         let folder = tempfile::tempdir().unwrap();
         let specs = specs(["BTCUSDT", "ETHUSDT", "XRPUSDT"]);
         let now = depthlake_engine::clock::now();
-        let (writer, mut slots) =
-            BoardWriter::create(&folder.path().join("board"), &specs, now).unwrap();
+        let (writer, mut slots) = BoardWriter::create(&folder.path().join("board"), &specs, now).unwrap();
         slots[0].write(&row(6_183_763, 0.42, BoardState::Live));
         slots[1].write(&row(245_000, -0.9, BoardState::Resyncing));
         Self { _folder: folder, writer, slots }

@@ -91,16 +91,23 @@ pub async fn write_rows(rows: Rows, layout: Layout, out: &mut impl Write) -> Res
 }
 
 async fn write_csv(mut rows: Rows, out: &mut impl Write) -> Result<Written, OutputError> {
-    let header = legible::for_csv(&RecordBatch::new_empty(rows.schema()))?;
-    out.write_all(&csv_lines(&header, true)?)?;
+    out.write_all(&batch_as_csv(&RecordBatch::new_empty(rows.schema()), true)?)?;
     let mut count = 0;
     while let Some(batch) = rows.try_next().await? {
-        out.write_all(&csv_lines(&legible::for_csv(&batch)?, false)?)?;
+        out.write_all(&batch_as_csv(&batch, false)?)?;
         out.flush()?;
         count += batch.num_rows();
     }
     out.flush()?;
     Ok(Written { rows: count, extent: Extent::All })
+}
+
+/// Rows as lines of CSV, after a header where one is wanted.
+///
+/// # Errors
+/// [`OutputError::Text`] where a value has no text.
+pub(crate) fn batch_as_csv(batch: &RecordBatch, header: bool) -> Result<Vec<u8>, OutputError> {
+    Ok(csv_lines(&legible::for_csv(batch)?, header)?)
 }
 
 fn csv_lines(batch: &RecordBatch, header: bool) -> Result<Vec<u8>, ArrowError> {

@@ -32,7 +32,13 @@ struct Set {
 }
 
 impl Connection {
-    pub(super) fn new(session: SessionSettings, settings: Settings, process: i32, running: Running, listed: Listed) -> Self {
+    pub(super) fn new(
+        session: SessionSettings,
+        settings: Settings,
+        process: i32,
+        running: Running,
+        listed: Listed,
+    ) -> Self {
         let set = Mutex::new(Set { session, settings });
         Self { process, running, set, cursors: tokio::sync::Mutex::default(), _listed: listed }
     }
@@ -102,7 +108,13 @@ impl Connection {
     }
 
     /// Sets a setting; `None` sets what it is at the start. One that is none of `PostgreSQL` may be one of the session.
-    pub(super) async fn assign(&self, door: &Door, name: &str, value: Option<&str>, text: &str) -> PgWireResult<()> {
+    pub(super) async fn assign(
+        &self,
+        door: &Door,
+        name: &str,
+        value: Option<&str>,
+        text: &str,
+    ) -> PgWireResult<()> {
         let assigned = self.set().settings.set(name, value);
         match assigned {
             Assigned::Set => {
@@ -111,9 +123,8 @@ impl Connection {
             }
             Assigned::Fixed => Err(error::plain("55P02", format!("parameter \"{name}\" cannot be changed"))),
             Assigned::Unknown => {
-                let unknown = || {
-                    error::plain("42704", format!("unrecognized configuration parameter \"{name}\""))
-                };
+                let unknown =
+                    || error::plain("42704", format!("unrecognized configuration parameter \"{name}\""));
                 self.execute(door, text, Vec::new()).await.map(drop).map_err(|_| unknown())
             }
         }

@@ -4,9 +4,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, Statement, TimezoneInfo, Value, VisitMut,
-    VisitorMut,
+    BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, Statement,
+    TimezoneInfo, Value, VisitMut, VisitorMut,
 };
 
 /// The statement as the session reads it.
@@ -42,7 +42,9 @@ impl VisitorMut for Translator {
                 None
             }
             Expr::Interval(interval) if interval.leading_field.is_none() => parts(interval),
-            Expr::Extract { field: DateTimeField::Epoch, expr, .. } => Some(call("to_unixtime", (**expr).clone())),
+            Expr::Extract { field: DateTimeField::Epoch, expr, .. } => {
+                Some(call("to_unixtime", (**expr).clone()))
+            }
             Expr::Function(function) => renamed(function),
             _ => None,
         };
@@ -64,7 +66,9 @@ fn session_type(found: &DataType) -> Option<DataType> {
         DataType::Int8(None) => DataType::BigInt(None),
         DataType::Float4 => DataType::Real,
         DataType::Float8 | DataType::DoublePrecision => DataType::Double(ExactNumberInfo::None),
-        DataType::Numeric(ExactNumberInfo::None) => DataType::Decimal(ExactNumberInfo::PrecisionAndScale(38, 10)),
+        DataType::Numeric(ExactNumberInfo::None) => {
+            DataType::Decimal(ExactNumberInfo::PrecisionAndScale(38, 10))
+        }
         DataType::Numeric(info) => DataType::Decimal(*info),
         DataType::Bytea => DataType::Varbinary(None),
         DataType::Bool => DataType::Boolean,

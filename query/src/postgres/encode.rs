@@ -7,19 +7,17 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
-use datafusion::arrow::array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int16Array,
-    Int32Array, Int64Array, IntervalMonthDayNanoArray, ListArray, RecordBatch, StringArray, StringBuilder,
-    Time64MicrosecondArray, TimestampMicrosecondArray,
-};
 use datafusion::arrow::array::cast::AsArray;
+use datafusion::arrow::array::{
+    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
+    Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray, ListArray, RecordBatch, StringArray,
+    StringBuilder, Time64MicrosecondArray, TimestampMicrosecondArray,
+};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::arrow::error::ArrowError;
-use datafusion::arrow::temporal_conversions::{
-    as_datetime, as_time, date32_to_datetime,
-};
 use datafusion::arrow::datatypes::{Time64MicrosecondType, TimestampMicrosecondType};
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::temporal_conversions::{as_datetime, as_time, date32_to_datetime};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use pgwire::api::results::FieldFormat;
 use pgwire::messages::data::DataRow;
@@ -36,9 +34,11 @@ pub(super) fn rows(
     batch: &RecordBatch,
     columns: &[(ColumnType, FieldFormat)],
 ) -> Result<Vec<DataRow>, ArrowError> {
-    let values = batch.columns().iter().zip(columns).map(|(array, (r#type, format))| {
-        Ok((Values::of(array, r#type)?, *format))
-    });
+    let values = batch
+        .columns()
+        .iter()
+        .zip(columns)
+        .map(|(array, (r#type, format))| Ok((Values::of(array, r#type)?, *format)));
     let values = values.collect::<Result<Vec<_>, ArrowError>>()?;
     let width = i16::try_from(values.len())
         .map_err(|_| ArrowError::InvalidArgumentError(format!("{} columns are too many", values.len())))?;
@@ -74,11 +74,12 @@ enum Values {
 impl Values {
     fn of(array: &ArrayRef, r#type: &ColumnType) -> Result<Self, ArrowError> {
         let wanted = r#type.arrow();
-        let array = match cast_with_options(array, &wanted, &CastOptions { safe: false, ..CastOptions::default() }) {
-            Ok(array) => array,
-            Err(_) if wanted == DataType::Utf8 => shown(array)?,
-            Err(error) => return Err(error),
-        };
+        let array =
+            match cast_with_options(array, &wanted, &CastOptions { safe: false, ..CastOptions::default() }) {
+                Ok(array) => array,
+                Err(_) if wanted == DataType::Utf8 => shown(array)?,
+                Err(error) => return Err(error),
+            };
         Ok(match array.data_type() {
             DataType::Boolean => Self::Boolean(array.as_boolean().clone()),
             DataType::Int16 => Self::Int2(array.as_primitive().clone()),
@@ -286,7 +287,8 @@ fn put_list_text(lists: &ListArray, values: &Values, row: usize, out: &mut Bytes
 
 /// An element, in quotes where it could be taken for something else.
 fn put_element(element: &[u8], out: &mut BytesMut) {
-    let is_plain = |byte: &u8| !matches!(byte, b'{' | b'}' | b',' | b'"' | b'\\') && !byte.is_ascii_whitespace();
+    let is_plain =
+        |byte: &u8| !matches!(byte, b'{' | b'}' | b',' | b'"' | b'\\') && !byte.is_ascii_whitespace();
     if !element.is_empty() && element.iter().all(is_plain) && !element.eq_ignore_ascii_case(b"null") {
         out.put_slice(element);
         return;

@@ -114,7 +114,16 @@ impl ExtendedQueryHandler for ExtendedQueries {
     {
         let connection = Connection::of(client)?;
         let prepared = &portal.statement.statement;
-        let values = parameters::values(portal, &prepared.parameters).map_err(|failed| error::of_parameter(&failed))?;
-        respond(&self.door, &connection, &prepared.request, &prepared.text, values, &portal.result_column_format).await
+        let values = parameters::values(portal, &prepared.parameters)
+            .map_err(|failed| error::of_parameter(&failed))?;
+        respond(
+            &self.door,
+            &connection,
+            &prepared.request,
+            &prepared.text,
+            values,
+            &portal.result_column_format,
+        )
+        .await
     }
 }

@@ -23,7 +23,8 @@ pub(super) fn text(value: i128, scale: i8) -> String {
 pub(super) fn put_binary(value: i128, scale: i8, out: &mut BytesMut) {
     let shown = u16::try_from(scale).unwrap_or(0);
     let text = text(value, scale);
-    let (whole, fraction) = text.trim_start_matches('-').split_once('.').unwrap_or((text.trim_start_matches('-'), ""));
+    let (whole, fraction) =
+        text.trim_start_matches('-').split_once('.').unwrap_or((text.trim_start_matches('-'), ""));
     let whole = format!("{whole:0>width$}", width = whole.len().next_multiple_of(4));
     let fraction = format!("{fraction:0<width$}", width = fraction.len().next_multiple_of(4));
     let mut groups: Vec<u16> = groups(&whole).chain(groups(&fraction)).collect();
@@ -46,9 +47,13 @@ pub(super) fn put_binary(value: i128, scale: i8, out: &mut BytesMut) {
 /// Reads the binary form into digits and a scale; `None` where it is malformed, no number, or too long.
 pub(super) fn read_binary(bytes: &[u8]) -> Option<(i128, i8)> {
     let mut words = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
-    let (count, weight, sign, shown) = (words.next()?, words.next()?.cast_signed(), words.next()?, words.next()?);
+    let (count, weight, sign, shown) =
+        (words.next()?, words.next()?.cast_signed(), words.next()?, words.next()?);
     let groups: Vec<u16> = words.collect();
-    if groups.len() != usize::from(count) || (sign != 0 && sign != NEGATIVE) || groups.iter().any(|g| *g > 9_999) {
+    if groups.len() != usize::from(count)
+        || (sign != 0 && sign != NEGATIVE)
+        || groups.iter().any(|g| *g > 9_999)
+    {
         return None;
     }
     // The groups as digits, of which these lie behind the point.
@@ -68,7 +73,10 @@ pub(super) fn read_binary(bytes: &[u8]) -> Option<(i128, i8)> {
 }
 
 fn groups(digits: &str) -> impl Iterator<Item = u16> {
-    digits.as_bytes().chunks(4).map(|group| group.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0')))
+    digits
+        .as_bytes()
+        .chunks(4)
+        .map(|group| group.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0')))
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::array::StringArray;
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::scalar::ScalarValue;
 use pgwire::api::Type;
 use pgwire::api::portal::{Format, Portal};
@@ -35,7 +35,9 @@ pub(super) fn values<S>(portal: &Portal<S>, types: &[Type]) -> Result<Vec<Scalar
     let all = portal.parameters.iter().zip(types).enumerate();
     all.map(|(index, (bytes, r#type))| {
         let format = match &portal.parameter_format {
-            Format::Individual(codes) => codes.get(index).map_or(FieldFormat::Text, |code| FieldFormat::from(*code)),
+            Format::Individual(codes) => {
+                codes.get(index).map_or(FieldFormat::Text, |code| FieldFormat::from(*code))
+            }
             all => all.format_for(index),
         };
         value(index + 1, bytes.as_deref(), r#type, format)
@@ -89,11 +91,14 @@ fn of_text(text: &str, r#type: &Type) -> Result<ScalarValue, String> {
             _ => return Err("expected true or false".to_owned()),
         },
         Type::NUMERIC => decimal(text.trim()).ok_or("expected a number of at most 38 digits")?,
-        Type::BYTEA => bytes_of(text).map(|bytes| ScalarValue::Binary(Some(bytes))).ok_or("expected \\x and pairs of digits")?,
+        Type::BYTEA => bytes_of(text)
+            .map(|bytes| ScalarValue::Binary(Some(bytes)))
+            .ok_or("expected \\x and pairs of digits")?,
         _ => {
             let wanted = ColumnType { postgres: r#type.clone(), modifier: -1 }.arrow();
             let array: ArrayRef = Arc::new(StringArray::from(vec![text]));
-            let cast = cast_with_options(&array, &wanted, &CastOptions { safe: false, ..CastOptions::default() });
+            let cast =
+                cast_with_options(&array, &wanted, &CastOptions { safe: false, ..CastOptions::default() });
             let cast = cast.map_err(|error| error.to_string())?;
             ScalarValue::try_from_array(&cast, 0).map_err(|error| error.to_string())?
         }
@@ -119,7 +124,9 @@ fn of_binary(bytes: &[u8], r#type: &Type) -> Option<Result<ScalarValue, ()>> {
             .ok_or(()),
         Type::DATE => number(bytes)
             .map(|bytes| ScalarValue::Date32(Some(i32::from_be_bytes(bytes).saturating_add(EPOCH_DAYS)))),
-        Type::TIME => number(bytes).map(|bytes| ScalarValue::Time64Microsecond(Some(i64::from_be_bytes(bytes)))),
+        Type::TIME => {
+            number(bytes).map(|bytes| ScalarValue::Time64Microsecond(Some(i64::from_be_bytes(bytes))))
+        }
         Type::TIMESTAMP | Type::TIMESTAMPTZ => {
             let zone = (*r#type == Type::TIMESTAMPTZ).then(|| "+00:00".into());
             number(bytes).map(|bytes| {
@@ -174,7 +181,9 @@ mod tests {
         let time = of_text("2024-08-08 11:20:31.5+02", &Type::TIMESTAMPTZ).unwrap();
         let expected = ScalarValue::TimestampMicrosecond(Some(1_723_108_831_500_000), Some("+00:00".into()));
         assert_eq!(time, expected);
-        for (text, r#type) in [("x", Type::INT8), ("1e5", Type::NUMERIC), ("maybe", Type::BOOL), ("\\x0", Type::BYTEA)] {
+        for (text, r#type) in
+            [("x", Type::INT8), ("1e5", Type::NUMERIC), ("maybe", Type::BOOL), ("\\x0", Type::BYTEA)]
+        {
             assert!(of_text(text, &r#type).is_err(), "{text}");
         }
     }

@@ -22,16 +22,29 @@ pub(super) enum Request {
     Commit,
     Rollback,
     /// Sets a setting, or the value it has at the start.
-    Set { name: String, value: Option<String> },
+    Set {
+        name: String,
+        value: Option<String>,
+    },
     ResetAll,
-    Show { name: String },
+    Show {
+        name: String,
+    },
     ShowAll,
     /// Opens a cursor over the answer to a statement.
-    Declare { cursor: String, query: Box<Self> },
+    Declare {
+        cursor: String,
+        query: Box<Self>,
+    },
     /// Takes rows from a cursor; `None` takes all.
-    Fetch { cursor: String, rows: Option<usize> },
+    Fetch {
+        cursor: String,
+        rows: Option<usize>,
+    },
     /// Closes a cursor, or all.
-    Close { cursor: Option<String> },
+    Close {
+        cursor: Option<String>,
+    },
     /// What is done by doing nothing, with the word that the client is answered.
     Nothing(&'static str),
 }
@@ -71,7 +84,9 @@ impl Request {
             },
             Statement::Fetch { name, direction, .. } => of_fetch(name, direction, text),
             Statement::Close { cursor: CloseCursor::All } => Self::Close { cursor: None },
-            Statement::Close { cursor: CloseCursor::Specific { name } } => Self::Close { cursor: Some(name.value) },
+            Statement::Close { cursor: CloseCursor::Specific { name } } => {
+                Self::Close { cursor: Some(name.value) }
+            }
             Statement::Query(_) if is_about_the_catalog(&statement) => Self::Catalog(text.to_owned()),
             statement => Self::Session(dialect::translated(statement, text)),
         }
@@ -104,7 +119,9 @@ fn of_set(set: Set) -> Option<Request> {
         Set::SetTimeZone { value, .. } => ("timezone".to_owned(), word(&value)),
         Set::SetNames { charset_name, .. } => ("client_encoding".to_owned(), charset_name.value),
         // Every transaction reads one state of each table, whatever is asked for.
-        Set::SetTransaction { .. } | Set::SetRole { role_name: None, .. } => return Some(Request::Nothing("SET")),
+        Set::SetTransaction { .. } | Set::SetRole { role_name: None, .. } => {
+            return Some(Request::Nothing("SET"));
+        }
         _ => return None,
     };
     let is_default = value.eq_ignore_ascii_case("default");
@@ -145,7 +162,9 @@ fn of_fetch(name: Ident, direction: FetchDirection, text: &str) -> Request {
     let rows = match &direction {
         FetchDirection::All | FetchDirection::ForwardAll => Some(None),
         FetchDirection::Next | FetchDirection::Forward { limit: None } => Some(Some(1)),
-        FetchDirection::Count { limit } | FetchDirection::Forward { limit: Some(limit) } => count(limit).map(Some),
+        FetchDirection::Count { limit } | FetchDirection::Forward { limit: Some(limit) } => {
+            count(limit).map(Some)
+        }
         _ => None,
     };
     match rows {
@@ -167,7 +186,12 @@ fn word(value: &Expr) -> String {
 }
 
 fn dotted(name: &ObjectName) -> String {
-    name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.as_str()).collect::<Vec<_>>().join(".")
+    name.0
+        .iter()
+        .filter_map(|part| part.as_ident())
+        .map(|ident| ident.value.as_str())
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 /// Functions that only the catalog has; those that begin with `pg_` are as well.
@@ -214,8 +238,12 @@ impl Visitor for Names {
     type Break = ();
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
-        let parts: Vec<_> =
-            relation.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()).collect();
+        let parts: Vec<_> = relation
+            .0
+            .iter()
+            .filter_map(|part| part.as_ident())
+            .map(|ident| ident.value.to_lowercase())
+            .collect();
         let parts: Vec<_> = parts.iter().map(String::as_str).collect();
         let is_of_catalog = match parts[..] {
             [.., "pg_catalog" | "information_schema", _] => true,
@@ -272,14 +300,17 @@ mod tests {
         ] {
             assert!(is_catalog(text), "{text}");
         }
-        for text in ["SELECT 1", "SELECT now()", "SELECT * FROM marts.mart_ohlcv", "SELECT version FROM raw.trades"] {
+        for text in
+            ["SELECT 1", "SELECT now()", "SELECT * FROM marts.mart_ohlcv", "SELECT version FROM raw.trades"]
+        {
             assert!(matches!(Request::of(text), Request::Session(_)), "{text}");
         }
     }
 
     #[test]
     fn words_about_the_connection_are_understood() {
-        let set = |name: &str, value: &str| Request::Set { name: name.to_owned(), value: Some(value.to_owned()) };
+        let set =
+            |name: &str, value: &str| Request::Set { name: name.to_owned(), value: Some(value.to_owned()) };
         assert_eq!(Request::of("BEGIN"), Request::Begin);
         assert_eq!(Request::of("BEGIN READ ONLY"), Request::Begin);
         assert_eq!(Request::of("COMMIT"), Request::Commit);

@@ -69,7 +69,8 @@ pub(super) async fn respond(
         }
         Request::Show { name } => {
             let settings = connection.settings();
-            let unknown = || error::plain("42704", format!("unrecognized configuration parameter \"{name}\""));
+            let unknown =
+                || error::plain("42704", format!("unrecognized configuration parameter \"{name}\""));
             let value = settings.get(name).ok_or_else(unknown)?;
             texts(&[name.as_str()], &[vec![value]], format)?
         }

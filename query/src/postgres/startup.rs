@@ -73,7 +73,8 @@ impl Startup {
         if client.is_secure() || client.socket_addr().ip().is_loopback() {
             return Ok(());
         }
-        let hint = if self.0.has_tls { "connect with sslmode=require" } else { "the server has no certificate" };
+        let hint =
+            if self.0.has_tls { "connect with sslmode=require" } else { "the server has no certificate" };
         Err(error::fatal("28000", format!("passwords are taken over TLS only: {hint}")))
     }
 
@@ -84,8 +85,9 @@ impl Startup {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let principal = self.0.access.with_password(user, password).await;
-        let principal = principal
-            .map_err(|_| error::fatal("28P01", format!("password authentication failed for user \"{user}\"")))?;
+        let principal = principal.map_err(|_| {
+            error::fatal("28P01", format!("password authentication failed for user \"{user}\""))
+        })?;
         let process = NEXT_PROCESS.fetch_add(1, Ordering::Relaxed);
         let (high, low) = Uuid::new_v4().as_u64_pair();
         let [a, b, c, d, ..] = (high ^ low).to_be_bytes();
@@ -155,9 +157,8 @@ const TOLD: [(&str, &str); 11] = [
 
 impl ServerParameterProvider for Parameters {
     fn server_parameters<C: ClientInfo>(&self, _: &C) -> Option<HashMap<String, String>> {
-        let told = TOLD.iter().filter_map(|(told, name)| {
-            Some(((*told).to_owned(), self.0.get(name)?.to_owned()))
-        });
+        let told =
+            TOLD.iter().filter_map(|(told, name)| Some(((*told).to_owned(), self.0.get(name)?.to_owned())));
         Some(told.collect())
     }
 }

@@ -114,11 +114,15 @@ impl ColumnType {
 pub(super) fn fields(columns: &[Column], format: &Format) -> Vec<FieldInfo> {
     let format_of = |index| match format {
         // A client that names fewer formats than there are columns gets text for the rest.
-        Format::Individual(codes) => codes.get(index).map_or(FieldFormat::Text, |code| FieldFormat::from(*code)),
+        Format::Individual(codes) => {
+            codes.get(index).map_or(FieldFormat::Text, |code| FieldFormat::from(*code))
+        }
         all => all.format_for(index),
     };
     let fields = columns.iter().enumerate();
-    fields.map(|(index, column)| ColumnType::of(&column.r#type).field(&column.name, format_of(index))).collect()
+    fields
+        .map(|(index, column)| ColumnType::of(&column.r#type).field(&column.name, format_of(index)))
+        .collect()
 }
 
 fn length_modifier(length: u32) -> i32 {

@@ -54,6 +54,13 @@ pub struct Server {
     limits: Limits,
 }
 
+/// What a request came by; among its extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    Http,
+    Https,
+}
+
 /// Why there is no server.
 #[derive(Debug, Error)]
 pub enum ServerError {
@@ -72,6 +79,17 @@ struct Handling {
     http: Arc<Builder<TokioExecutor>>,
     connections: Connections,
     stop: watch::Receiver<bool>,
+}
+
+impl Scheme {
+    /// The scheme as it is written in addresses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
 }
 
 impl Server {
@@ -206,8 +224,10 @@ impl Handling {
     {
         let requests = connection.requests();
         let router = BoxCloneSyncService::new(self.router.clone());
-        let service = tower::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let scheme = if self.tls.is_some() { Scheme::Https } else { Scheme::Http };
+        let service = tower::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
             let counted = requests.begin();
+            request.extensions_mut().insert(scheme);
             let answered = router.clone().oneshot(request.map(axum::body::Body::new));
             async move { answered.await.map(|response| response.map(|body| Counted::new(body, counted))) }
         });

@@ -1,5 +1,6 @@
 //! What all sessions of a process share: the lake, its caches, the memory, and the list of queries.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,15 +10,19 @@ use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use depthlake_lake::commit::Lake;
+use depthlake_lake::tail::Tail;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use crate::catalog::Scratch;
 use crate::error::QueryError;
 use crate::session::limits::{Limits, Turn, Turnstile};
 use crate::session::memory::QueryMemory;
-use crate::session::queries::{Queries, Query, QueryFailure, QueryId, QueryState, StopReason};
 use crate::session::settings::SessionSettings;
-use crate::session::{Session, config};
+use crate::session::queries::{Queries, Query, QueryFailure, QueryId, QueryState, StopReason};
+use crate::session::state::{Language, engine_state, trino_state};
+use crate::session::{Session, properties};
+use crate::table::Tables;
 use crate::warehouse_store::WarehouseStore;
 
 /// One lake as it is asked by many. There is one in a process; a clone is the same.
@@ -28,23 +33,35 @@ pub struct Database(Arc<Shared>);
 #[derive(Debug, Clone, Default)]
 pub struct DatabaseOptions {
     pub limits: Limits,
+    /// The rows behind the snapshots, which are then answered with them.
+    pub tail: Option<Tail>,
+    /// The file of the live books.
+    pub board: Option<PathBuf>,
 }
 
 struct Shared {
-    lake: Lake,
+    tables: Tables,
+    scratch: Scratch,
     limits: Limits,
     queries: Queries,
     turnstile: Turnstile,
     memory: Arc<dyn MemoryPool>,
     runtime: Arc<RuntimeEnv>,
     /// What every query's state is a copy of.
-    state: SessionState,
+    states: States,
+}
+
+/// The states with the functions of each language.
+struct States {
+    engine: SessionState,
+    trino: SessionState,
 }
 
 /// A query on its way through the database. It counts as running until it ends or is dropped.
 pub(crate) struct Run {
     database: Database,
     query: Arc<Query>,
+    time_limit: Duration,
     deadline: tokio::time::Instant,
     /// Given up at the end.
     turn: Option<Turn>,
@@ -66,19 +83,22 @@ impl Database {
             let (url, store) = store.map_err(QueryError::of_execution)?;
             runtime.register_object_store(url.as_ref(), Arc::new(store));
         }
-        let state = SessionStateBuilder::new()
-            .with_config(config())
-            .with_runtime_env(Arc::clone(&runtime))
-            .with_default_features()
-            .build();
+        let mut tables = Tables::of(lake);
+        if let Some(tail) = options.tail {
+            tables = tables.with_tail(tail);
+        }
+        if let Some(board) = options.board {
+            tables = tables.with_board(board);
+        }
         Ok(Self(Arc::new(Shared {
-            lake,
+            states: States { engine: engine_state(&runtime), trino: trino_state(&runtime) },
+            tables,
+            scratch: Scratch::new(options.limits.scratch),
             queries: Queries::new(),
             turnstile: Turnstile::new(&options.limits),
             limits: options.limits,
             memory,
             runtime,
-            state,
         })))
     }
 
@@ -97,15 +117,29 @@ impl Database {
     /// The lake that is asked.
     #[must_use]
     pub fn lake(&self) -> &Lake {
-        &self.0.lake
+        self.0.tables.lake()
+    }
+
+    /// The tables of the lake and the live books.
+    #[must_use]
+    pub fn tables(&self) -> &Tables {
+        &self.0.tables
+    }
+
+    /// The tables that clients have made.
+    pub(crate) fn scratch(&self) -> &Scratch {
+        &self.0.scratch
     }
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
-    pub(crate) fn state(&self) -> &SessionState {
-        &self.0.state
+    pub(crate) fn state(&self, language: Language) -> &SessionState {
+        match language {
+            Language::Engine => &self.0.states.engine,
+            Language::Trino => &self.0.states.trino,
+        }
     }
 
     /// Lets a query in and waits for its turn.
@@ -116,8 +150,10 @@ impl Database {
         settings: &SessionSettings,
     ) -> Result<Run, QueryError> {
         let query = self.0.queries.begin(id, text, settings);
-        let deadline = tokio::time::Instant::now() + self.0.limits.time_per_query;
-        let mut run = Run { database: self.clone(), query, deadline, turn: None, has_ended: false };
+        let allowed = properties::time_allowed(&settings.properties).unwrap_or(UNLIMITED);
+        let time_limit = self.0.limits.time_per_query.min(allowed);
+        let deadline = tokio::time::Instant::now() + time_limit;
+        let mut run = Run { database: self.clone(), query, time_limit, deadline, turn: None, has_ended: false };
         let turn = tokio::select! {
             turn = self.0.turnstile.turn() => turn,
             stopped = run.stopped() => Err(stopped),
@@ -154,7 +190,7 @@ impl Run {
     pub(crate) fn stopped(&self) -> BoxFuture<'static, QueryError> {
         let stopped = Arc::clone(&self.query).stopped();
         let deadline = self.deadline;
-        let limit = self.database.0.limits.time_per_query;
+        let limit = self.time_limit;
         async move {
             tokio::select! {
                 error = stopped => error,

@@ -22,7 +22,9 @@ pub struct Limits {
     pub running: usize,
     /// Queries that wait for their turn; one more is refused.
     pub queued: usize,
-    /// Characters of a statement.
+    /// Bytes of the tables that clients have made.
+    pub scratch: usize,
+    /// Bytes of a statement.
     pub text_length: usize,
 }
 
@@ -35,6 +37,7 @@ impl Default for Limits {
             rows_per_query: 100_000_000,
             running: 16,
             queued: 200,
+            scratch: 256 << 20,
             text_length: 1_000_000,
         }
     }

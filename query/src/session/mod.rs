@@ -3,25 +3,35 @@
 //! Each query sees, of each table, the snapshot that was current when the query was planned.
 
 pub(crate) mod answer;
+mod change;
+mod constants;
 mod database;
+mod define;
+mod engine;
+mod explain;
 mod limits;
 mod memory;
+mod plan;
+mod prepared;
+mod properties;
 pub(crate) mod queries;
 mod rows;
+mod rows_of_tables;
 mod settings;
+mod show;
+mod state;
+mod statements;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::Schema;
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList};
 use datafusion::datasource::MemTable;
 use datafusion::execution::session_state::SessionState;
-use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
-use datafusion::prelude::{SQLOptions, SessionConfig};
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::ast::Expr;
 use depthlake_lake::commit::Lake;
 use depthlake_lake::model::{ROWS_UNDER_TEST, Sql, SqlError};
 
@@ -32,27 +42,30 @@ pub use queries::{Queries, QueryFailure, QueryId, QueryInfo, QueryState, StopRea
 pub use rows::Rows;
 pub use settings::{Door, SessionSettings};
 
-use crate::catalog::{ANY_SCHEMA, CATALOG, LakeCatalog, why_unknown};
-use crate::error::{QueryError, position_of};
-use crate::session::answer::columns_of;
-use crate::session::database::{Run, UNLIMITED};
-use crate::statement::{name_of, parse};
-use crate::table::state::with_states_in_names;
+pub(crate) use engine::plan_in_engine;
+pub(crate) use plan::plan_view;
+
+use crate::catalog::{Catalog, Directory, LakeCatalog, MemoryCatalog, SystemCatalog, TpchCatalog};
+use crate::error::QueryError;
+use database::{Run, UNLIMITED};
+use state::{Defaults, Language, state_of};
+use statements::{Begun, Context};
 
 /// Answers SQL over the tables of one lake for one client.
 ///
-/// Tables are called `raw.trades` or `depthlake.raw.trades`; a table that only one schema has needs no schema. NULLs sort
-/// last, and numbers with a decimal point are exact decimals.
+/// Tables are called `raw.trades` or `depthlake.raw.trades`; in a session of this process's own, a table that only one
+/// schema has needs no schema. NULLs sort last, and numbers with a decimal point are exact decimals.
 pub struct Session {
     database: Database,
     settings: SessionSettings,
+    language: Language,
     /// A table that is in no lake, by its full name.
     given: Option<(&'static str, Arc<MemTable>)>,
 }
 
 impl Session {
-    /// A session of this process's own over a lake, without a limit of time. Rows committed later are seen by the
-    /// queries that follow.
+    /// A session of this process's own over a lake, without a limit of time, that speaks the engine's language and not
+    /// Trino's, and only reads. Rows committed later are seen by the queries that follow.
     ///
     /// # Errors
     /// [`QueryError::Failed`] where the folder for temporary files cannot be found, or the warehouse has no proper name.
@@ -61,14 +74,18 @@ impl Session {
     }
 
     fn with_limits(lake: Lake, limits: Limits) -> Result<Self, QueryError> {
-        let limits =
-            Limits { time_per_query: UNLIMITED, rows_per_query: u64::MAX, text_length: usize::MAX, ..limits };
-        let database = Database::open(lake, DatabaseOptions { limits })?;
-        Ok(Self::of(database, SessionSettings::local()))
+        let limits = Limits {
+            time_per_query: UNLIMITED,
+            rows_per_query: u64::MAX,
+            text_length: usize::MAX,
+            ..limits
+        };
+        let database = Database::open(lake, DatabaseOptions { limits, ..DatabaseOptions::default() })?;
+        Ok(Self { database, settings: SessionSettings::local(), language: Language::Engine, given: None })
     }
 
     pub(crate) fn of(database: Database, settings: SessionSettings) -> Self {
-        Self { database, settings, given: None }
+        Self { database, settings, language: Language::Trino, given: None }
     }
 
     /// A session that has a table of these rows besides.
@@ -78,6 +95,7 @@ impl Session {
         Ok(Self {
             database: self.database.clone(),
             settings: self.settings.clone(),
+            language: self.language,
             given: Some((ROWS_UNDER_TEST, Arc::new(rows))),
         })
     }
@@ -107,23 +125,28 @@ impl Session {
     /// # Errors
     /// As [`Session::execute`].
     pub async fn execute_as(&self, id: QueryId, text: &str) -> Result<Answer, QueryError> {
+        self.execute_with(id, text, Vec::new()).await
+    }
+
+    /// Like [`Session::execute_as`], with values in the place of the parameters `?` or `$1`.
+    ///
+    /// # Errors
+    /// As [`Session::execute`], and `INVALID_PARAMETER_USAGE` where there are not as many values as parameters.
+    pub async fn execute_with(
+        &self,
+        id: QueryId,
+        text: &str,
+        values: Vec<ScalarValue>,
+    ) -> Result<Answer, QueryError> {
         let mut run = self.database.run(id, text, &self.settings).await?;
         let stopped = run.stopped();
         let answered = tokio::select! {
-            answered = self.begin(text, &run) => answered,
+            answered = self.begin(text, &values, &run) => answered,
             stopped = stopped => Err(stopped),
         };
         match answered {
-            Ok(batches) => {
-                let columns = columns_of(&batches.schema());
-                let query = run.id();
-                Ok(Answer {
-                    query,
-                    columns,
-                    rows: Rows::new(batches, run),
-                    effects: Vec::new(),
-                    update: None,
-                })
+            Ok(Begun { columns, batches, effects, update }) => {
+                Ok(Answer { query: run.id(), columns, rows: Rows::new(batches, run), effects, update })
             }
             Err(error) => {
                 run.end(Some(&error));
@@ -132,90 +155,73 @@ impl Session {
         }
     }
 
-    /// Like [`Session::execute_as`], with values in the place of the parameters.
-    ///
-    /// # Errors
-    /// As [`Session::execute`].
-    pub async fn execute_with(
-        &self,
-        id: QueryId,
-        text: &str,
-        values: Vec<datafusion::scalar::ScalarValue>,
-    ) -> Result<Answer, QueryError> {
-        if values.is_empty() {
-            return self.execute_as(id, text).await;
-        }
-        Err(QueryError::Invalid { message: "parameters cannot be bound yet".to_owned(), position: None })
-    }
-
     /// The parameters and columns of a statement, which is planned and not run.
     ///
     /// # Errors
     /// [`QueryError`] where the statement cannot be planned.
     pub async fn describe(&self, text: &str) -> Result<Description, QueryError> {
-        let plan = plan(&self.state(None), text).await?;
-        Ok(Description { parameters: Vec::new(), columns: columns_of(plan.schema().as_arrow()) })
+        self.check_length(text)?;
+        self.context(None).described(text).await
     }
 
-    /// The rows of a statement that reads.
+    /// The rows of a statement.
     ///
     /// # Errors
-    /// [`QueryError`] where the text is not one statement that reads, or cannot be planned.
+    /// As [`Session::execute`].
     pub async fn sql(&self, text: &str) -> Result<Rows, QueryError> {
         Ok(self.execute(text).await?.rows)
     }
 
-    async fn begin(&self, text: &str, run: &Run) -> Result<SendableRecordBatchStream, QueryError> {
-        let limit = self.database.limits().text_length;
-        if text.len() > limit {
-            return Err(QueryError::TextTooLong { length: text.len(), limit });
-        }
+    async fn begin(&self, text: &str, values: &[ScalarValue], run: &Run) -> Result<Begun, QueryError> {
+        self.check_length(text)?;
         run.enter(QueryState::Planning);
-        let state = self.state(Some(run));
-        let plan = plan(&state, text).await?;
-        let only_reads =
-            SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        only_reads.verify_plan(&plan).map_err(|_| QueryError::ReadOnly { statement: name_of(text) })?;
-        let physical = state.create_physical_plan(&plan).await.map_err(QueryError::of_planning)?;
-        run.enter(QueryState::Running);
-        execute_stream(physical, state.task_ctx()).map_err(QueryError::of_planning)
+        match self.language {
+            Language::Trino => {
+                let values: Vec<Expr> = values.iter().map(prepared::expression).collect::<Result<_, _>>()?;
+                self.context(Some(run)).text(text, &values).await
+            }
+            Language::Engine => {
+                let state = self.engine_state(Some(run));
+                let plan = engine::plan(&state, text).await?;
+                let physical = state.create_physical_plan(&plan).await.map_err(QueryError::of_planning)?;
+                run.enter(QueryState::Running);
+                let batches = execute_stream(physical, state.task_ctx()).map_err(QueryError::of_planning)?;
+                Ok(Begun::rows(batches))
+            }
+        }
     }
 
-    /// What a query is planned and run with.
-    fn state(&self, run: Option<&Run>) -> SessionState {
-        let catalogs = MemoryCatalogProviderList::new();
-        let lake = self.database.lake().clone();
-        let catalog = match &self.given {
-            Some((name, rows)) => LakeCatalog::with_rows(lake, name, Arc::clone(rows)),
-            None => LakeCatalog::new(lake),
-        };
-        catalogs.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
-        let mut state = SessionStateBuilder::new_from_existing(self.database.state().clone())
-            .with_catalog_list(Arc::new(catalogs));
-        if let Some(run) = run {
-            state = state.with_runtime_env(run.runtime());
-        }
-        let mut state = state.build();
-        state.mark_start_execution();
-        state
+    fn check_length(&self, text: &str) -> Result<(), QueryError> {
+        let limit = self.database.limits().text_length;
+        if text.len() > limit { Err(QueryError::TextTooLong { length: text.len(), limit }) } else { Ok(()) }
+    }
+
+    fn context<'a>(&'a self, run: Option<&'a Run>) -> Context<'a> {
+        Context { database: &self.database, settings: &self.settings, directory: self.directory(), run }
+    }
+
+    fn engine_state(&self, run: Option<&Run>) -> SessionState {
+        state_of(Language::Engine, &self.directory(), &Defaults::anywhere(), None, run)
+    }
+
+    /// The catalogs as the client sees them.
+    fn directory(&self) -> Arc<Directory> {
+        let catalogs: Vec<Arc<dyn Catalog>> = vec![
+            Arc::new(LakeCatalog::new(self.database.tables().clone(), self.given.clone())),
+            Arc::new(MemoryCatalog(self.database.scratch().clone())),
+            Arc::new(SystemCatalog),
+            Arc::new(TpchCatalog),
+        ];
+        let finds_anywhere = self.settings.door == Door::Local;
+        Directory::new(self.database.clone(), self.settings.principal.clone(), catalogs, finds_anywhere)
     }
 
     /// The tables and views that a statement names, as it names them.
     #[cfg(test)]
     pub(crate) fn tables_of(&self, text: &str) -> Result<Vec<String>, QueryError> {
-        let tables = self.state(None).resolve_table_references(&parse(text)?);
+        let tables = self.engine_state(None).resolve_table_references(&crate::statement::parse(text)?);
         Ok(tables.map_err(QueryError::of_planning)?.iter().map(ToString::to_string).collect())
     }
-}
-
-async fn plan(state: &SessionState, text: &str) -> Result<LogicalPlan, QueryError> {
-    let statement = parse(&with_states_in_names(text))?;
-    let tables = state.resolve_table_references(&statement).map_err(QueryError::of_planning)?;
-    state.statement_to_plan(statement).await.map_err(|error| {
-        let position = error.diagnostic().and_then(position_of);
-        let unknown = tables.iter().find_map(|table| why_unknown(table, position));
-        unknown.unwrap_or_else(|| QueryError::of_planning(error))
-    })
 }
 
 #[async_trait]
@@ -226,21 +232,6 @@ impl Sql for Session {
             None => self.sql(sql).await?.collect().await?,
         })
     }
-}
-
-pub(crate) fn config() -> SessionConfig {
-    let mut config = SessionConfig::new()
-        .with_default_catalog_and_schema(CATALOG, ANY_SCHEMA)
-        .with_create_default_catalog_and_schema(false)
-        .with_information_schema(true);
-    let options = config.options_mut();
-    options.execution.time_zone = Some("+00:00".to_owned());
-    options.execution.parquet.pushdown_filters = true;
-    options.execution.parquet.reorder_filters = true;
-    options.sql_parser.collect_spans = true;
-    options.sql_parser.parse_float_as_decimal = true;
-    "nulls_last".clone_into(&mut options.sql_parser.default_null_ordering);
-    config
 }
 
 #[cfg(test)]

@@ -4,13 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::EmptyRecordBatchStream;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::future::BoxFuture;
-use futures::stream::{TakeUntil, iter};
+use futures::stream::TakeUntil;
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use crate::error::QueryError;
@@ -27,17 +25,6 @@ impl Rows {
     pub(super) fn new(batches: SendableRecordBatchStream, run: Run) -> Self {
         let stopped = run.stopped();
         Self { schema: batches.schema(), batches: batches.take_until(stopped), run }
-    }
-
-    /// Rows that are there already.
-    pub(super) fn ready(batch: RecordBatch, run: Run) -> Self {
-        let schema = batch.schema();
-        Self::new(Box::pin(RecordBatchStreamAdapter::new(schema, iter([Ok(batch)]))), run)
-    }
-
-    /// No rows, and no columns.
-    pub(super) fn none(run: Run) -> Self {
-        Self::new(Box::pin(EmptyRecordBatchStream::new(Arc::new(Schema::empty()))), run)
     }
 
     /// The columns, known before the first row.

@@ -67,6 +67,12 @@ impl SessionSettings {
         Self::new(Principal { user: "depthlake".to_owned(), grants: Grants::everything() }, Door::Local)
     }
 
+    /// The zone in which times without one are meant.
+    #[must_use]
+    pub fn zone(&self) -> &str {
+        self.time_zone.as_deref().unwrap_or("UTC")
+    }
+
     /// Takes on what a statement has changed. Doors whose clients stay connected do so after each [`Answer`].
     ///
     /// [`Answer`]: crate::Answer

@@ -12,7 +12,7 @@
 mod bounds;
 mod files;
 mod live;
-mod metadata;
+pub(crate) mod metadata;
 mod provider;
 pub(crate) mod state;
 mod tail;

@@ -1,6 +1,6 @@
 //! Snapshot and tail together are the log.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use depthlake_orderbook::time::Timestamp;
 
@@ -68,12 +68,14 @@ async fn a_tail_begins_where_the_lake_ends_after_a_restart() {
 /// looked at.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_is_missing_or_twice_while_commits_and_compactions_go_on() {
-    const LOOKS: usize = 40;
+    const LOOKS: usize = 24;
+    const COMMITS: usize = 6;
     let place = Place::new();
     let (log, lake) = (place.log(), place.lake().await);
     let tail = Tail::follow(log.clone(), lake.clone(), TailOptions::default()).await.unwrap();
     let twin = Arc::new(Mutex::new(Twin::default()));
     let stop = Arc::new(AtomicBool::new(false));
+    let commits = Arc::new(AtomicUsize::new(0));
 
     let producer = spawn_blocking({
         let (log, stop) = (log.clone(), Arc::clone(&stop));
@@ -81,18 +83,20 @@ async fn nothing_is_missing_or_twice_while_commits_and_compactions_go_on() {
             let mut runner = TestRunner::deterministic();
             while !stop.load(Ordering::Relaxed) {
                 feed(&*log, &mut runner, 24);
-                thread::sleep(Duration::from_millis(3));
+                thread::sleep(Duration::from_millis(20));
             }
         }
     });
     let sink = tokio::spawn({
         let (log, lake, stop, twin) = (log.clone(), lake.clone(), Arc::clone(&stop), Arc::clone(&twin));
+        let commits = Arc::clone(&commits);
         async move {
             let mut sink = Sink::new(log.clone(), lake, SinkConfig::default());
             while !stop.load(Ordering::Relaxed) {
                 let report = sink.commit_once().await.unwrap();
                 lock(&twin).read(&*log);
                 log.release(&report.positions).unwrap();
+                commits.fetch_add(usize::from(!report.is_empty()), Ordering::Relaxed);
                 sleep(Duration::from_millis(5)).await;
             }
         }
@@ -112,8 +116,10 @@ async fn nothing_is_missing_or_twice_while_commits_and_compactions_go_on() {
     });
     let mut ends = BTreeMap::new();
     let tables: Vec<_> = followed().collect();
-    for look in 0..LOOKS {
+    let mut look = 0;
+    while look < LOOKS || commits.load(Ordering::Relaxed) < COMMITS {
         let table = tables[look % tables.len()];
+        look += 1;
         let joined = tail.join(table).await.unwrap();
         for (at, end) in &joined.ends {
             let before = ends.insert((table, *at), *end).unwrap_or_default();
@@ -132,5 +138,4 @@ async fn nothing_is_missing_or_twice_while_commits_and_compactions_go_on() {
     producer.await.unwrap();
     sink.await.unwrap();
     care.await.unwrap();
-    assert!(lake.tables().await.unwrap().iter().any(|table| table.snapshots > 2));
 }

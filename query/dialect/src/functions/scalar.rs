@@ -278,7 +278,7 @@ fn unit_of(given: &DataType) -> TimeUnit {
 }
 
 /// The decimal that holds every value of a number type.
-fn decimal_of(given: &DataType) -> DataType {
+pub(crate) fn decimal_of(given: &DataType) -> DataType {
     match given {
         DataType::Decimal128(..) => given.clone(),
         DataType::Decimal32(precision, scale)

@@ -1,11 +1,10 @@
 //! Statements about schemas, tables and views themselves.
 
-use datafusion::sql::sqlparser::ast::{ColumnDef, ColumnOption};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::query::query;
 use super::tokens::{Result, Tokens};
-use crate::statement::{Definition, Existing, Name, Statement};
+use crate::statement::{ColumnDefinition, Definition, Existing, Name, Statement};
 
 pub(super) fn definition(tokens: &mut Tokens<'_>) -> Result<Statement> {
     let definition = if tokens.eat(&["CREATE"]) {
@@ -83,7 +82,7 @@ fn with_data(tokens: &mut Tokens<'_>) -> bool {
     with_data
 }
 
-fn column_definitions(tokens: &mut Tokens<'_>) -> Result<Vec<ColumnDef>> {
+fn column_definitions(tokens: &mut Tokens<'_>) -> Result<Vec<ColumnDefinition>> {
     tokens.expect_token(&Token::LParen)?;
     let mut columns = Vec::new();
     loop {
@@ -101,22 +100,21 @@ fn column_definitions(tokens: &mut Tokens<'_>) -> Result<Vec<ColumnDef>> {
     Ok(columns)
 }
 
-fn column_definition(tokens: &mut Tokens<'_>) -> Result<ColumnDef> {
-    let mut column = tokens.parsed(|parser| parser.parse_column_def())?;
-    column.name.value = column.name.value.to_lowercase();
-    if tokens.at(&["WITH"]) {
-        skip_properties(tokens)?;
+fn column_definition(tokens: &mut Tokens<'_>) -> Result<ColumnDefinition> {
+    let name = tokens.identifier()?;
+    let mut column =
+        ColumnDefinition { name, r#type: tokens.type_text()?, is_nullable: true, comment: None };
+    loop {
+        if tokens.eat(&["NOT", "NULL"]) {
+            column.is_nullable = false;
+        } else if tokens.at(&["COMMENT"]) {
+            column.comment = tokens.comment()?;
+        } else if tokens.at(&["WITH"]) {
+            skip_properties(tokens)?;
+        } else {
+            return Ok(column);
+        }
     }
-    Ok(column)
-}
-
-/// The comment of a column that is being defined.
-#[must_use]
-pub fn comment_of(column: &ColumnDef) -> Option<&str> {
-    column.options.iter().find_map(|option| match &option.option {
-        ColumnOption::Comment(comment) => Some(comment.as_str()),
-        _ => None,
-    })
 }
 
 fn create_view(tokens: &mut Tokens<'_>, replace: bool) -> Result<Definition> {
@@ -180,7 +178,7 @@ fn alter_table(tokens: &mut Tokens<'_>, table: Name, if_exists: bool) -> Result<
     }
     if tokens.eat(&["ADD", "COLUMN"]) {
         tokens.eat(&["IF", "NOT", "EXISTS"]);
-        return Ok(Definition::AddColumn { table, column: Box::new(column_definition(tokens)?) });
+        return Ok(Definition::AddColumn { table, column: column_definition(tokens)? });
     }
     if tokens.eat(&["DROP", "COLUMN"]) {
         tokens.eat(&["IF", "EXISTS"]);

@@ -165,6 +165,29 @@ impl<'a> Tokens<'a> {
         Ok(Some(Like { pattern, escape }))
     }
 
+    /// The text of a type: all up to a comma, a parenthesis that closes, or what else is said of a column.
+    pub(super) fn type_text(&mut self) -> Result<String> {
+        let start = offset(self.text, self.location());
+        let mut end = start;
+        let mut depth = 0;
+        while let Some(token) = self.peek(0) {
+            let says_more = self.at(&["NOT"]) || self.at(&["COMMENT"]) || (self.at(&["WITH"]) && !self.at(&["WITH", "TIME"]));
+            match token {
+                Token::LParen => depth += 1,
+                Token::RParen | Token::Comma if depth == 0 => break,
+                Token::RParen => depth -= 1,
+                Token::Word(_) if depth == 0 && says_more => break,
+                _ => {}
+            }
+            end = self.tokens.get(self.next).map_or(end, |token| offset(self.text, token.span.end));
+            self.next += 1;
+        }
+        match self.text.get(start..end) {
+            Some(text) if !text.is_empty() => Ok(text.to_owned()),
+            _ => Err(self.unexpected("<type>")),
+        }
+    }
+
     pub(super) fn expression(&mut self) -> Result<Expr> {
         self.parsed(|parser| parser.parse_expr())
     }

@@ -5,7 +5,7 @@ mod parameters;
 mod shape;
 mod unnest;
 
-pub use output::{OutputName, column_names, with_names};
+pub use output::{OutputName, column_names, names_of, with_names};
 pub use parameters::{literal, parameter_count, with_parameters};
 pub use shape::{ShapeError, shaped};
 pub use unnest::UnnestPlanner;

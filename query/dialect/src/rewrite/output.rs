@@ -47,6 +47,12 @@ pub fn column_names<'a>(
         .collect()
 }
 
+/// The names that a query writes, in lower case where they are in quotes.
+#[must_use]
+pub fn names_of(query: &Query) -> Vec<OutputName> {
+    output_names(query, &HashMap::new())
+}
+
 /// The names that a query writes; those in quotes by their places.
 pub(crate) fn output_names(query: &Query, quoted: &HashMap<Location, String>) -> Vec<OutputName> {
     let written = |name: &Ident| {

@@ -4,9 +4,9 @@ mod name;
 
 pub use name::{Identifier, Name, Position};
 
-use datafusion::sql::sqlparser::ast::{ColumnDef, Expr, Query};
+use datafusion::sql::sqlparser::ast::{Expr, Query};
 
-use crate::rewrite::OutputName;
+use crate::rewrite::{OutputName, with_parameters};
 
 /// A statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -149,7 +149,7 @@ pub enum Definition {
     },
     CreateTable {
         name: Name,
-        columns: Vec<ColumnDef>,
+        columns: Vec<ColumnDefinition>,
         comment: Option<String>,
         existing: Existing,
     },
@@ -187,7 +187,7 @@ pub enum Definition {
     },
     AddColumn {
         table: Name,
-        column: Box<ColumnDef>,
+        column: ColumnDefinition,
     },
     DropColumn {
         table: Name,
@@ -210,6 +210,16 @@ pub enum Definition {
         column: Name,
         comment: Option<String>,
     },
+}
+
+/// A column of a new table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnDefinition {
+    pub name: Identifier,
+    /// The text of the type.
+    pub r#type: String,
+    pub is_nullable: bool,
+    pub comment: Option<String>,
 }
 
 /// What becomes of a table that exists already.
@@ -280,6 +290,13 @@ impl Definition {
         }
     }
 
+    /// Puts values in the place of parameters.
+    pub fn with_parameters(&mut self, values: &[Expr]) {
+        if let Self::CreateTableAs { query, .. } | Self::CreateView { query, .. } = self {
+            with_parameters(query.as_mut(), values);
+        }
+    }
+
     /// The table, view, schema or column that the statement is about.
     #[must_use]
     pub fn name(&self) -> &Name {
@@ -313,6 +330,25 @@ impl Change {
             Self::Delete { .. } => "DELETE",
             Self::Update { .. } => "UPDATE",
             Self::Truncate(_) => "TRUNCATE TABLE",
+        }
+    }
+
+    /// Puts values in the place of parameters, from left to right.
+    pub fn with_parameters(&mut self, values: &[Expr]) {
+        match self {
+            Self::Insert { query, .. } => with_parameters(query.as_mut(), values),
+            Self::Delete { condition, .. } => with_parameters(condition, values),
+            Self::Update { assignments, condition, .. } => {
+                let mut all: Vec<Expr> = assignments.iter().map(|(_, value)| value.clone()).collect();
+                all.extend(condition.take());
+                with_parameters(&mut all, values);
+                let mut all = all.into_iter();
+                for ((_, value), new) in assignments.iter_mut().zip(all.by_ref()) {
+                    *value = new;
+                }
+                *condition = all.next();
+            }
+            Self::Truncate(_) => {}
         }
     }
 

@@ -58,11 +58,41 @@ const EMPTY: [(&str, &[&str]); 7] = [
     ),
     (
         "constraint_column_usage",
-        &["table_catalog", "table_schema", "table_name", "column_name", "constraint_schema", "constraint_name"],
+        &[
+            "table_catalog",
+            "table_schema",
+            "table_name",
+            "column_name",
+            "constraint_schema",
+            "constraint_name",
+        ],
     ),
-    ("routines", &["specific_catalog", "specific_schema", "specific_name", "routine_schema", "routine_name", "routine_type"]),
-    ("parameters", &["specific_catalog", "specific_schema", "specific_name", "ordinal_position", "parameter_name", "data_type"]),
-    ("table_privileges", &["grantor", "grantee", "table_catalog", "table_schema", "table_name", "privilege_type"]),
+    (
+        "routines",
+        &[
+            "specific_catalog",
+            "specific_schema",
+            "specific_name",
+            "routine_schema",
+            "routine_name",
+            "routine_type",
+        ],
+    ),
+    (
+        "parameters",
+        &[
+            "specific_catalog",
+            "specific_schema",
+            "specific_name",
+            "ordinal_position",
+            "parameter_name",
+            "data_type",
+        ],
+    ),
+    (
+        "table_privileges",
+        &["grantor", "grantee", "table_catalog", "table_schema", "table_name", "privilege_type"],
+    ),
 ];
 
 fn schemata(world: &World) -> Relation {
@@ -72,7 +102,12 @@ fn schemata(world: &World) -> Relation {
         .all_text(&[("catalog_name", &world.database)])
         .texts("schema_name", &names)
         .all_text(&[("schema_owner", "depthlake")])
-        .all_null(&["default_character_set_catalog", "default_character_set_schema", "default_character_set_name", "sql_path"])
+        .all_null(&[
+            "default_character_set_catalog",
+            "default_character_set_schema",
+            "default_character_set_name",
+            "sql_path",
+        ])
 }
 
 fn tables(world: &World) -> Relation {
@@ -108,7 +143,9 @@ fn columns(world: &World) -> Relation {
         _ => None,
     };
     let length = |told: &TrinoType| match told {
-        TrinoType::Varchar { length: Some(length) } | TrinoType::Char { length } => i32::try_from(*length).ok(),
+        TrinoType::Varchar { length: Some(length) } | TrinoType::Char { length } => {
+            i32::try_from(*length).ok()
+        }
         _ => None,
     };
     let time_digits = |told: &Type| {

@@ -14,8 +14,8 @@ mod schema;
 use std::sync::Arc;
 
 use datafusion::catalog::{
-    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
-    SchemaProvider,
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
+    MemorySchemaProvider, SchemaProvider,
 };
 use datafusion::common::ParamValues;
 use datafusion::error::{DataFusionError, Result};
@@ -90,19 +90,25 @@ impl Catalog {
     /// # Errors
     /// Where it is not in the part of the language that is understood, or names what is not there.
     pub(super) async fn plan(&self, text: &str, world: &World) -> Result<CatalogPlan> {
-        let mut statements = self.parser.parse(text).map_err(|error| DataFusionError::SQL(Box::new(error), None))?;
+        let mut statements =
+            self.parser.parse(text).map_err(|error| DataFusionError::SQL(Box::new(error), None))?;
         let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
             return Err(DataFusionError::Plan("expected one statement".to_owned()));
         };
         let state = self.state(world)?;
         let plan = state.statement_to_plan(Statement::Statement(Box::new(statement))).await?;
-        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(&plan)?;
+        SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false)
+            .verify_plan(&plan)?;
         Ok(CatalogPlan { state, plan })
     }
 
     fn state(&self, world: &World) -> Result<SessionState> {
         let catalog = MemoryCatalogProvider::new();
-        catalog.register_schema(PG_CATALOG, Arc::new(schema::PgCatalog::new(world, Arc::clone(&self.fixed))?))?;
+        catalog
+            .register_schema(PG_CATALOG, Arc::new(schema::PgCatalog::new(world, Arc::clone(&self.fixed))?))?;
         let information = MemorySchemaProvider::new();
         for relation in information_schema::relations(world) {
             let (name, table) = relation.into_table()?;

@@ -32,7 +32,11 @@ impl Relation {
         self.with(name, Arc::new(array))
     }
 
-    pub(super) fn some_texts<T: AsRef<str>>(self, name: &str, values: impl IntoIterator<Item = Option<T>>) -> Self {
+    pub(super) fn some_texts<T: AsRef<str>>(
+        self,
+        name: &str,
+        values: impl IntoIterator<Item = Option<T>>,
+    ) -> Self {
         let array: StringArray = values.into_iter().collect();
         self.with(name, Arc::new(array))
     }

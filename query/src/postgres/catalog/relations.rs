@@ -158,9 +158,11 @@ fn attributes(world: &World) -> Relation {
         .iter()
         .flat_map(|table| {
             let number = number_of_table(table);
-            table.columns.iter().zip(1_i16..).map(move |(column, place)| {
-                (number, place, column, ColumnType::of(&column.r#type))
-            })
+            table
+                .columns
+                .iter()
+                .zip(1_i16..)
+                .map(move |(column, place)| (number, place, column, ColumnType::of(&column.r#type)))
         })
         .collect();
     let by_value = |size: i16| (1..=8).contains(&size);
@@ -171,7 +173,13 @@ fn attributes(world: &World) -> Relation {
         .small_integers("attlen", columns.iter().map(|column| column.3.size()))
         .small_integers("attnum", columns.iter().map(|column| column.1))
         .integers("atttypmod", columns.iter().map(|column| column.3.modifier))
-        .all_integer(&[("attcacheoff", -1), ("attndims", 0), ("attinhcount", 0), ("attstattarget", -1), ("attcollation", 0)])
+        .all_integer(&[
+            ("attcacheoff", -1),
+            ("attndims", 0),
+            ("attinhcount", 0),
+            ("attstattarget", -1),
+            ("attcollation", 0),
+        ])
         .booleans("attbyval", columns.iter().map(|column| by_value(column.3.size())))
         .booleans("attnotnull", columns.iter().map(|column| !column.2.is_nullable))
         .all_boolean(&[
@@ -209,7 +217,12 @@ fn table_list(name: &'static str, kind: &str, tables: &[&ListedTable]) -> Relati
         .texts(&of_name, tables.iter().map(|table| table.name.as_str()))
         .all_text(&[(of_owner.as_str(), "depthlake")])
         .all_null(&["tablespace"])
-        .all_boolean(&[("hasindexes", false), ("hasrules", false), ("hastriggers", false), ("rowsecurity", false)])
+        .all_boolean(&[
+            ("hasindexes", false),
+            ("hasrules", false),
+            ("hastriggers", false),
+            ("rowsecurity", false),
+        ])
 }
 
 fn view_list(views: &[&ListedTable]) -> Relation {
@@ -240,7 +253,12 @@ fn users(world: &World) -> Relation {
     Relation::new("pg_user", 1)
         .texts("usename", [&world.user])
         .integers("usesysid", [number_of("role ", &world.user)])
-        .all_boolean(&[("usecreatedb", false), ("usesuper", false), ("userepl", false), ("usebypassrls", false)])
+        .all_boolean(&[
+            ("usecreatedb", false),
+            ("usesuper", false),
+            ("userepl", false),
+            ("usebypassrls", false),
+        ])
         .all_null(&["passwd", "valuntil", "useconfig"])
 }
 
@@ -258,10 +276,24 @@ fn settings(world: &World) -> Relation {
         .texts("name", all.iter().map(|(name, _)| name))
         .texts("setting", all.iter().map(|(_, value)| value))
         .texts("reset_val", all.iter().map(|(_, value)| value))
-        .all_text(&[("vartype", "string"), ("context", "user"), ("source", "default"), ("category", "depthlake")])
+        .all_text(&[
+            ("vartype", "string"),
+            ("context", "user"),
+            ("source", "default"),
+            ("category", "depthlake"),
+        ])
         .all_text(&[("short_desc", "")])
         .all_boolean(&[("pending_restart", false)])
-        .all_null(&["unit", "extra_desc", "min_val", "max_val", "enumvals", "boot_val", "sourcefile", "sourceline"])
+        .all_null(&[
+            "unit",
+            "extra_desc",
+            "min_val",
+            "max_val",
+            "enumvals",
+            "boot_val",
+            "sourcefile",
+            "sourceline",
+        ])
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use depthlake_lake::table::Table;
 
 /// A table about a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum MetadataTable {
+pub(crate) enum MetadataTable {
     Snapshots,
     History,
     Files,
@@ -37,7 +37,7 @@ pub(super) enum MetadataTable {
 }
 
 impl MetadataTable {
-    pub(super) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Snapshots,
         Self::History,
         Self::Files,
@@ -48,7 +48,7 @@ impl MetadataTable {
     ];
 
     /// What follows the dollar sign.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Snapshots => "snapshots",
             Self::History => "history",
@@ -60,7 +60,7 @@ impl MetadataTable {
         }
     }
 
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|table| table.name() == name)
     }
 

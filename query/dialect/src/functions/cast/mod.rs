@@ -17,7 +17,7 @@ use datafusion::common::Result;
 
 pub(crate) use function::{CAST, TRY_CAST, functions};
 pub(crate) use json::{JsonTexts, json_at};
-pub(crate) use number::{parse_decimal, power_of_ten, rescale};
+pub(crate) use number::{fits, parse_decimal, power_of_ten, rescale};
 pub(crate) use print::{decimal_text, double_text, text_at};
 
 use crate::error::{invalid_cast, type_mismatch};

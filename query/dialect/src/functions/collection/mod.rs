@@ -1,0 +1,21 @@
+//! Arrays, maps and rows.
+
+mod access;
+mod arrays;
+mod elements;
+mod maps;
+mod sequence;
+mod sets;
+
+pub(crate) use elements::{element_field, map_of_lists, map_type};
+
+use super::scalar::Scalar;
+
+pub(super) fn functions() -> Vec<Scalar> {
+    let mut all = access::functions();
+    all.extend(arrays::functions());
+    all.extend(maps::functions());
+    all.extend(sequence::functions());
+    all.extend(sets::functions());
+    all
+}

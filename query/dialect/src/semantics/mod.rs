@@ -1,0 +1,14 @@
+//! What the operators and forms of Trino's SQL mean, where `DataFusion` means something else.
+//!
+//! [`adapt`] turns the forms of a parsed query (casts, typed literals, subscripts, functions of another name) into calls
+//! of the dialect's functions; [`install`] adds those functions, the planning of operators, and analysis to a session.
+
+mod adapt;
+mod calls;
+mod install;
+mod literals;
+mod operators;
+mod trying;
+
+pub use adapt::adapt;
+pub use install::{install, session_config};

@@ -1,0 +1,45 @@
+//! Arithmetic where `DataFusion`'s differs: integers that overflow are refused, and decimals divide at Trino's scale.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF, expr::ScalarFunction};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+use std::sync::Arc;
+
+use crate::functions::scalar::is_decimal;
+
+/// Plans the operators of numbers as functions of the dialect.
+#[derive(Debug)]
+pub(super) struct Arithmetic {
+    pub add: Arc<ScalarUDF>,
+    pub subtract: Arc<ScalarUDF>,
+    pub multiply: Arc<ScalarUDF>,
+    pub divide: Arc<ScalarUDF>,
+    pub modulus: Arc<ScalarUDF>,
+}
+
+impl ExprPlanner for Arithmetic {
+    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
+            return Ok(PlannerResult::Original(expr));
+        };
+        let integers = is_integer(&left) && is_integer(&right);
+        let decimals = (is_decimal(&left) && (is_decimal(&right) || right.is_integer()))
+            || (left.is_integer() && is_decimal(&right));
+        let function = match expr.op {
+            BinaryOperator::Plus if integers => &self.add,
+            BinaryOperator::Minus if integers => &self.subtract,
+            BinaryOperator::Multiply if integers => &self.multiply,
+            BinaryOperator::Divide if integers || decimals => &self.divide,
+            BinaryOperator::Modulo if integers || decimals => &self.modulus,
+            _ => return Ok(PlannerResult::Original(expr)),
+        };
+        let call = ScalarFunction::new_udf(Arc::clone(function), vec![expr.left, expr.right]);
+        Ok(PlannerResult::Planned(Expr::ScalarFunction(call)))
+    }
+}
+
+fn is_integer(data_type: &DataType) -> bool {
+    data_type.is_integer()
+}

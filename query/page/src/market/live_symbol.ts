@@ -1,0 +1,206 @@
+/**
+ * One symbol followed closely: its book, what the book looked like in the last minutes, its trades, bars and derived
+ * figures. Every history is bounded.
+ */
+
+import { signal } from '@preact/signals';
+import * as api from '../api/client';
+import type { Bar, BookState, Level, Trade } from '../api/types';
+import { milliseconds, rfc3339 } from '../format/time';
+import { connection, subscribe, type Message } from '../stream/connection';
+import { Book } from './book';
+import { DepthHistory } from './depth_history';
+import { orderFlow, type Touch } from './order_flow';
+import { Window } from './window';
+
+export interface TradeMark {
+  at: number;
+  price: number;
+  size: number;
+  sell: boolean;
+}
+
+export const FIGURES = ['spread', 'imbalance', 'skew', 'flow', 'lag', 'screen'] as const;
+export type Figure = (typeof FIGURES)[number];
+
+export const LIVE_STEP = 250;
+export const LIVE_SPAN = 300_000;
+const LIVE_DEPTH = 100;
+const SAMPLE_EVERY = 500;
+const SAMPLES = 400;
+const MOST_TRADES = 1500;
+const MOST_BARS = 180;
+
+export class LiveSymbol {
+  readonly book = new Book();
+  readonly depth = new DepthHistory(LIVE_STEP, LIVE_SPAN / LIVE_STEP, LIVE_DEPTH);
+  readonly trades: TradeMark[] = [];
+  readonly bars: Bar[] = [];
+  readonly figures = new Window(FIGURES, SAMPLES);
+  readonly state = signal<BookState | null>(null);
+  /** Grows when the bars change. */
+  readonly barVersion = signal(0);
+
+  private readonly ends: (() => void)[] = [];
+  private readonly leaving = new AbortController();
+  private touch: Touch | null = null;
+  private flow = 0;
+  private lag: number | null = null;
+  private screen: number | null = null;
+  /** What to add to the browser's clock to get the server's. */
+  private ahead: number | null = null;
+
+  constructor(
+    readonly symbol: string,
+    private readonly changed: () => void,
+  ) {
+    const symbols = [symbol];
+    this.ends.push(
+      subscribe({ channel: 'book', symbols, depth: LIVE_DEPTH, conflate_ms: 100 }, (message) => this.takeBook(message)),
+      subscribe({ channel: 'trades', symbols }, (message) => this.takeTrades((message['trades'] ?? []) as Trade[])),
+      subscribe({ channel: 'bars', symbols }, (message) => this.takeBars((message['bars'] ?? []) as Bar[])),
+    );
+    const recorder = setInterval(() => this.record(), LIVE_STEP);
+    const sampler = setInterval(() => this.sample(), SAMPLE_EVERY);
+    this.ends.push(() => clearInterval(recorder), () => clearInterval(sampler));
+    void this.learnPast();
+  }
+
+  close(): void {
+    this.leaving.abort();
+    for (const end of this.ends) end();
+  }
+
+  /** The server's time now, as far as its messages tell. */
+  get clock(): number {
+    return Date.now() + (this.ahead ?? 0);
+  }
+
+  get moving(): boolean {
+    return connection.value.phase === 'open' && this.book.state === 'live';
+  }
+
+  private takeBook(message: Message): void {
+    const bids = (message['bids'] ?? []) as Level[];
+    const asks = (message['asks'] ?? []) as Level[];
+    if (message['type'] === 'snapshot') {
+      this.book.replace(bids, asks);
+      this.touch = null;
+    } else this.book.change(bids, asks);
+    this.book.state = (message['state'] as BookState | undefined) ?? 'live';
+    this.book.updateId = Number(message['update_id'] ?? this.book.updateId);
+    this.book.eventTime = (message['event_time'] as string | null | undefined) ?? this.book.eventTime;
+    this.book.receiveTime = (message['receive_time'] as string | null | undefined) ?? this.book.receiveTime;
+    this.state.value = this.book.state;
+    this.measure(message);
+    this.changed();
+  }
+
+  private measure(message: Message): void {
+    const received = milliseconds(this.book.receiveTime);
+    const lag = received - milliseconds(this.book.eventTime);
+    if (Number.isFinite(lag)) this.lag = lag;
+    const sent = milliseconds(message.time);
+    if (Number.isFinite(sent)) {
+      const ahead = sent - Date.now();
+      this.ahead = this.ahead === null ? ahead : Math.max(ahead, this.ahead - 0.05);
+    }
+    if (Number.isFinite(received) && message['type'] !== 'snapshot') this.screen = Math.max(0, Date.now() + (this.ahead ?? 0) - received);
+    const bid = this.book.bids[0];
+    const ask = this.book.asks[0];
+    if (!bid || !ask) return;
+    const touch = { bid: bid.at, bidSize: bid.size, ask: ask.at, askSize: ask.size };
+    if (this.touch) this.flow += orderFlow(this.touch, touch);
+    this.touch = touch;
+  }
+
+  private takeTrades(trades: readonly Trade[]): void {
+    for (const trade of trades) this.trades.push(markOf(trade));
+    if (this.trades.length > MOST_TRADES * 1.25) this.trades.splice(0, this.trades.length - MOST_TRADES);
+    this.changed();
+  }
+
+  private takeBars(bars: readonly Bar[]): void {
+    for (const bar of bars) {
+      const at = milliseconds(bar.open_time);
+      let place = this.bars.length;
+      while (place > 0 && milliseconds((this.bars[place - 1] as Bar).open_time) >= at) place -= 1;
+      const same = this.bars[place] && milliseconds((this.bars[place] as Bar).open_time) === at;
+      this.bars.splice(place, same ? 1 : 0, bar);
+    }
+    if (this.bars.length > MOST_BARS) this.bars.splice(0, this.bars.length - MOST_BARS);
+    this.barVersion.value += 1;
+  }
+
+  private record(): void {
+    if (!this.moving || !this.book.bids.length) return;
+    this.depth.record(this.clock, this.book.bids, this.book.asks);
+    this.changed();
+  }
+
+  private sample(): void {
+    const bid = this.book.bids[0];
+    const ask = this.book.asks[0];
+    const known = this.moving && bid && ask;
+    const mid = this.book.mid;
+    this.figures.push(this.clock / 1000, {
+      spread: known ? ((ask.at - bid.at) / mid) * 1e4 : null,
+      imbalance: known ? imbalanceOf(this.book, 5) : null,
+      skew: known ? (((bid.at * ask.size + ask.at * bid.size) / (bid.size + ask.size) - mid) / mid) * 1e4 : null,
+      flow: known ? this.flow : null,
+      lag: known ? this.lag : null,
+      screen: known ? this.screen : null,
+    });
+    this.flow = 0;
+  }
+
+  private async learnPast(): Promise<void> {
+    const signal = this.leaving.signal;
+    await Promise.allSettled([
+      api.bars(this.symbol, 120, undefined, signal).then(({ bars }) => this.takeBars(bars)),
+      api.trades(this.symbol, 500, undefined, signal).then(({ trades }) => this.seedTrades(trades)),
+      api
+        .replayRange(this.symbol, rfc3339(Date.now() - LIVE_SPAN), rfc3339(Date.now()), '1s', 50, signal)
+        .then(({ frames }) => this.seedDepth(frames)),
+    ]);
+    this.changed();
+  }
+
+  private seedTrades(trades: readonly Trade[]): void {
+    const first = this.trades[0]?.at ?? Number.POSITIVE_INFINITY;
+    const past = trades.map(markOf).filter(({ at }) => at < first).sort((one, other) => one.at - other.at);
+    this.trades.unshift(...past);
+  }
+
+  private seedDepth(frames: readonly { at: string; bids: Level[]; asks: Level[] }[]): void {
+    const book = new Book();
+    const first = this.depth.first ?? Number.POSITIVE_INFINITY;
+    frames.forEach((frame, index) => {
+      const from = milliseconds(frame.at);
+      const next = frames[index + 1];
+      const until = Math.min(next ? milliseconds(next.at) : from + 1000, from + 2000);
+      book.replace(frame.bids, frame.asks);
+      for (let at = from; at < until && this.depth.stepOf(at) < first; at += LIVE_STEP) this.depth.record(at, book.bids, book.asks);
+    });
+  }
+}
+
+export function markOf(trade: Trade): TradeMark {
+  return {
+    at: milliseconds(trade.receive_time ?? trade.event_time),
+    price: Number(trade.price),
+    size: Number(trade.quantity),
+    sell: trade.buyer_is_maker,
+  };
+}
+
+/** Bids less asks over the best `levels`, as a share of both. */
+export function imbalanceOf(book: Book, levels: number): number | null {
+  let bids = 0;
+  let asks = 0;
+  for (let index = 0; index < levels; index += 1) {
+    bids += book.bids[index]?.size ?? 0;
+    asks += book.asks[index]?.size ?? 0;
+  }
+  return bids + asks > 0 ? (bids - asks) / (bids + asks) : null;
+}

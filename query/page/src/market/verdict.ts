@@ -1,0 +1,55 @@
+/** One answer to the question that everybody has first: can these figures be trusted? */
+
+import type { Health, ServiceLevel } from '../api/types';
+import { fixed } from '../format/number';
+import { span } from '../format/time';
+import type { Connection } from '../stream/connection';
+
+export type Trust = 'good' | 'care' | 'bad' | 'unknown';
+
+export interface Verdict {
+  trust: Trust;
+  word: string;
+  sentence: string;
+  reasons: string[];
+}
+
+const KNOWN_NAMES: Record<string, string> = {
+  freshness: 'freshness',
+  commit_age: 'age of the last commit',
+  gap_rate: 'gap rate',
+  api_p95: 'API answer time (95 of 100)',
+};
+
+export function judge(connection: Connection, health: Health | null, now: number): Verdict {
+  if (connection.phase === 'lost') {
+    return {
+      trust: 'unknown',
+      word: 'Unknown',
+      sentence: `Connection lost ${span(now - connection.since)} ago: what is shown stands still.`,
+      reasons: [connection.reason],
+    };
+  }
+  if (!health) return { trust: 'unknown', word: 'Asking', sentence: 'Waiting for the server’s first word.', reasons: [] };
+  const live = `${health.symbols.filter(({ state }) => state === 'live').length} of ${health.symbols.length} books live`;
+  const reasons = health.reasons ?? [];
+  if (health.status === 'ok') {
+    return { trust: 'good', word: 'Trusted', sentence: `These figures can be trusted: ${live}, every service level kept.`, reasons: [] };
+  }
+  if (health.status === 'degraded') {
+    return { trust: 'care', word: 'With care', sentence: `Use these figures with care: ${live}.`, reasons };
+  }
+  return { trust: 'bad', word: 'Not trusted', sentence: `Do not trust these figures: ${live}.`, reasons };
+}
+
+export function levelName(level: ServiceLevel): string {
+  return KNOWN_NAMES[level.name] ?? level.name.replaceAll('_', ' ');
+}
+
+export function levelFigure(value: number | null, unit: string): string {
+  if (value === null) return '–';
+  if (unit === 'ms') return span(value);
+  if (unit === 's' || unit === 'seconds') return span(value * 1000);
+  const digits = Number.isInteger(value) ? 0 : Math.abs(value) < 10 ? 2 : 1;
+  return `${fixed(value, digits)}${unit ? ` ${unit}` : ''}`;
+}

@@ -1,0 +1,69 @@
+import { useEffect, useRef } from 'preact/hooks';
+import { FigureLine, type LineStyle } from '../charts/figure_line';
+import { short, signed } from '../format/number';
+import { span } from '../format/time';
+import type { Figure } from '../market/live_symbol';
+import type { View } from './symbol';
+
+interface Shown {
+  name: string;
+  meaning: string;
+  figures: Figure[];
+  style: LineStyle;
+  say: (values: (number | null)[]) => string;
+}
+
+const SHOWN: Shown[] = [
+  {
+    name: 'Spread', meaning: 'bps', figures: ['spread'], style: { kind: 'line', colours: ['text'], centred: false },
+    say: ([value]) => (value === null || value === undefined ? '–' : short(value)),
+  },
+  {
+    name: 'Imbalance', meaning: 'five levels', figures: ['imbalance'], style: { kind: 'columns', colours: ['text'], centred: true },
+    say: ([value]) => signed(value, 2),
+  },
+  {
+    name: 'Microprice', meaning: 'bps from the mid', figures: ['skew'], style: { kind: 'line', colours: ['text'], centred: true },
+    say: ([value]) => signed(value, 3),
+  },
+  {
+    name: 'Order-flow imbalance', meaning: 'best prices, per half second', figures: ['flow'], style: { kind: 'columns', colours: ['text'], centred: true },
+    say: ([value]) => (value === null || value === undefined ? '–' : value < 0 ? `−${short(-value)}` : short(value)),
+  },
+  {
+    name: 'Latency', meaning: 'ms: venue to us, then to the screen', figures: ['lag', 'screen'], style: { kind: 'line', colours: ['text', 'accent'], centred: false },
+    say: ([lag, screen]) => `${span(lag)} + ${span(screen)}`,
+  },
+];
+
+export function FigureCards({ view }: { view: View }) {
+  return <div class="figures">{SHOWN.map((shown) => <FigureCard key={shown.name} view={view} shown={shown} />)}</div>;
+}
+
+function FigureCard({ view, shown }: { view: View; shown: Shown }) {
+  const place = useRef<HTMLDivElement>(null);
+  const value = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (!place.current) return;
+    const line = new FigureLine(place.current, shown.style);
+    const show = () => {
+      const { figures } = view.live;
+      const columns = shown.figures.map((name) => figures.column(name));
+      line.show(figures.times, columns);
+      const words = shown.say(columns.map((column) => column.at(-1) ?? null));
+      if (value.current && value.current.textContent !== words) value.current.textContent = words;
+    };
+    show();
+    const timer = setInterval(show, 500);
+    return () => {
+      clearInterval(timer);
+      line.close();
+    };
+  }, []);
+  return (
+    <section class="card figure" aria-label={shown.name}>
+      <div class="card-head"><h2>{shown.name} <span class="muted">{shown.meaning}</span></h2><strong ref={value}>–</strong></div>
+      <div class="plot" ref={place} />
+    </section>
+  );
+}

@@ -1,0 +1,72 @@
+//! What the planner has to say, in Trino's words.
+
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+use depthlake_dialect::parse::SyntaxError;
+
+use super::{Position, QueryError, external, innermost, message_of, position_of};
+
+impl QueryError {
+    /// A text that is no statement.
+    pub(crate) fn of_syntax(error: SyntaxError) -> Self {
+        Self::Trino {
+            name: "SYNTAX_ERROR",
+            message: error.message,
+            position: Some(error.position.map_or(Position { line: 1, column: 1 }, Position::from)),
+        }
+    }
+
+    /// A statement that cannot be planned.
+    pub(crate) fn of_trino_planning(error: DataFusionError) -> Self {
+        let position = error.diagnostic().and_then(position_of);
+        match innermost(error) {
+            DataFusionError::SQL(error, _) => Self::Trino { name: "SYNTAX_ERROR", message: error.to_string(), position },
+            DataFusionError::SchemaError(error, _) => of_schema(&error, position),
+            DataFusionError::External(error) => external(error),
+            DataFusionError::ArrowError(error, context) => {
+                Self::of_execution(DataFusionError::ArrowError(error, context))
+            }
+            DataFusionError::NotImplemented(message) => Self::Trino { name: "NOT_SUPPORTED", message, position },
+            other => of_message(message_of(&other), position),
+        }
+    }
+}
+
+fn of_schema(error: &SchemaError, position: Option<Position>) -> QueryError {
+    match error {
+        SchemaError::FieldNotFound { field, .. } => QueryError::Trino {
+            name: "COLUMN_NOT_FOUND",
+            message: format!("Column '{}' cannot be resolved", field.flat_name()),
+            position,
+        },
+        SchemaError::AmbiguousReference { field } => QueryError::Trino {
+            name: "AMBIGUOUS_NAME",
+            message: format!("Column '{}' is ambiguous", field.name),
+            position,
+        },
+        other => QueryError::Trino { name: "GENERIC_USER_ERROR", message: other.to_string(), position },
+    }
+}
+
+/// What the planner only says in words.
+fn of_message(message: String, position: Option<Position>) -> QueryError {
+    if let Some(function) = message.strip_prefix("Invalid function '").and_then(|rest| rest.split('\'').next()) {
+        let message = format!("Function '{function}' not registered");
+        return QueryError::Trino { name: "FUNCTION_NOT_FOUND", message, position };
+    }
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    let name = if says(&["must be in GROUP BY", "must appear in the GROUP BY"]) {
+        "EXPRESSION_NOT_AGGREGATE"
+    } else if says(&["oerc", "ncompatible", "Cannot infer common", "No function matches", "Unsupported CAST", "argument types"]) {
+        "TYPE_MISMATCH"
+    } else if says(&["Divide by zero"]) {
+        "DIVISION_BY_ZERO"
+    } else if says(&["Cast error", "Cannot cast"]) {
+        "INVALID_CAST_ARGUMENT"
+    } else if says(&["not implemented", "not supported", "Unsupported"]) {
+        "NOT_SUPPORTED"
+    } else {
+        "GENERIC_USER_ERROR"
+    };
+    QueryError::Trino { name, message, position }
+}

@@ -1,0 +1,22 @@
+//! Is it well? Service levels, judged in this one place for whoever asks: `/api/v1/health`, `/readyz`, `/metrics`,
+//! `depthlake status` and the page.
+//!
+//! [`judge`] is a pure function of what was observed and of the targets. A [`HealthMonitor`] observes every second. What a
+//! stale symbol is, `marts.mart_exchange_health` says by the same target ([`Targets::freshness`] is `silent_seconds` of
+//! `[sla]` unless set).
+
+mod judge;
+mod monitor;
+mod observe;
+mod report;
+mod targets;
+mod time;
+
+#[cfg(test)]
+mod tests;
+
+pub use judge::judge;
+pub use monitor::{HealthMonitor, Watched};
+pub use observe::{Observation, SymbolObservation, observe_board};
+pub use report::{Health, LakeHealth, ServiceLevel, ServiceLevelName, Status, SymbolHealth};
+pub use targets::Targets;

@@ -1,0 +1,220 @@
+//! Watches: every second everything is looked at, judged, counted and told.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use depthlake_engine::board::Reader;
+use depthlake_lake::sink::SinkMetrics;
+use depthlake_orderbook::metrics::{Counter, Distribution, Page, Source};
+use depthlake_orderbook::time::Timestamp;
+use tokio::sync::watch;
+
+use super::judge::judge;
+use super::observe::{Observation, observe_board};
+use super::report::{Health, ServiceLevelName, Status};
+use super::targets::Targets;
+use crate::metrics::{RequestFigures, TableFigures};
+
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Over how many looks gaps and requests are counted.
+const WINDOW: usize = 300;
+/// Requests under it are those of the API.
+const API: &str = "/api/";
+
+/// What is watched; what this process has no part in is absent.
+#[derive(Default)]
+pub struct Watched {
+    /// The board of the live books.
+    pub board: Option<PathBuf>,
+    /// Whether a board without a living writer is a fault, as it is where the engine belongs to this process.
+    pub expects_engine: bool,
+    pub sink: Option<Arc<SinkMetrics>>,
+    pub tables: Option<Arc<TableFigures>>,
+    pub requests: Option<Arc<RequestFigures>>,
+}
+
+/// Tells how well it is, now and at every change. Clones are the same; the watching ends with the last.
+#[derive(Clone)]
+pub struct HealthMonitor {
+    current: watch::Receiver<Arc<Health>>,
+    checks: Arc<Checks>,
+    _stop: Arc<watch::Sender<()>>,
+}
+
+/// How often each promise was kept and missed; freshness counts every symbol.
+#[derive(Default)]
+struct Checks([[Counter; 2]; ServiceLevelName::ALL.len()]);
+
+impl HealthMonitor {
+    /// Begins to watch. To be called within a runtime.
+    #[must_use]
+    pub fn start(watched: Watched, targets: Targets) -> Self {
+        let (stop, stopped) = watch::channel(());
+        let mut look = Look::new(watched, targets);
+        let first = Arc::new(look.now(None));
+        let (tell, current) = watch::channel(first);
+        let checks = Arc::new(Checks::default());
+        let counted = Arc::clone(&checks);
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(LOOK_INTERVAL);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            while stopped.has_changed().is_ok() {
+                ticks.tick().await;
+                let before = Arc::clone(&tell.borrow());
+                let health = look.now(Some(&before));
+                counted.count(&health);
+                tell.send_replace(Arc::new(health));
+            }
+        });
+        Self { current, checks, _stop: Arc::new(stop) }
+    }
+
+    /// How well it was at the last look.
+    #[must_use]
+    pub fn current(&self) -> Arc<Health> {
+        Arc::clone(&self.current.borrow())
+    }
+
+    /// Changes with every look, once a second.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Health>> {
+        self.current.clone()
+    }
+}
+
+/// What is needed to look, and what earlier looks have seen.
+struct Look {
+    watched: Watched,
+    targets: Targets,
+    reader: Mutex<Option<Reader>>,
+    gaps: VecDeque<(Timestamp, u64)>,
+    requests: VecDeque<Distribution>,
+}
+
+impl Look {
+    fn new(watched: Watched, targets: Targets) -> Self {
+        Self { watched, targets, reader: Mutex::default(), gaps: VecDeque::new(), requests: VecDeque::new() }
+    }
+
+    fn now(&mut self, before: Option<&Health>) -> Health {
+        let seen = self.observe();
+        judge(&seen, &self.targets, before)
+    }
+
+    fn observe(&mut self) -> Observation {
+        let now = now();
+        let mut seen = Observation::at(now);
+        self.observe_books(&mut seen);
+        if let Some(sink) = &self.watched.sink {
+            let lag = sink.lag();
+            seen.commit_age = Some(lag.commit_age);
+            seen.waiting_records = Some(lag.records);
+        }
+        seen.last_commit = self.watched.tables.as_ref().and_then(|tables| tables.last_commit());
+        seen.api_p95 = self.api_p95();
+        seen
+    }
+
+    fn observe_books(&mut self, seen: &mut Observation) {
+        let Some(path) = &self.watched.board else { return };
+        let mut known = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(other) = known.as_ref().and_then(|reader| reader.replacement().ok().flatten()) {
+            *known = Some(other);
+            self.gaps.clear();
+        }
+        if known.is_none() {
+            *known = Reader::open(path).ok();
+        }
+        let is_alive = known.as_ref().is_some_and(|reader| reader.is_writer_alive(seen.now));
+        if !is_alive && !self.watched.expects_engine {
+            return;
+        }
+        seen.engine = Some(is_alive);
+        let Some(reader) = &*known else { return };
+        seen.symbols = observe_board(reader, seen.now);
+        let gaps = seen.symbols.iter().map(|symbol| symbol.gaps).sum();
+        self.gaps.push_back((seen.now, gaps));
+        if self.gaps.len() > WINDOW {
+            self.gaps.pop_front();
+        }
+        seen.gaps_per_hour = gaps_per_hour(&self.gaps, seen.symbols.len());
+    }
+
+    fn api_p95(&mut self) -> Option<Duration> {
+        let all = self.watched.requests.as_ref()?.durations_under(API);
+        let recent = self.requests.front().map(|earlier| all.since(earlier));
+        self.requests.push_back(all);
+        if self.requests.len() > WINDOW {
+            self.requests.pop_front();
+        }
+        let recent = recent.filter(|recent| recent.count() > 0)?;
+        Some(Duration::from_nanos(recent.percentile(95.0)))
+    }
+}
+
+/// Gaps of a symbol in an hour, by those between the first and the last look. One gap shortly after the start is taken for one of
+/// a whole window.
+#[expect(clippy::cast_precision_loss, reason = "a rate")]
+fn gaps_per_hour(looks: &VecDeque<(Timestamp, u64)>, symbols: usize) -> Option<f64> {
+    let (&(_, first), &(_, last)) = (looks.front()?, looks.back()?);
+    let window = LOOK_INTERVAL.as_secs_f64() * WINDOW as f64;
+    let gaps = last.saturating_sub(first) as f64;
+    (symbols > 0).then(|| gaps * 3_600.0 / window / symbols as f64)
+}
+
+impl Checks {
+    fn count(&self, health: &Health) {
+        for level in &health.service_levels {
+            let [good, bad] = &self.0[level.name as usize];
+            if level.name == ServiceLevelName::Freshness && !health.symbols.is_empty() {
+                let fresh = health.symbols.iter().filter(|symbol| symbol.status == Status::Ok).count();
+                good.add(fresh as u64);
+                bad.add((health.symbols.len() - fresh) as u64);
+            } else {
+                let outcome = if level.status == Status::Ok { good } else { bad };
+                outcome.add(1);
+            }
+        }
+    }
+}
+
+impl Source for HealthMonitor {
+    fn tell(&self, page: &mut Page) {
+        let health = self.current();
+        page.gauge("depthlake_health_status", "How well it is: 0 ok, 1 degraded, 2 failing.")
+            .whole(&[], health.status as u64);
+        for level in &health.service_levels {
+            let of = [("level", level.name.name())];
+            page.gauge(
+                "depthlake_service_level_status",
+                "How a promise is kept: 0 ok, 1 degraded, 2 failing.",
+            )
+            .whole(&of, level.status as u64);
+            page.gauge("depthlake_service_level_target", "What is promised, in the unit of the promise.")
+                .number(&of, level.target);
+            if let Some(value) = level.value {
+                page.gauge("depthlake_service_level_value", "What was measured, in the unit of the promise.")
+                    .number(&of, value);
+            }
+        }
+        for symbol in &health.symbols {
+            page.gauge("depthlake_symbol_fresh", "1 while a symbol's book is live and as young as promised.")
+                .whole(&[("symbol", &symbol.symbol)], u64::from(symbol.status == Status::Ok));
+        }
+        let checks = page.counter(
+            "depthlake_service_level_checks_total",
+            "Looks at a promise, one a second, and one a symbol for freshness, by whether it was kept.",
+        );
+        for (name, [good, bad]) in ServiceLevelName::ALL.iter().zip(&self.checks.0) {
+            checks.whole(&[("level", name.name()), ("outcome", "good")], good.get());
+            checks.whole(&[("level", name.name()), ("outcome", "bad")], bad.get());
+        }
+    }
+}
+
+fn now() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,74 @@
+//! What a program tells of itself while it runs: figures, and how well it is.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use depthlake_ingest::live::FeedMetrics;
+use depthlake_lake::commit::Lake;
+use depthlake_lake::maintenance::Maintenance;
+use depthlake_query::health::{HealthMonitor, Targets, Watched};
+use depthlake_query::metrics::{BoardFigures, DiskFigures, Metrics, RequestFigures, TableFigures};
+
+use super::deployment::{Deployment, Layout};
+use super::router::RouterCounts;
+use crate::data_folder::DataFolder;
+
+/// The figures of one program and who judges them.
+pub struct Observing {
+    pub metrics: Metrics,
+    pub health: HealthMonitor,
+    /// What the servers count requests in.
+    pub requests: Arc<RequestFigures>,
+}
+
+impl Observing {
+    /// Of a program that keeps books and, where it carries them there, the lake.
+    pub fn of_run(
+        deployment: &Deployment,
+        folder: &Path,
+        feed: Arc<FeedMetrics>,
+        counts: Arc<RouterCounts>,
+        layout: &Layout,
+    ) -> Self {
+        let metrics = Metrics::of_process();
+        metrics.add(feed);
+        metrics.add(counts);
+        for shard in deployment.shards() {
+            metrics.add(Arc::new(shard.clone()));
+        }
+        let log = deployment.log();
+        metrics.add(Arc::new(move |page: &mut _| log.tell(page)));
+        let sink = deployment.sink();
+        if let Some(sink) = &sink {
+            metrics.add(Arc::clone(sink) as _);
+        }
+        let tables = deployment.lake().map(|lake| table_figures(&metrics, lake, &layout.care.maintenance));
+        let watched = Watched { expects_engine: true, sink, tables, ..Watched::default() };
+        Self::begin(metrics, folder, watched, layout.health.clone())
+    }
+
+    /// Of a program that only serves what lies in a folder, and a lake.
+    pub fn of_server(folder: &Path, lake: &Lake, maintenance: &Maintenance, targets: Targets) -> Self {
+        let metrics = Metrics::of_process();
+        let tables = Some(table_figures(&metrics, lake, maintenance));
+        Self::begin(metrics, folder, Watched { tables, ..Watched::default() }, targets)
+    }
+
+    fn begin(metrics: Metrics, folder: &Path, watched: Watched, targets: Targets) -> Self {
+        let requests = Arc::new(RequestFigures::default());
+        let board = DataFolder::at(folder).board();
+        metrics.add(Arc::new(BoardFigures::at(board.clone())));
+        metrics.add(Arc::new(DiskFigures::of(folder.to_owned(), "data")));
+        metrics.add(Arc::clone(&requests) as _);
+        let watched = Watched { board: Some(board), requests: Some(Arc::clone(&requests)), ..watched };
+        let health = HealthMonitor::start(watched, targets);
+        metrics.add(Arc::new(health.clone()));
+        Self { metrics, health, requests }
+    }
+}
+
+fn table_figures(metrics: &Metrics, lake: &Lake, maintenance: &Maintenance) -> Arc<TableFigures> {
+    let tables = TableFigures::follow(lake.clone(), maintenance.clone());
+    metrics.add(Arc::clone(&tables) as _);
+    tables
+}

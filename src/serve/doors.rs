@@ -1,0 +1,179 @@
+//! The doors of a program: its listeners, opened before anything else begins, and served once there is something to show.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use depthlake_engine::events::EventFeed;
+use depthlake_lake::address::S3Credentials;
+use depthlake_query::access::Access;
+use depthlake_query::postgres::{self, PostgresOptions};
+use depthlake_query::server::{self, Server, ServerError, ServerOptions};
+use depthlake_query::{Database, api, flight, iceberg_rest, live, metrics, page, trino};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::configuration::ServeConfiguration;
+use crate::run::observing::Observing;
+
+/// Where clients are waited for if nobody says otherwise.
+const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8_080);
+
+/// Listeners that wait for what they serve.
+pub struct Doors {
+    access: Access,
+    http: Option<Server>,
+    postgres: Option<(TcpListener, PostgresOptions)>,
+    /// What clients of the Iceberg catalog read a bucket with.
+    reader: Option<S3Credentials>,
+}
+
+/// What is served.
+pub struct Served {
+    pub database: Database,
+    pub market: live::Market,
+    /// The events of an engine in this process.
+    pub events: Option<EventFeed>,
+}
+
+/// Doors that are being served, until they are closed.
+pub struct Serving {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Doors {
+    /// Takes the addresses. `listen` goes before the configuration. That the default address is taken is only told: two
+    /// runs on one machine are nothing unusual.
+    ///
+    /// # Errors
+    /// Where an address that was asked for is taken, or users, certificate or limits cannot be used.
+    pub async fn open(listen: Option<SocketAddr>, configuration: &ServeConfiguration) -> Result<Self> {
+        let access = configuration.access()?;
+        let asked = listen.or(configuration.listen);
+        let options = ServerOptions {
+            listen: asked.unwrap_or(DEFAULT),
+            tls: configuration.tls(),
+            limits: configuration.connections(),
+        };
+        let http = match Server::bind(options).await {
+            Ok(server) => Some(server),
+            Err(ServerError::Listen { address, source }) if asked.is_none() && source.kind() == ErrorKind::AddrInUse => {
+                eprintln!("{address} is taken, so nothing is served: --listen ADDRESS names another, --listen 127.0.0.1:0 takes any");
+                None
+            }
+            Err(error) => return Err(error).context("serve"),
+        };
+        let postgres = match configuration.postgres {
+            None => None,
+            Some(address) => Some((bound(address).await?, postgres_options(configuration)?)),
+        };
+        let doors = Self { access, http, postgres, reader: configuration.reader() };
+        doors.tell(configuration)?;
+        Ok(doors)
+    }
+
+    /// Says where clients find what, and what everybody on the network could do.
+    fn tell(&self, configuration: &ServeConfiguration) -> Result<()> {
+        let mut addresses = Vec::new();
+        if let Some(server) = &self.http {
+            let address = server.address()?;
+            eprintln!("listening on {}://{address}", if server.is_secure() { "https" } else { "http" });
+            addresses.push(address);
+        }
+        if let Some((listener, _)) = &self.postgres {
+            let address = listener.local_addr()?;
+            eprintln!("listening on postgres://{address}");
+            addresses.push(address);
+        }
+        for address in addresses.into_iter().filter(|address| !address.ip().is_loopback()) {
+            if self.access.is_open() {
+                tracing::warn!(%address, "whoever reaches this address may read everything: [serve.users] names who may");
+            } else if configuration.tls.is_none() {
+                tracing::warn!(%address, "passwords and tokens come unencrypted: [serve.tls] names a certificate");
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to serve.
+    ///
+    /// # Errors
+    /// Where there is no thread to be had.
+    pub fn serve(self, served: Served, observing: &Observing) -> Result<Serving> {
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let Served { database, market, events } = served;
+        if let Some(server) = self.http {
+            let routers = routers(&self.access, database.clone(), market, events, self.reader, observing)?;
+            tasks.spawn(server.serve(routers, until(stopped.clone())));
+        }
+        if let Some((listener, options)) = self.postgres {
+            let serving = postgres::serve(listener, database, self.access, options, until(stopped));
+            tasks.spawn(async {
+                if let Err(error) = serving.await {
+                    tracing::error!(%error, "PostgreSQL clients are no longer served");
+                }
+            });
+        }
+        Ok(Serving { stop, tasks })
+    }
+}
+
+impl Serving {
+    /// Lets nobody in any more and waits for who is in.
+    pub async fn close(mut self) {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+fn routers(
+    access: &Access,
+    database: Database,
+    market: live::Market,
+    events: Option<EventFeed>,
+    reader: Option<S3Credentials>,
+    observing: &Observing,
+) -> Result<Vec<Router>> {
+    let lake = database.lake().clone();
+    let catalog = iceberg_rest::IcebergCatalog { lake, access: access.clone(), reader };
+    let parts = api::ApiParts {
+        market,
+        database: database.clone(),
+        health: observing.health.clone(),
+        access: access.clone(),
+        events,
+    };
+    let state = api::ApiState::start(parts).context("the API")?;
+    let counted = |router: Router| {
+        let requests = Arc::clone(&observing.requests);
+        router.layer(axum::middleware::from_fn_with_state(requests, metrics::measured))
+    };
+    let routers = [
+        flight::router(database.clone(), access.clone()),
+        trino::router(database, access.clone()),
+        iceberg_rest::router(catalog),
+        api::router(state),
+        metrics::router(observing.metrics.clone()),
+        page::router(),
+    ];
+    Ok(routers.into_iter().map(counted).collect())
+}
+
+async fn bound(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("serve: cannot listen at {address} for PostgreSQL"))
+}
+
+fn postgres_options(configuration: &ServeConfiguration) -> Result<PostgresOptions> {
+    let tls = configuration.tls().as_ref().map(server::server_config).transpose().context("serve.tls")?;
+    Ok(PostgresOptions { tls: tls.map(Arc::new), ..PostgresOptions::default() })
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // Who drops the sender wants the end as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
