@@ -20,6 +20,7 @@ use crate::maintain::MaintainOptions;
 use crate::messages::MessageOptions;
 use crate::reconcile::ReconcileOptions;
 use crate::run::roles::Roles;
+use crate::serve::ServeOptions;
 use crate::sql::Format;
 use crate::status::StatusOptions;
 use crate::venue::Venue;
@@ -58,6 +59,14 @@ pub enum Command {
         depthlake run --log kafka://BROKER:9092 --roles lake --catalog postgres://HOST/DB --warehouse s3://BUCKET\n  \
         depthlake run --duration 60 --summary run.json  a minute, then figures as JSON")]
     Run(RunOptions),
+    /// Serves the tables of a data folder, or of a shared lake, without keeping books: SQL, the API and the page.
+    ///
+    /// `run` serves what it keeps; this is for what another program keeps, or kept.
+    #[command(after_help = "Examples:\n  \
+        depthlake serve --data depthlake-data\n  \
+        depthlake serve --catalog postgres://HOST/DB --warehouse s3://BUCKET --listen 0.0.0.0:8080\n\
+        Then: trino --server http://127.0.0.1:8080 --catalog depthlake, or open the address in a browser.")]
+    Serve(ServeOptions),
     /// Starts a simulated venue that speaks Binance's REST and WebSocket protocol.
     #[command(after_help = "Examples:\n  \
         depthlake sim\n  \
@@ -173,13 +182,21 @@ pub struct RunOptions {
     /// Where messages go first: embedded, or a broker, kafka://HOST:PORT[,HOST:PORT…] [default: embedded].
     #[arg(long, env = "DEPTHLAKE_LOG_ADDRESS", value_name = "LOG")]
     log: Option<LogAddress>,
-    /// What this process does: ingest (venue to log), lake (log to tables), or both. Apart they need a broker.
+    /// What this process does: ingest (venue to log), lake (log to tables), both, or query (serves the tables, as
+    /// `depthlake serve` does). Ingest and lake apart need a broker.
     #[arg(long, env = "DEPTHLAKE_ROLES", default_value = "ingest,lake", value_name = "ROLE,…")]
     pub roles: Roles,
     /// A schema registry, http://HOST:PORT, whose ids the records get and which is asked whether their schemas will do
     /// [default: none].
     #[arg(long, env = "DEPTHLAKE_SCHEMA_REGISTRY", value_name = "URL")]
     schema_registry: Option<String>,
+    /// The address of the HTTP server: SQL by Trino's protocol, the API, metrics, the page. Port 0 takes any that is free
+    /// [default: 127.0.0.1:8080].
+    #[arg(long, env = "DEPTHLAKE_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Serves nothing.
+    #[arg(long, conflicts_with = "listen")]
+    pub no_serve: bool,
     /// Ends after so many seconds [default: runs until Ctrl-C].
     #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
     pub duration: Option<Duration>,
@@ -359,7 +376,7 @@ fn product(flag: Option<Product>, configuration: &Configuration) -> anyhow::Resu
     }
 }
 
-fn positive_seconds(text: &str) -> Result<Duration, String> {
+pub fn positive_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "expected seconds, as 60 or 0.5".to_owned())?;
     let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
     if duration.is_zero() { Err("expected more than 0 seconds".to_owned()) } else { Ok(duration) }

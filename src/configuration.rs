@@ -12,6 +12,7 @@ use depthlake_query::health;
 use serde::Deserialize;
 
 use crate::log_address::LogAddress;
+use crate::serve::ServeConfiguration;
 use crate::venue::Venue;
 
 /// What is read where no other file is named, if it is there.
@@ -30,6 +31,7 @@ pub struct Configuration {
     pub engine: EngineConfiguration,
     pub lake: LakeConfiguration,
     pub sla: SlaConfiguration,
+    pub serve: ServeConfiguration,
     pub health: HealthConfiguration,
 }
 

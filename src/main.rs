@@ -14,6 +14,7 @@ mod reconcile;
 mod record;
 mod replay;
 mod run;
+mod serve;
 mod sim;
 mod sql;
 mod status;
@@ -51,6 +52,7 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
     };
     match arguments.command {
         Command::Run(options) => run::run(&options, &configuration, &arguments.messages),
+        Command::Serve(options) => done(block_on(serve::run(&options, &configuration))),
         Command::Sim(options) => sim::run(&options, &configuration),
         Command::Record(options) => record::run(&options, &configuration),
         Command::Replay(options) => replay::run(&options, &configuration),

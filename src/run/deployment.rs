@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use depthlake_engine::board::HEARTBEAT_INTERVAL;
 use depthlake_engine::clock;
-use depthlake_engine::events::EventWriter;
+use depthlake_engine::events::{EventFeed, EventWriter};
 use depthlake_engine::latency::Latencies;
 use depthlake_engine::live_books::{LiveBooks, Outlet};
 use depthlake_engine::pipeline::{Need, Pipeline};
@@ -18,7 +18,9 @@ use depthlake_engine::shard::{self, Idle, ShardConfig, ShardHandle, ShardSender,
 use depthlake_ingest::live::{Request, SnapshotPriority};
 use depthlake_lake::commit::Lake;
 use depthlake_lake::log::{Log, Offset, Partition, TopicPartition};
+use depthlake_lake::record::Contracts;
 use depthlake_lake::sink::{CommitReport, SinkMetrics};
+use depthlake_lake::tail::{Tail, TailOptions};
 use depthlake_orderbook::partition::partition_of;
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_query::health;
@@ -64,6 +66,8 @@ pub struct Deployment {
     /// How far the tables are behind those who hand messages on.
     pub lead: Lead,
     log: Arc<dyn Log>,
+    contracts: Contracts,
+    events: EventFeed,
     shards: Vec<shard::ShardMetrics>,
     landing: Landing,
     carrier: Option<Carrier>,
@@ -148,19 +152,32 @@ impl Deployment {
         let carrier = match lake {
             Some(lake) => {
                 let hook = on_commit(&log, retention, lead.clone());
-                Some(Carrier::start(&opened, lake, layout, contracts, hook).await?)
+                Some(Carrier::start(&opened, lake, layout, contracts.clone(), hook).await?)
             }
             None => None,
         };
         let router = Router::new(Arc::clone(&log), senders);
+        let events = live_books.feed().clone();
         let stop_heartbeat = spawn_heartbeat(live_books);
-        let started = Self { resumed, lead, log, shards, landing, carrier, stop_heartbeat };
+        let started =
+            Self { resumed, lead, log, contracts, events, shards, landing, carrier, stop_heartbeat };
         Ok((started, router))
     }
 
     /// The lake, where this process carries the log into it.
     pub fn lake(&self) -> Option<&Lake> {
         self.carrier.as_ref().map(|carrier| &carrier.lake)
+    }
+
+    /// What is in the log and not in the tables of the lake yet.
+    pub async fn tail(&self, lake: &Lake) -> Result<Tail> {
+        let options = TailOptions { contracts: self.contracts.clone(), ..TailOptions::default() };
+        Ok(Tail::follow(self.log(), lake.clone(), options).await?)
+    }
+
+    /// What happens to the books, as it happens.
+    pub fn events(&self) -> EventFeed {
+        self.events.clone()
     }
 
     /// What each shard tells of itself.

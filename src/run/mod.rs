@@ -17,6 +17,7 @@ pub mod stop;
 mod summary;
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +28,7 @@ use depthlake_engine::clock;
 use depthlake_ingest::live::{self, FeedConfig, FeedError, FeedMetrics, FeedReport, Request};
 use depthlake_ingest::sim;
 use depthlake_lake::model::Targets;
+use depthlake_query::{Database, DatabaseOptions, Limits, live as live_market};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -35,11 +37,12 @@ use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
 use crate::lake_options::LakePlace;
 use crate::messages::MessageOptions;
+use crate::serve::{self, Doors, Served};
 use crate::{messages, top};
 use deployment::{Deployment, Layout};
 use feed_source::{FeedSource, PENDING_REQUESTS};
-use observing::Observing;
 use jobs::Jobs;
+use observing::Observing;
 use progress::Progress;
 use roles::Roles;
 use router::{Router, RouterCounts};
@@ -66,16 +69,27 @@ pub fn run(
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (log, roles, targets) = (options.log(configuration), options.roles, configuration.sla.targets());
+    if roles == Roles::Query {
+        let serving = serve::serve(&place, options.listen, options.duration, configuration);
+        runtime.block_on(serving)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     roles.check(&log)?;
     let schema_registry = options.schema_registry(configuration);
     let layout = Layout { log, roles, schema_registry, ..Layout::of(configuration)? };
-    if roles == Roles::Lake {
-        runtime.block_on(carrier::run(options, &place, &layout, targets))?;
-        return Ok(ExitCode::SUCCESS);
-    }
     runtime.block_on(async {
+        // Before anything begins that would have to be stopped again.
+        let doors = match options.no_serve {
+            true => None,
+            false => Some(Doors::open(options.listen, &configuration.serve).await?),
+        };
+        if roles == Roles::Lake {
+            carrier::run(options, &place, &layout, targets, doors).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let opened = Opened { doors, limits: configuration.serve.limits.limits()?, targets };
         let source = FeedSource::open(&options.venue, &options.generator, configuration).await?;
-        let summary = feed(options, &place, &layout, source, targets, shows_books).await?;
+        let summary = feed(options, &place, &layout, source, opened, shows_books).await?;
         if let Some(path) = &options.summary {
             std::fs::write(path, summary.to_json()?)
                 .with_context(|| format!("the summary {} cannot be written", path.display()))?;
@@ -85,12 +99,19 @@ pub fn run(
     })
 }
 
+/// What was opened for clients before the feed begins.
+struct Opened {
+    doors: Option<Doors>,
+    limits: Limits,
+    targets: Targets,
+}
+
 async fn feed(
     options: &RunOptions,
     place: &LakePlace,
     layout: &Layout,
     source: FeedSource,
-    targets: Targets,
+    opened: Opened,
     shows_books: bool,
 ) -> Result<Summary> {
     let begun = Instant::now();
@@ -104,8 +125,16 @@ async fn feed(
     let mut running = Feeding::start(&source, router, pending, Arc::clone(&feed_metrics));
     let observing = Observing::of_run(&deployment, &place.folder, feed_metrics, Arc::clone(&counts), layout);
     let view = View::start(&DataFolder::at(&place.folder), shows_books, &deployment, Arc::clone(&counts));
-    let jobs =
-        deployment.lake().map(|lake| Jobs::spawn(lake, deployment.log(), layout, targets)).transpose()?;
+    let jobs = deployment
+        .lake()
+        .map(|lake| Jobs::spawn(lake, deployment.log(), layout, opened.targets))
+        .transpose()?;
+    let serving = match opened.doors {
+        Some(doors) => {
+            Some(doors.serve(served(&deployment, &place.folder, opened.limits).await?, &observing)?)
+        }
+        None => None,
+    };
 
     let failure = tokio::select! {
         () = stop::stop_requested(options.duration) => None,
@@ -114,6 +143,9 @@ async fn feed(
         () = running.ended() => None,
     };
     drop(jobs);
+    if let Some(serving) = serving {
+        serving.close().await;
+    }
     view.stop().await?;
     let has_settled = match source.simulated.as_ref().filter(|_| failure.is_none()) {
         Some(venue) => settle(venue, &counts).await,
@@ -133,6 +165,20 @@ async fn feed(
     let report = report?;
     let compared = source.simulated.as_ref().filter(|_| has_settled);
     Summary::of(begun.elapsed(), &source, compared, &report, &resumed, &outcome, lake.as_ref()).await
+}
+
+/// What a run has for clients: the books, and the tables with what is not committed yet.
+async fn served(deployment: &Deployment, folder: &Path, limits: Limits) -> Result<Served> {
+    let board = DataFolder::at(folder).board();
+    let database = match deployment.lake() {
+        Some(lake) => {
+            let tail = deployment.tail(lake).await?;
+            let options = DatabaseOptions { limits, tail: Some(tail), board: Some(board.clone()) };
+            Some(Database::open(lake.clone(), options)?)
+        }
+        None => None,
+    };
+    Ok(Served { database, market: live_market::Market::at(&board), events: Some(deployment.events()) })
 }
 
 /// Halts a simulated venue and waits until its last frame was taken, so that its books and ours can be compared. `false`

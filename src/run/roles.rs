@@ -16,6 +16,8 @@ pub enum Roles {
     Ingest,
     /// From the log to the lake. Several such processes share the partitions.
     Lake,
+    /// From the lake to clients.
+    Query,
 }
 
 impl Roles {
@@ -39,20 +41,23 @@ impl FromStr for Roles {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (mut ingest, mut lake) = (false, false);
+        let (mut ingest, mut lake, mut query) = (false, false, false);
         for role in text.split(',') {
             match role.trim() {
                 "ingest" => ingest = true,
                 "lake" => lake = true,
+                "query" => query = true,
                 other => {
                     return Err(format!(
-                        "unknown role {other:?}: expected ingest, lake, or both as ingest,lake"
+                        "unknown role {other:?}: expected ingest, lake or query, several as ingest,lake"
                     ));
                 }
             }
         }
+        // Whoever keeps books serves them too, so that `query` beside other roles says nothing new.
         Ok(match (ingest, lake) {
             (true, false) => Self::Ingest,
+            (false, false) if query => Self::Query,
             (false, _) => Self::Lake,
             (true, true) => Self::All,
         })
@@ -70,10 +75,12 @@ mod tests {
             ("lake", Roles::Lake),
             ("lake, ingest", Roles::All),
             ("ingest,lake", Roles::All),
+            ("ingest,lake,query", Roles::All),
+            ("query", Roles::Query),
         ] {
             assert_eq!(text.parse(), Ok(roles), "{text}");
         }
-        for text in ["", "query", "ingest,", "ingest;lake"] {
+        for text in ["", "queries", "ingest,", "ingest;lake"] {
             assert!(text.parse::<Roles>().unwrap_err().contains("expected ingest, lake"), "{text}");
         }
     }

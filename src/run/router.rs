@@ -63,15 +63,23 @@ impl RouterCounts {
 
 impl Source for RouterCounts {
     fn tell(&self, page: &mut Page) {
-        let received = page.counter("depthlake_messages_received_total", "Messages received, those of our own included.");
+        let received = page
+            .counter("depthlake_messages_received_total", "Messages received, those of our own included.");
         for (kind, counter) in FrameKind::ALL.iter().zip(&self.received) {
             received.whole(&[("kind", kind.name())], counter.get());
         }
-        page.counter("depthlake_received_bytes_total", "Bytes of the messages received.").whole(&[], self.bytes.get());
-        page.counter("depthlake_messages_unkept_total", "Messages that the log could not take; they are in no table.")
-            .whole(&[], self.unkept.get());
-        page.counter("depthlake_ring_full_total", "Times that a shard's ring was full, so that messages waited.")
-            .whole(&[], self.full_rings.get());
+        page.counter("depthlake_received_bytes_total", "Bytes of the messages received.")
+            .whole(&[], self.bytes.get());
+        page.counter(
+            "depthlake_messages_unkept_total",
+            "Messages that the log could not take; they are in no table.",
+        )
+        .whole(&[], self.unkept.get());
+        page.counter(
+            "depthlake_ring_full_total",
+            "Times that a shard's ring was full, so that messages waited.",
+        )
+        .whole(&[], self.full_rings.get());
     }
 }
 

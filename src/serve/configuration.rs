@@ -86,13 +86,15 @@ impl LimitsConfiguration {
     /// Where a limit is none.
     pub fn limits(&self) -> Result<Limits> {
         let usual = Limits::default();
-        let megabytes = |set: Option<usize>, usual: usize| set.map_or(usual, |set| set.saturating_mul(1 << 20));
+        let megabytes =
+            |set: Option<usize>, usual: usize| set.map_or(usual, |set| set.saturating_mul(1 << 20));
         let time_per_query = match self.seconds_per_query {
             None => usual.time_per_query,
-            Some(seconds) => Duration::try_from_secs_f64(seconds)
-                .ok()
-                .filter(|time| !time.is_zero())
-                .with_context(|| format!("serve.limits.seconds_per_query is {seconds}: expected more than 0"))?,
+            Some(seconds) => {
+                Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero()).with_context(
+                    || format!("serve.limits.seconds_per_query is {seconds}: expected more than 0"),
+                )?
+            }
         };
         Ok(Limits {
             memory: megabytes(self.memory_mb, usual.memory),

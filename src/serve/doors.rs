@@ -5,12 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use axum::Router;
 use depthlake_engine::events::EventFeed;
 use depthlake_lake::address::S3Credentials;
 use depthlake_query::access::Access;
 use depthlake_query::postgres::{self, PostgresOptions};
-use depthlake_query::server::{self, Server, ServerError, ServerOptions};
+use depthlake_query::server::{self, Router, Server, ServerError, ServerOptions};
 use depthlake_query::{Database, api, flight, iceberg_rest, live, metrics, page, trino};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -20,7 +19,7 @@ use super::configuration::ServeConfiguration;
 use crate::run::observing::Observing;
 
 /// Where clients are waited for if nobody says otherwise.
-const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8_080);
+pub const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8_080);
 
 /// Listeners that wait for what they serve.
 pub struct Doors {
@@ -33,7 +32,8 @@ pub struct Doors {
 
 /// What is served.
 pub struct Served {
-    pub database: Database,
+    /// `None` where this process has no lake: then there are only figures to show.
+    pub database: Option<Database>,
     pub market: live::Market,
     /// The events of an engine in this process.
     pub events: Option<EventFeed>,
@@ -61,8 +61,12 @@ impl Doors {
         };
         let http = match Server::bind(options).await {
             Ok(server) => Some(server),
-            Err(ServerError::Listen { address, source }) if asked.is_none() && source.kind() == ErrorKind::AddrInUse => {
-                eprintln!("{address} is taken, so nothing is served: --listen ADDRESS names another, --listen 127.0.0.1:0 takes any");
+            Err(ServerError::Listen { address, source })
+                if asked.is_none() && source.kind() == ErrorKind::AddrInUse =>
+            {
+                eprintln!(
+                    "{address} is taken, so nothing is served: --listen ADDRESS names another, --listen 127.0.0.1:0 takes any"
+                );
                 None
             }
             Err(error) => return Err(error).context("serve"),
@@ -108,10 +112,10 @@ impl Doors {
         let mut tasks = JoinSet::new();
         let Served { database, market, events } = served;
         if let Some(server) = self.http {
-            let routers = routers(&self.access, database.clone(), market, events, self.reader, observing)?;
+            let routers = routers(&self.access, &served, self.reader, observing)?;
             tasks.spawn(server.serve(routers, until(stopped.clone())));
         }
-        if let Some((listener, options)) = self.postgres {
+        if let (Some((listener, options)), Some(database)) = (self.postgres, served.database) {
             let serving = postgres::serve(listener, database, self.access, options, until(stopped));
             tasks.spawn(async {
                 if let Err(error) = serving.await {
@@ -133,39 +137,41 @@ impl Serving {
 
 fn routers(
     access: &Access,
-    database: Database,
-    market: live::Market,
-    events: Option<EventFeed>,
+    served: &Served,
     reader: Option<S3Credentials>,
     observing: &Observing,
 ) -> Result<Vec<Router>> {
-    let lake = database.lake().clone();
-    let catalog = iceberg_rest::IcebergCatalog { lake, access: access.clone(), reader };
+    let figures = metrics::router(observing.metrics.clone());
+    let Some(database) = &served.database else { return Ok(vec![figures]) };
+    let (lake, access) = (database.lake().clone(), access.clone());
     let parts = api::ApiParts {
-        market,
+        market: served.market.clone(),
         database: database.clone(),
         health: observing.health.clone(),
         access: access.clone(),
-        events,
+        events: served.events.clone(),
     };
     let state = api::ApiState::start(parts).context("the API")?;
-    let counted = |router: Router| {
-        let requests = Arc::clone(&observing.requests);
-        router.layer(axum::middleware::from_fn_with_state(requests, metrics::measured))
-    };
+    observing.metrics.add(Arc::new(metrics::QueryFigures::of(database.clone())));
+    observing.metrics.add(Arc::new(metrics::StreamFigures::of(state.stream_counts())));
+    if let Some(tail) = database.tables().tail() {
+        observing.metrics.add(Arc::new(metrics::TailFigures::of(tail.clone())));
+    }
     let routers = [
         flight::router(database.clone(), access.clone()),
-        trino::router(database, access.clone()),
-        iceberg_rest::router(catalog),
+        trino::router(database.clone(), access.clone()),
+        iceberg_rest::router(iceberg_rest::IcebergCatalog { lake, access, reader }),
         api::router(state),
-        metrics::router(observing.metrics.clone()),
+        figures,
         page::router(),
     ];
-    Ok(routers.into_iter().map(counted).collect())
+    Ok(routers.into_iter().map(|router| metrics::counted(router, &observing.requests)).collect())
 }
 
 async fn bound(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("serve: cannot listen at {address} for PostgreSQL"))
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("serve: cannot listen at {address} for PostgreSQL"))
 }
 
 fn postgres_options(configuration: &ServeConfiguration) -> Result<PostgresOptions> {

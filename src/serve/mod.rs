@@ -16,7 +16,7 @@ pub use doors::{Doors, Served};
 use crate::arguments::positive_seconds;
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
-use crate::lake_options::LakeOptions;
+use crate::lake_options::{LakeOptions, LakePlace};
 use crate::maintain::Care;
 use crate::run::observing::Observing;
 use crate::run::stop::stop_requested;
@@ -39,18 +39,35 @@ pub struct ServeOptions {
 /// Where there is no lake, or an address cannot be had.
 pub async fn run(options: &ServeOptions, configuration: &Configuration) -> Result<()> {
     let place = options.lake.place(configuration)?;
+    serve(&place, options.listen, options.duration, configuration).await
+}
+
+/// Serves the lake of a place until the user, the system or the duration ends it.
+///
+/// # Errors
+/// As [`run`].
+pub async fn serve(
+    place: &LakePlace,
+    listen: Option<SocketAddr>,
+    duration: Option<Duration>,
+    configuration: &Configuration,
+) -> Result<()> {
     let lake = place.existing().await?;
     // Nothing else is done here, so an address that is taken is a failure also where it is the default.
-    let listen = options.listen.or(configuration.serve.listen).unwrap_or(doors::DEFAULT);
+    let listen = listen.or(configuration.serve.listen).unwrap_or(doors::DEFAULT);
     let doors = Doors::open(Some(listen), &configuration.serve).await?;
     let board = DataFolder::at(&place.folder).board();
     let limits = configuration.serve.limits.limits()?;
-    let database = Database::open(lake.clone(), DatabaseOptions { limits, tail: None, board: Some(board.clone()) })?;
+    let database =
+        Database::open(lake.clone(), DatabaseOptions { limits, tail: None, board: Some(board.clone()) })?;
     let care = Care::of(&configuration.lake)?;
-    let targets = depthlake_query::health::Targets::with(&configuration.sla.targets());
+    let targets = configuration.health.targets(&configuration.sla.targets())?;
     let observing = Observing::of_server(&place.folder, &lake, &care.maintenance, targets);
-    let serving = doors.serve(Served { database, market: live::Market::at(&board), events: None }, &observing)?;
-    stop_requested(options.duration).await;
+    let serving = doors.serve(
+        Served { database: Some(database), market: live::Market::at(&board), events: None },
+        &observing,
+    )?;
+    stop_requested(duration).await;
     serving.close().await;
     Ok(())
 }

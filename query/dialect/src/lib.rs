@@ -4,6 +4,7 @@ mod error;
 pub mod functions;
 pub mod parse;
 pub mod rewrite;
+pub mod semantics;
 pub mod statement;
 pub mod types;
 

@@ -7,7 +7,6 @@ use datafusion::arrow::datatypes::{Decimal128Type, Int64Type, TimestampNanosecon
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::authentication::Asker;
 use super::cursor::Cursor;
@@ -35,7 +34,7 @@ const MOST_MINUTES: usize = 200_000;
 
 const MINUTE: i64 = 60_000_000_000;
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct BarParameters {
     /// How many bars, 1 to 1,000; 60 if not given.

@@ -6,7 +6,6 @@ use depthlake_engine::clock;
 use depthlake_lake::table::Table;
 use depthlake_orderbook::time::Timestamp;
 use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::authentication::Asker;
 use super::extract::{Name, Parameters, time_of, within};
@@ -33,7 +32,7 @@ const MOST_MINUTES: usize = 7 * 1_440;
 /// Characters of a dead letter that are shown.
 const SHOWN_PAYLOAD: usize = 4_000;
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RowParameters {
     /// How many rows, 1 to 1,000; 20 if not given.
@@ -41,7 +40,7 @@ pub(crate) struct RowParameters {
     limit: Option<usize>,
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct VolumeParameters {
     /// How many days, 1 to 365, today counted; 14 if not given.
@@ -49,7 +48,7 @@ pub(crate) struct VolumeParameters {
     days: Option<usize>,
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct LiquidityParameters {
     /// From this time on; a day before `to` if not given.

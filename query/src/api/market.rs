@@ -12,7 +12,6 @@ use depthlake_orderbook::book::Side;
 use depthlake_orderbook::symbol::Symbol;
 use serde::Deserialize;
 use strsim::damerau_levenshtein;
-use utoipa::IntoParams;
 
 use super::encode::{self, BookView, LEVEL_BYTES, Moment, TICKER_BYTES};
 use super::extract::{Name, Parameters, symbol_of, within};
@@ -30,7 +29,7 @@ pub(crate) const MOST_LEVELS: usize = 5_000;
 /// How many names a refusal of an unknown one tells.
 const NEAREST: usize = 3;
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct BookParameters {
     /// Levels of each side, 1 to 5,000; 20 if not given.

@@ -30,6 +30,9 @@ mod state;
 mod stream;
 mod trades;
 
+#[cfg(test)]
+mod tests;
+
 pub use router::router;
 pub use state::{ApiParts, ApiState};
 pub use stream::StreamCounts;

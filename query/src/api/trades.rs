@@ -10,7 +10,6 @@ use depthlake_engine::clock;
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::authentication::Asker;
 use super::cursor::Cursor;
@@ -33,7 +32,7 @@ const REACHES: [Option<i64>; 3] = [Some(10 * MINUTE), Some(24 * 60 * MINUTE), No
 
 const MINUTE: i64 = 60_000_000_000;
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TradeParameters {
     /// How many trades, 1 to 1,000; 100 if not given.

@@ -11,7 +11,7 @@ pub(crate) mod sheet;
 mod system;
 mod tpch;
 
-pub(crate) use directory::{Directory, QueryCatalogs, ViewQuery, external};
+pub(crate) use directory::{Directory, QueryCatalogs, ViewQuery};
 pub(crate) use lake::{LakeCatalog, why_unknown};
 pub(crate) use memory::{MEMORY, MemoryCatalog, Scratch, ScratchTable};
 pub(crate) use system::SystemCatalog;

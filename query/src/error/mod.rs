@@ -10,6 +10,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Column, Diagnostic, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
+use depthlake_dialect::DialectError;
 use depthlake_lake::commit::LakeError;
 use depthlake_lake::table::Table;
 use strsim::damerau_levenshtein;
@@ -159,6 +160,10 @@ fn innermost(mut error: DataFusionError) -> DataFusionError {
 fn external(error: Box<dyn std::error::Error + Send + Sync>) -> QueryError {
     let error = match error.downcast::<QueryError>() {
         Ok(error) => return *error,
+        Err(other) => other,
+    };
+    let error = match error.downcast::<DialectError>() {
+        Ok(error) => return QueryError::refused(error.trino_name(), error.to_string()),
         Err(other) => other,
     };
     match error.downcast::<LakeError>() {

@@ -7,8 +7,11 @@
 mod board;
 mod disk;
 mod process;
+mod queries;
 mod requests;
+mod streams;
 mod tables;
+mod tail;
 mod text;
 
 #[cfg(test)]
@@ -28,8 +31,11 @@ pub use board::BoardFigures;
 pub(crate) use board::state_name;
 pub use disk::DiskFigures;
 pub use process::ProcessFigures;
+pub use queries::{EndedQueries, QueryFigures};
 pub use requests::{RequestFigures, measured};
+pub use streams::StreamFigures;
 pub use tables::TableFigures;
+pub use tail::TailFigures;
 
 /// Everything that has figures to tell. Clones are the same.
 #[derive(Clone, Default)]
@@ -66,6 +72,11 @@ impl Metrics {
     pub fn text(&self) -> String {
         text::write(&self.page())
     }
+}
+
+/// Counts the requests of a router.
+pub fn counted(router: Router, requests: &Arc<RequestFigures>) -> Router {
+    router.layer(axum::middleware::from_fn_with_state(Arc::clone(requests), measured))
 }
 
 /// Serves `/metrics`.

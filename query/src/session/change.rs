@@ -1,6 +1,6 @@
 //! `INSERT`, `DELETE`, `UPDATE` and `TRUNCATE` of tables that clients have made.
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Field;
 use datafusion::physical_plan::execute_stream;
 use datafusion::sql::sqlparser::ast::{Expr, Query};

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{Expr, FunctionArguments, Query, Value, visit_expressions_mut};
+use depthlake_dialect::functions::VERSION;
 
 use crate::session::settings::SessionSettings;
 
@@ -38,7 +39,7 @@ impl Constants<'_> {
             "current_catalog" => Some(self.settings.catalog.clone()),
             "current_schema" => Some(self.settings.schema.clone()),
             "current_timezone" => Some(Some(self.settings.zone().to_owned())),
-            "version" => Some(Some(env!("CARGO_PKG_VERSION").to_owned())),
+            "version" => Some(Some(VERSION.to_owned())),
             _ => None,
         }
     }

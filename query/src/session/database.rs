@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
@@ -91,7 +90,7 @@ impl Database {
             tables = tables.with_board(board);
         }
         Ok(Self(Arc::new(Shared {
-            states: States { engine: engine_state(&runtime), trino: trino_state(&runtime) },
+            states: States { engine: engine_state(&runtime), trino: trino_state(&runtime).map_err(QueryError::of_planning)? },
             tables,
             scratch: Scratch::new(options.limits.scratch),
             queries: Queries::new(),

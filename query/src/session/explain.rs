@@ -74,7 +74,7 @@ fn validated() -> Result<Begun, QueryError> {
 
 /// The tables that a plan reads, as JSON.
 fn io_of(plan: &datafusion::logical_expr::LogicalPlan, defaults: crate::session::state::Defaults) -> String {
-    use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+    use datafusion::common::tree_node::TreeNodeRecursion;
     use datafusion::logical_expr::LogicalPlan;
 
     let mut tables = Vec::new();

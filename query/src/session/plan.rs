@@ -11,6 +11,7 @@ use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{ObjectName, Query, Spanned, Statement as SqlStatement, visit_relations};
 use depthlake_dialect::parse::parse;
 use depthlake_dialect::rewrite::{shaped, with_names};
+use depthlake_dialect::semantics::adapt;
 use depthlake_dialect::statement::{Name, Statement};
 
 use crate::catalog::{Directory, ViewQuery};
@@ -50,6 +51,7 @@ impl Planner<'_> {
         query = with_names(query);
         shaped(&mut query).map_err(|error| QueryError::refused("NOT_SUPPORTED", error.to_string()))?;
         let places = places_of(&query);
+        adapt(&mut query);
         let statement = EngineStatement::Statement(Box::new(SqlStatement::Query(Box::new(query))));
         let tables =
             self.state.resolve_table_references(&statement).map_err(QueryError::of_trino_planning)?;

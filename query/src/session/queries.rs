@@ -7,9 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use datafusion::arrow::temporal_conversions::timestamp_s_to_datetime;
+use depthlake_lake::TRACED;
 use tokio::sync::watch;
+use tracing::field::Empty;
+use tracing::{Span, info_span};
 
 use crate::error::QueryError;
+use crate::metrics::EndedQueries;
 use crate::session::settings::{Door, SessionSettings};
 
 /// Ended queries that are remembered.
@@ -82,6 +86,7 @@ pub struct Queries {
     suffix: String,
     next: AtomicU64,
     known: Mutex<Known>,
+    ended_figures: EndedQueries,
 }
 
 #[derive(Debug, Default)]
@@ -98,12 +103,14 @@ pub(crate) struct Query {
     bytes: AtomicU64,
     peak_memory: AtomicU64,
     stop: watch::Sender<Option<StopReason>>,
+    /// From its coming to its end, for who traces the program.
+    span: Span,
 }
 
 impl Queries {
     pub(crate) fn new() -> Self {
         let suffix = uuid::Uuid::new_v4().simple().to_string().chars().take(5).collect();
-        Self { suffix, next: AtomicU64::new(0), known: Mutex::default() }
+        Self { suffix, next: AtomicU64::new(0), known: Mutex::default(), ended_figures: EndedQueries::default() }
     }
 
     /// A name that no other query has.
@@ -129,6 +136,11 @@ impl Queries {
         let known = self.known();
         let running = known.running.get(id).map(|query| query.info());
         running.or_else(|| known.ended.iter().find(|query| query.id == *id).cloned())
+    }
+
+    /// What became of all that have ended.
+    pub(crate) const fn ended_figures(&self) -> &EndedQueries {
+        &self.ended_figures
     }
 
     /// Stops a query. Whoever reads its rows gets an error that tells the reason. `false` where no such query runs.
@@ -167,6 +179,7 @@ impl Queries {
             bytes: AtomicU64::new(0),
             peak_memory: AtomicU64::new(0),
             stop: watch::Sender::new(None),
+            span: info_span!(target: TRACED, "query", %id, protocol = ?settings.door, rows = Empty, failed = Empty),
         });
         self.known().running.insert(id, Arc::clone(&query));
         query
@@ -177,6 +190,8 @@ impl Queries {
         info.state = if failure.is_some() { QueryState::Failed } else { QueryState::Finished };
         info.ended = Some(SystemTime::now());
         info.error = failure;
+        self.ended_figures.ended(&info);
+        query.span.record("rows", info.rows).record("failed", info.error.is_some());
         let mut known = self.known();
         known.running.remove(&info.id);
         if known.ended.len() >= REMEMBERED {

@@ -1,6 +1,6 @@
 //! `SHOW` and `DESCRIBE`.
 
-use datafusion::execution::session_state::SessionState;
+use depthlake_dialect::functions::listing;
 use depthlake_dialect::statement::{Identifier, Like, Name, Position, Show};
 use depthlake_dialect::types::TrinoType;
 
@@ -58,7 +58,7 @@ impl Context<'_> {
                 listed(&[("Table", Kind::Text)], names, like.as_ref())
             }
             Show::Columns { table, like } => self.columns(&table, like.as_ref()).await?,
-            Show::Functions(like) => functions(&self.state(), like.as_ref()),
+            Show::Functions(like) => functions(like.as_ref()),
             Show::Session(like) => properties::shown(self.settings, like.as_ref()),
             Show::CreateTable(name) => self.create_table(&name).await?,
             Show::CreateView(name) => self.create_view(&name)?,
@@ -232,17 +232,19 @@ impl Context<'_> {
     }
 }
 
-fn functions(state: &SessionState, like: Option<&Like>) -> Sheet {
+fn functions(like: Option<&Like>) -> Sheet {
     let fits = |name: &str| like.is_none_or(|like| like.fits(name));
-    let scalar = state.scalar_functions().keys().map(|name| (name, "scalar"));
-    let aggregate = state.aggregate_functions().keys().map(|name| (name, "aggregate"));
-    let window = state.window_functions().keys().map(|name| (name, "window"));
-    let mut names: Vec<_> = scalar.chain(aggregate).chain(window).filter(|(name, _)| fits(name)).collect();
-    names.sort();
-    let row = |(name, kind): (&String, &str)| {
-        vec![name.as_str().into(), Cell::Null, Cell::Null, kind.into(), Cell::Null, Cell::Null]
-    };
-    Sheet::of(FUNCTIONS, names.into_iter().map(row).collect())
+    let rows = listing().into_iter().filter(|function| fits(&function.name)).map(|function| {
+        vec![
+            function.name.into(),
+            function.return_type.into(),
+            function.argument_types.into(),
+            function.kind.to_string().into(),
+            function.deterministic.into(),
+            function.description.into(),
+        ]
+    });
+    Sheet::of(FUNCTIONS, rows.collect())
 }
 
 fn listed(columns: Columns, names: Vec<String>, like: Option<&Like>) -> Sheet {

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use datafusion::error::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionConfig;
 use depthlake_dialect::rewrite::UnnestPlanner;
+use depthlake_dialect::semantics::{install, session_config};
 
 use crate::catalog::{ANY_SCHEMA, CATALOG, Directory, QueryCatalogs};
 use crate::session::database::Run;
@@ -30,13 +32,13 @@ pub(super) fn engine_state(runtime: &Arc<RuntimeEnv>) -> SessionState {
         .build()
 }
 
-pub(super) fn trino_state(runtime: &Arc<RuntimeEnv>) -> SessionState {
-    SessionStateBuilder::new()
+pub(super) fn trino_state(runtime: &Arc<RuntimeEnv>) -> Result<SessionState> {
+    let builder = SessionStateBuilder::new()
         .with_config(config())
         .with_runtime_env(Arc::clone(runtime))
         .with_default_features()
-        .with_relation_planners(vec![Arc::new(UnnestPlanner)])
-        .build()
+        .with_relation_planners(vec![Arc::new(UnnestPlanner)]);
+    install(builder)
 }
 
 /// Where a query looks names up that lack a catalog or schema.
@@ -71,15 +73,11 @@ pub(crate) fn state_of(
 }
 
 fn config() -> SessionConfig {
-    let mut config = SessionConfig::new()
+    let mut config = session_config()
         .with_default_catalog_and_schema(CATALOG, ANY_SCHEMA)
         .with_create_default_catalog_and_schema(false);
     let options = config.options_mut();
-    options.execution.time_zone = Some("+00:00".to_owned());
     options.execution.parquet.pushdown_filters = true;
     options.execution.parquet.reorder_filters = true;
-    options.sql_parser.collect_spans = true;
-    options.sql_parser.parse_float_as_decimal = true;
-    "nulls_last".clone_into(&mut options.sql_parser.default_null_ordering);
     config
 }

@@ -5,6 +5,8 @@ mod evolution;
 mod marts;
 mod refusals;
 mod snapshots;
+mod statements;
+mod tables;
 
 use std::fmt::Debug;
 

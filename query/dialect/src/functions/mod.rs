@@ -1,16 +1,42 @@
 //! Trino's functions.
 
+mod aggregate;
+mod arithmetic;
+mod binary;
 pub(crate) mod cast;
+mod collection;
+mod json;
+mod listing;
+mod number;
+mod regexp;
 pub(crate) mod rows;
 pub(crate) mod scalar;
+mod text;
 mod time;
+mod url;
+mod value;
 
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
+pub use listing::{FunctionKind, FunctionListing, listing};
+pub use value::VERSION;
+
+use crate::types::TrinoType;
+use aggregate::Aggregate;
 use scalar::Scalar;
 
 fn scalars() -> Vec<Scalar> {
-    time::functions()
+    let mut all = arithmetic::functions();
+    all.extend(binary::functions());
+    all.extend(collection::functions());
+    all.extend(json::functions());
+    all.extend(number::functions());
+    all.extend(regexp::functions());
+    all.extend(text::functions());
+    all.extend(time::functions());
+    all.extend(url::functions());
+    all.extend(value::functions());
+    all
 }
 
 /// All scalar functions of the dialect.
@@ -19,3 +45,18 @@ pub(crate) fn scalar_functions() -> Vec<ScalarUDF> {
     all.extend(cast::functions());
     all
 }
+
+/// All aggregate functions of the dialect.
+pub(crate) fn aggregate_functions() -> Vec<AggregateUDF> {
+    aggregate::functions().into_iter().map(Aggregate::into_udaf).collect()
+}
+
+/// The type that the text of a timestamp literal implies: its digits behind the second, and whether it names a zone.
+pub(crate) fn parse_timestamp_literal(text: &str) -> Option<TrinoType> {
+    let (_, precision, zone) = time::parse_timestamp(text).ok()?;
+    Some(match zone {
+        Some(_) => TrinoType::TimestampWithTimeZone { precision },
+        None => TrinoType::Timestamp { precision },
+    })
+}
+

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::{Result, ScalarValue};
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -137,31 +138,34 @@ impl Scalar {
     pub fn into_udf(self) -> ScalarUDF {
         ScalarUDF::new_from_impl(self)
     }
+}
 
-    fn fitting(&self, types: &[DataType]) -> Option<&Parameters> {
-        let fitting = || self.signatures.iter().filter(|signature| signature.fits(types));
-        fitting().find(|signature| signature.fits_exactly(types)).or_else(|| fitting().next())
-    }
+/// The first signature that fits exactly, else the first that fits.
+fn fitting<'a>(signatures: &'a [Parameters], types: &[DataType]) -> Option<&'a Parameters> {
+    let fitting = || signatures.iter().filter(|signature| signature.fits(types));
+    fitting().find(|signature| signature.fits_exactly(types)).or_else(|| fitting().next())
+}
 
-    fn mismatch(&self, types: &[DataType]) -> datafusion::error::DataFusionError {
-        let given: Vec<String> =
-            types.iter().map(|data_type| TrinoType::of_arrow(data_type).to_string()).collect();
-        let expected: Vec<String> = self
-            .signatures
-            .iter()
-            .map(|signature| format!("{}({})", self.name, signature.arguments))
-            .collect();
-        type_mismatch(format!(
-            "Unexpected parameters ({}) for function {}. Expected: {}",
-            given.join(", "),
-            self.name,
-            expected.join(", ")
-        ))
-    }
+fn mismatch(name: &str, signatures: &[Parameters], types: &[DataType]) -> DataFusionError {
+    let given: Vec<String> = types.iter().map(|data_type| TrinoType::of_arrow(data_type).to_string()).collect();
+    let expected: Vec<String> =
+        signatures.iter().map(|signature| format!("{name}({})", signature.arguments)).collect();
+    type_mismatch(format!(
+        "Unexpected parameters ({}) for function {name}. Expected: {}",
+        given.join(", "),
+        expected.join(", ")
+    ))
+}
+
+/// The types that arguments are cast to, by the signature that fits them.
+pub(crate) fn coerced_types(name: &str, signatures: &[Parameters], types: &[DataType]) -> Result<Vec<DataType>> {
+    let signature = fitting(signatures, types).ok_or_else(|| mismatch(name, signatures, types))?;
+    let coerced = |(index, given)| signature.kind(index).map_or(DataType::Null, |kind| kind.coerced(given));
+    Ok(types.iter().enumerate().map(coerced).collect())
 }
 
 impl Parameters {
-    fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let (arguments, returned) = text.split_once("->").expect("a signature has an arrow");
         let (arguments, returned) = (arguments.trim(), returned.trim());
         let repeats = arguments.ends_with("...");
@@ -169,7 +173,7 @@ impl Parameters {
         Self {
             kinds,
             repeats,
-            result: Kind::parse(returned),
+            result: TrinoType::parse(returned).map_or_else(|_| Kind::parse(returned), Kind::Exactly),
             arguments: arguments.to_owned(),
             returned: returned.to_owned(),
         }
@@ -195,7 +199,7 @@ impl Parameters {
         types
             .iter()
             .enumerate()
-            .all(|(index, given)| self.kind(index).is_some_and(|kind| kind.coerced(given) == *given))
+            .all(|(index, given)| !given.is_null() && self.kind(index).is_some_and(|kind| kind.coerced(given) == *given))
     }
 }
 
@@ -229,6 +233,10 @@ impl Kind {
         }
     }
 
+    fn is_text(&self) -> bool {
+        matches!(self, Self::Exactly(TrinoType::Varchar { .. } | TrinoType::Json))
+    }
+
     fn fits(&self, given: &DataType) -> bool {
         if given.is_null() {
             return true;
@@ -253,6 +261,8 @@ impl Kind {
                 DataType::Timestamp(_, Some(_)) => given.clone(),
                 _ => DataType::Timestamp(unit_of(given), Some("UTC".into())),
             },
+            // A cast would hide a constant from planning: texts become views when they are evaluated.
+            text if text.is_text() && given.is_string() => given.clone(),
             Self::Exactly(wanted) => wanted.to_arrow(),
             Self::Number if given.is_null() => DataType::Float64,
             Self::Decimal => decimal_of(given),
@@ -359,10 +369,7 @@ impl ScalarUDFImpl for Scalar {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let signature = self.fitting(types).ok_or_else(|| self.mismatch(types))?;
-        let coerced =
-            |(index, given)| signature.kind(index).map_or(DataType::Null, |kind| kind.coerced(given));
-        Ok(types.iter().enumerate().map(coerced).collect())
+        coerced_types(self.name, &self.signatures, types)
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
@@ -371,7 +378,7 @@ impl ScalarUDFImpl for Scalar {
             return Ok(Arc::new(returns(&planned)?.with_name(self.name)));
         }
         let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
-        let signature = self.fitting(&types).ok_or_else(|| self.mismatch(&types))?;
+        let signature = fitting(&self.signatures, &types).ok_or_else(|| mismatch(self.name, &self.signatures, &types))?;
         let field = match &signature.result {
             Kind::Exactly(result) => result.to_field(self.name),
             _ => Field::new(self.name, planned.data_type(0).clone(), true),
@@ -384,8 +391,14 @@ impl ScalarUDFImpl for Scalar {
             && self.is_deterministic()
             && args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
-        let columns: Result<Vec<ArrayRef>> =
-            args.args.into_iter().map(|value| value.into_array(rows)).collect();
+        let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+        let signature = fitting(&self.signatures, &types);
+        let columns: Result<Vec<ArrayRef>> = (args.args.into_iter().enumerate())
+            .map(|(index, value)| {
+                let kind = signature.and_then(|signature| signature.kind(index));
+                if kind.is_some_and(Kind::is_text) { as_view(value)?.into_array(rows) } else { value.into_array(rows) }
+            })
+            .collect();
         let column = (self.evaluate)(&Arguments {
             columns: columns?,
             fields: args.arg_fields,
@@ -398,6 +411,13 @@ impl ScalarUDFImpl for Scalar {
         }
         Ok(ColumnarValue::Array(column))
     }
+}
+
+fn as_view(value: ColumnarValue) -> Result<ColumnarValue> {
+    if matches!(value.data_type(), DataType::Utf8 | DataType::LargeUtf8) {
+        return value.cast_to(&DataType::Utf8View, None);
+    }
+    Ok(value)
 }
 
 impl fmt::Debug for Scalar {

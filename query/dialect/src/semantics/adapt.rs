@@ -32,6 +32,7 @@ fn adapted(expr: Expr) -> Expr {
     match expr {
         Expr::Cast { kind, expr, data_type, array: false, format: None } => {
             let text = data_type.to_string();
+            let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&text).to_owned();
             if TrinoType::parse(&text).is_err() {
                 return Expr::Cast { kind, expr, data_type, array: false, format: None };
             }

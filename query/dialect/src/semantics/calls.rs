@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
+    BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
     Ident, NullTreatment, ObjectName, Value,
 };
 
@@ -47,6 +47,21 @@ pub(super) fn adapted(mut function: Function) -> Expr {
         ("approx_distinct", 1 | 2) => {
             truncate(&mut function, 1);
             cast(with_argument(function, |value| cast(value, "varchar")), "bigint")
+        }
+        ("max", 2) => {
+            rename(&mut function, "$max_n");
+            Expr::Function(function)
+        }
+        ("min", 2) => {
+            rename(&mut function, "$min_n");
+            Expr::Function(function)
+        }
+        ("set_agg", 1) => {
+            rename(&mut function, "array_agg");
+            if let FunctionArguments::List(list) = &mut function.args {
+                list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
+            }
+            Expr::Function(function)
         }
         ("avg", 1) => call("$average", vec![Expr::Function(function)]),
         ("sum", 1) => call("$sum", vec![Expr::Function(function)]),

@@ -28,6 +28,9 @@ export class Heatmap {
   private readonly raster = new DepthRaster();
   private centre = Number.NaN;
   private half = 0;
+  private depth = 0;
+  private measured: DepthHistory | null = null;
+  private measuredAt = 0;
   private zoom = 1;
   private pointer: { x: number; y: number } | null = null;
   private box = { width: 0, height: 0 };
@@ -89,12 +92,16 @@ export class Heatmap {
     return this.box.height - BOTTOM;
   }
 
-  /** Prices shown: they stay put until the mid leaves the middle half, so that the picture does not swim. */
+  /** Prices shown: they stay put until the mid comes near their end, so that the picture does not swim. */
   private rangeFor(scene: Scene): PriceRange | null {
     if (!Number.isFinite(scene.mid)) return Number.isFinite(this.centre) && this.half ? this.rowsOf(scene) : null;
-    if (!this.half || Math.abs(scene.mid - this.centre) > this.half * 0.55) {
-      this.centre = Math.round(scene.mid / scene.tick) * scene.tick;
-      this.half = Math.max(scene.tick * 8, this.reach(scene)) * this.zoom;
+    const now = performance.now();
+    if (scene.history !== this.measured) this.half = 0;
+    const stale = now - this.measuredAt > 2000;
+    if (!this.half || stale || Math.abs(scene.mid - this.centre) > this.half - this.depth * 0.4) {
+      this.measured = scene.history;
+      this.measuredAt = now;
+      this.settle(scene);
     }
     return this.rowsOf(scene);
   }
@@ -107,23 +114,31 @@ export class Heatmap {
     return { low, high: low + rows * band, rows };
   }
 
-  /** How far from the mid the levels near the touch lie, and how far the mid has moved in the picture. */
-  private reach(scene: Scene): number {
+  /** Chooses the prices anew when those shown are too few or far too many. */
+  private settle(scene: Scene): void {
     const depths: number[] = [];
-    let moved = 0;
+    let [lowest, highest] = [scene.mid, scene.mid];
     const last = scene.history.stepOf(scene.until) - 1;
     const first = scene.history.stepOf(scene.from);
-    for (let step = last; step >= first; step -= Math.max(1, Math.floor((last - first) / 40))) {
+    for (let step = last; step >= first; step -= Math.max(1, Math.floor((last - first) / 60))) {
       const column = scene.history.at(step);
       if (!column || !column.bids || !column.asks) continue;
       const bid = column.prices[0] as number;
       const ask = column.prices[column.bids] as number;
       const far = Math.min(24, column.bids, column.asks) - 1;
       depths.push(Math.max(bid - (column.prices[far] as number), (column.prices[column.bids + far] as number) - ask));
-      moved = Math.max(moved, Math.abs((bid + ask) / 2 - scene.mid));
+      lowest = Math.min(lowest, (bid + ask) / 2);
+      highest = Math.max(highest, (bid + ask) / 2);
     }
     depths.sort((one, other) => one - other);
-    return Math.max((depths[depths.length >> 1] ?? scene.tick * 20) * 1.1, moved * 1.15);
+    this.depth = Math.max(scene.tick * 8, depths[depths.length >> 1] ?? scene.tick * 20) * this.zoom;
+    const wanted = this.depth + (highest - lowest) * 0.5 * Math.max(1, this.zoom);
+    const centre = (lowest + highest) / 2;
+    const outside = Math.abs(scene.mid - this.centre) > this.half - this.depth * 0.4;
+    if (!this.half || outside || this.half > wanted * 1.7 || this.half < wanted / 1.7) {
+      this.half = wanted;
+      this.centre = Math.round((this.zoom < 1 ? scene.mid : centre) / scene.tick) * scene.tick;
+    }
   }
 
   private x(scene: Scene, at: number): number {

@@ -106,10 +106,8 @@ export class LiveSymbol {
       this.ahead = this.ahead === null ? ahead : Math.max(ahead, this.ahead - 0.05);
     }
     if (Number.isFinite(received) && message['type'] !== 'snapshot') this.screen = Math.max(0, Date.now() + (this.ahead ?? 0) - received);
-    const bid = this.book.bids[0];
-    const ask = this.book.asks[0];
-    if (!bid || !ask) return;
-    const touch = { bid: bid.at, bidSize: bid.size, ask: ask.at, askSize: ask.size };
+    const touch = touchOf(this.book);
+    if (!touch) return;
     if (this.touch) this.flow += orderFlow(this.touch, touch);
     this.touch = touch;
   }
@@ -139,17 +137,12 @@ export class LiveSymbol {
   }
 
   private sample(): void {
-    const bid = this.book.bids[0];
-    const ask = this.book.asks[0];
-    const known = this.moving && bid && ask;
-    const mid = this.book.mid;
+    const { moving } = this;
     this.figures.push(this.clock / 1000, {
-      spread: known ? ((ask.at - bid.at) / mid) * 1e4 : null,
-      imbalance: known ? imbalanceOf(this.book, 5) : null,
-      skew: known ? (((bid.at * ask.size + ask.at * bid.size) / (bid.size + ask.size) - mid) / mid) * 1e4 : null,
-      flow: known ? this.flow : null,
-      lag: known ? this.lag : null,
-      screen: known ? this.screen : null,
+      ...figuresOf(moving ? this.book : null),
+      flow: moving ? this.flow : null,
+      lag: moving ? this.lag : null,
+      screen: moving ? this.screen : null,
     });
     this.flow = 0;
   }
@@ -191,6 +184,25 @@ export function markOf(trade: Trade): TradeMark {
     price: Number(trade.price),
     size: Number(trade.quantity),
     sell: trade.buyer_is_maker,
+  };
+}
+
+export function touchOf(book: Book): Touch | null {
+  const bid = book.bids[0];
+  const ask = book.asks[0];
+  return bid && ask ? { bid: bid.at, bidSize: bid.size, ask: ask.at, askSize: ask.size } : null;
+}
+
+/** Spread and microprice's distance from the mid in basis points, and imbalance; null where there is no book. */
+export function figuresOf(book: Book | null): Record<'spread' | 'imbalance' | 'skew', number | null> {
+  const touch = book && touchOf(book);
+  if (!touch) return { spread: null, imbalance: null, skew: null };
+  const { bid, bidSize, ask, askSize } = touch;
+  const mid = (bid + ask) / 2;
+  return {
+    spread: ((ask - bid) / mid) * 1e4,
+    imbalance: imbalanceOf(book, 5),
+    skew: (((bid * askSize + ask * bidSize) / (bidSize + askSize) - mid) / mid) * 1e4,
   };
 }
 

@@ -6,7 +6,9 @@ import type { ReplayFrame } from '../api/types';
 import { milliseconds, rfc3339 } from '../format/time';
 import { Book } from './book';
 import { DepthHistory } from './depth_history';
-import { markOf, type TradeMark } from './live_symbol';
+import { FIGURES, figuresOf, markOf, touchOf, type TradeMark } from './live_symbol';
+import { orderFlow, type Touch } from './order_flow';
+import { Window } from './window';
 
 export const PAST_STEP = 1000;
 export const PAST_SPAN = 300_000;
@@ -23,6 +25,7 @@ export class PastSymbol {
   readonly bounds = signal<Bounds | null>(null);
   readonly failure = signal<string | null>(null);
   readonly loading = signal(false);
+  readonly figures = new Window(FIGURES, PAST_SPAN / PAST_STEP + 2);
   trades: TradeMark[] = [];
   /** The window loaded, in milliseconds. */
   from = 0;
@@ -96,10 +99,16 @@ export class PastSymbol {
     this.from = from;
     this.until = from + PAST_SPAN;
     this.depth.clear();
+    this.figures.clear();
+    let before: Touch | null = null;
     const book = new Book();
     frames.forEach((frame, index) => {
       book.replace(frame.bids, frame.asks);
-      this.depth.record(this.times[index] as number, book.bids, book.asks);
+      const at = this.times[index] as number;
+      this.depth.record(at, book.bids, book.asks);
+      const touch = touchOf(book);
+      this.figures.push(at / 1000, { ...figuresOf(book), flow: before && touch ? orderFlow(before, touch) : null, lag: null, screen: null });
+      before = touch;
     });
   }
 

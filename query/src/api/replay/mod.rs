@@ -14,7 +14,6 @@ use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
-use utoipa::IntoParams;
 
 use super::authentication::Asker;
 use super::encode::{self, BookView};
@@ -49,7 +48,7 @@ impl Default for Replays {
     }
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ReplayParameters {
     /// The time: RFC 3339, or milliseconds since 1970.
@@ -59,7 +58,7 @@ pub(crate) struct ReplayParameters {
     depth: Option<usize>,
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RangeParameters {
     /// The time of the first frame.

@@ -15,7 +15,6 @@ use futures::Stream;
 use serde::Deserialize;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Interval, MissedTickBehavior, interval};
-use utoipa::IntoParams;
 
 use super::client::{Client, QUEUE};
 use super::hub::{MOST_TOPICS, Seat};
@@ -31,7 +30,7 @@ use crate::api::state::ApiState;
 /// How often a comment says that the connection lives.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct EventParameters {
     /// tickers, book, trades, bars or health.

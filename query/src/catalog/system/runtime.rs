@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use depthlake_dialect::functions::VERSION;
+
 use super::Tables;
 use crate::catalog::Directory;
 use crate::catalog::sheet::{Cell, Kind};
@@ -60,7 +62,7 @@ pub(super) fn rows(table: &str, directory: &Arc<Directory>) -> Vec<Vec<Cell>> {
         "nodes" => vec![vec![
             "depthlake".into(),
             Cell::Null,
-            env!("CARGO_PKG_VERSION").into(),
+            VERSION.into(),
             true.into(),
             "active".into(),
         ]],

@@ -16,9 +16,9 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 pub(crate) use function::{CAST, TRY_CAST, functions};
-pub(crate) use json::{JsonTexts, json_at};
+pub(crate) use json::{JsonTexts};
 pub(crate) use number::{fits, parse_decimal, power_of_ten, rescale};
-pub(crate) use print::{decimal_text, double_text, text_at};
+pub(crate) use print::{decimal_text, text_at};
 
 use crate::error::{invalid_cast, type_mismatch};
 use crate::functions::time::Zone;

@@ -51,6 +51,12 @@ pub(super) fn from_text(column: &ArrayRef, to: &TrinoType, casting: Casting) -> 
             let kind = MomentKind::Zoned(TimeUnit::Nanosecond, Zone::UTC);
             texts.timestamps(to, kind, |civil, zone| zone.unwrap_or(casting.zone).instant(civil))
         }
+        TrinoType::IntervalYearToMonth => {
+            let months = texts.collect::<Int32Type>(|text| {
+                text.parse().map_err(|_| invalid_cast(format!("Cannot cast '{text}' to {to}")))
+            })?;
+            Ok(cast(&months, &to.to_arrow())?)
+        }
         TrinoType::Uuid => texts.uuids(),
         TrinoType::IpAddress => texts.addresses(),
         _ => Err(type_mismatch(format!("Cannot cast varchar to {to}"))),

@@ -23,7 +23,7 @@ pub(super) fn functions() -> Vec<Scalar> {
         .returning(element_type),
         Scalar::new(
             "subscript",
-            &["array(E), bigint -> E", "map(K,V), K -> V", "row(E), bigint -> E"],
+            &["array(E), bigint -> E", "map(K,V), K -> V", "row(E), I -> E"],
             "An element by its number or key; an error where there is none",
             |arguments| match column(arguments, 0)?.data_type() {
                 DataType::Map(..) => of_map(arguments, true),
@@ -116,8 +116,8 @@ fn of_map(arguments: &Arguments, strict: bool) -> Result<ArrayRef> {
 
 fn of_row(arguments: &Arguments) -> Result<ArrayRef> {
     let row = column(arguments, 0)?.as_struct();
-    let index = column(arguments, 1)?.as_primitive::<Int64Type>();
-    let field = index.iter().flatten().next().and_then(|index| usize::try_from(index).ok()?.checked_sub(1));
+    let index = cast(column(arguments, 1)?, &DataType::Int64)?;
+    let field = index.as_primitive::<Int64Type>().iter().flatten().next().and_then(|index| usize::try_from(index).ok()?.checked_sub(1));
     match field.and_then(|field| row.columns().get(field)) {
         Some(part) => {
             let places: Vec<Option<usize>> = (0..row.len()).map(|at| row.is_valid(at).then_some(at)).collect();

@@ -7,7 +7,7 @@ mod maps;
 mod sequence;
 mod sets;
 
-pub(crate) use elements::{element_field, map_of_lists, map_type};
+pub(crate) use elements::{map_of_lists, map_type};
 
 use super::scalar::Scalar;
 

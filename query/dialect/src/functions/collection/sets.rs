@@ -73,10 +73,10 @@ fn element_of(data_type: &datafusion::arrow::datatypes::DataType) -> Field {
     element_field(data_type).as_ref().clone().with_nullable(true)
 }
 
-/// The rows of an array and of an element that may be in it: NULL where either is.
+/// Where in an array an element first is, and whether the array has a NULL; NULL where array or element is.
 fn searched<R: IntoColumn>(
     arguments: &Arguments,
-    mut search: impl FnMut(&mut dyn Iterator<Item = bool>, bool) -> Option<R>,
+    found: impl Fn(Option<usize>, bool) -> Option<R>,
 ) -> Result<ArrayRef> {
     let lists = list(arguments, 0)?;
     let wanted = cast(column(arguments, 1)?, lists.values().data_type())?;
@@ -85,21 +85,20 @@ fn searched<R: IntoColumn>(
     let values = (0..arguments.rows).map(|row| {
         let (Some(range), true) = (range(lists, row), wanted.is_valid(row)) else { return Ok(None) };
         let has_null = range.clone().any(|place| lists.values().is_null(place));
-        let mut hits = range.map(|place| known.row(place) == wanted_keys.row(row));
-        Ok(search(&mut hits, has_null))
+        Ok(found(range.into_iter().position(|place| known.row(place) == wanted_keys.row(row)), has_null))
     });
     R::collect(arguments.rows, values)
 }
 
 fn contains(arguments: &Arguments) -> Result<ArrayRef> {
-    searched(arguments, |hits, has_null| {
-        let found = hits.any(|hit| hit);
-        if found { Some(true) } else { (!has_null).then_some(false) }
+    searched(arguments, |place, has_null| match place {
+        Some(_) => Some(true),
+        None => (!has_null).then_some(false),
     })
 }
 
 fn position(arguments: &Arguments) -> Result<ArrayRef> {
-    searched(arguments, |hits, _| Some(hits.position(|hit| hit).map_or(0, |at| i64::try_from(at).unwrap_or(0) + 1)))
+    searched(arguments, |place, _| Some(place.map_or(0, |place| i64::try_from(place).unwrap_or(0) + 1)))
 }
 
 fn remove(arguments: &Arguments) -> Result<ArrayRef> {

@@ -1,0 +1,14 @@
+//! What operators rely on, tried on a running program: figures, rules, alerts, dashboards. With a real Prometheus where
+//! there is one.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod alerts;
+mod dashboards;
+mod documents;
+mod names;
+mod program;
+mod prometheus;
+mod status;
+mod traces;
