@@ -1,6 +1,6 @@
 //! `INSERT`, `DELETE`, `UPDATE` and `TRUNCATE` of tables that clients have made.
 
-use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::datatypes::Field;
 use datafusion::physical_plan::execute_stream;
 use datafusion::sql::sqlparser::ast::{Expr, Query};
@@ -103,7 +103,7 @@ impl Context<'_> {
         let rows = self.rows_of(&text).await?;
         let changed = rows.iter().map(|batch| {
             let flags = batch.columns().last().and_then(|column| column.as_boolean_opt());
-            flags.map_or(0, |flags| flags.true_count())
+            flags.map_or(0, BooleanArray::true_count)
         });
         let changed = changed.sum();
         let rows = in_schema(&rows, &found)?;

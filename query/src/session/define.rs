@@ -70,7 +70,7 @@ impl Context<'_> {
                 self.scratch_relation(&target)?;
                 self.database.scratch().comment(&target.schema, &target.name, comment);
             }
-            Definition::CommentColumn { column, comment } => self.comment_column(&column, comment)?,
+            Definition::CommentColumn { column, comment } => self.comment_column(&column, comment.as_deref())?,
         }
         Ok(Begun::done(kind, Vec::new()))
     }
@@ -306,7 +306,7 @@ impl Context<'_> {
         self.reshape(&target, &found, schema, |batch| batch.columns().to_vec())
     }
 
-    fn comment_column(&self, column: &Name, comment: Option<String>) -> Result<(), QueryError> {
+    fn comment_column(&self, column: &Name, comment: Option<&str>) -> Result<(), QueryError> {
         let Some((Some(table), name)) = column.split_last() else {
             return Err(QueryError::refused_at("MISSING_COLUMN_NAME", "Table must be specified", START));
         };
@@ -315,7 +315,7 @@ impl Context<'_> {
         let schema = with_field(&found.schema, place, |field| {
             let mut metadata = field.metadata().clone();
             metadata.remove(COMMENT);
-            metadata.extend(comment.clone().map(|comment| (COMMENT.to_owned(), comment)));
+            metadata.extend(comment.map(|comment| (COMMENT.to_owned(), comment.to_owned())));
             field.with_metadata(metadata)
         });
         self.reshape(&target, &found, schema, |batch| batch.columns().to_vec())

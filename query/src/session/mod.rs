@@ -73,13 +73,10 @@ impl Session {
         Self::with_limits(lake, Limits::default())
     }
 
-    fn with_limits(lake: Lake, limits: Limits) -> Result<Self, QueryError> {
-        let limits = Limits {
-            time_per_query: UNLIMITED,
-            rows_per_query: u64::MAX,
-            text_length: usize::MAX,
-            ..limits
-        };
+    fn with_limits(lake: Lake, mut limits: Limits) -> Result<Self, QueryError> {
+        limits.time_per_query = UNLIMITED;
+        limits.rows_per_query = u64::MAX;
+        limits.text_length = usize::MAX;
         let database = Database::open(lake, DatabaseOptions { limits, ..DatabaseOptions::default() })?;
         Ok(Self { database, settings: SessionSettings::local(), language: Language::Engine, given: None })
     }
@@ -141,7 +138,7 @@ impl Session {
         let mut run = self.database.run(id, text, &self.settings).await?;
         let stopped = run.stopped();
         let answered = tokio::select! {
-            answered = self.begin(text, &values, &run) => answered,
+            answered = self.begin(text, values, &run) => answered,
             stopped = stopped => Err(stopped),
         };
         match answered {
@@ -172,12 +169,12 @@ impl Session {
         Ok(self.execute(text).await?.rows)
     }
 
-    async fn begin(&self, text: &str, values: &[ScalarValue], run: &Run) -> Result<Begun, QueryError> {
+    async fn begin(&self, text: &str, values: Vec<ScalarValue>, run: &Run) -> Result<Begun, QueryError> {
         self.check_length(text)?;
         run.enter(QueryState::Planning);
         match self.language {
             Language::Trino => {
-                let values: Vec<Expr> = values.iter().map(prepared::expression).collect::<Result<_, _>>()?;
+                let values: Vec<Expr> = values.into_iter().map(prepared::expression).collect::<Result<_, _>>()?;
                 self.context(Some(run)).text(text, &values).await
             }
             Language::Engine => {

@@ -47,7 +47,7 @@ pub(super) struct FullName {
 impl Planner<'_> {
     /// A plan of a query that reads.
     pub(super) async fn plan(&self, query: Query) -> Result<LogicalPlan, QueryError> {
-        let mut query = with_constants(query, &self.constants);
+        let mut query = with_constants(query, self.constants);
         query = with_names(query);
         shaped(&mut query).map_err(|error| QueryError::refused("NOT_SUPPORTED", error.to_string()))?;
         let places = places_of(&query);

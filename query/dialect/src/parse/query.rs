@@ -20,9 +20,10 @@ pub(super) fn named_query(tokens: &mut Tokens<'_>) -> Result<(Box<Query>, Vec<Ou
 }
 
 /// The query that is the rest of the tokens.
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough in its lifetimes")]
 pub(super) fn query(tokens: &mut Tokens<'_>) -> Result<Box<Query>> {
     let rest = tokens.clone().take_rest();
-    tokens.replace_rest(rows_in_parentheses(tables_selected(states_named(rest))));
+    tokens.replace_rest(rows_in_parentheses(&tables_selected(&states_named(&rest))));
     let starts = ["SELECT", "WITH", "VALUES", "FROM"].iter().any(|word| tokens.at(&[word]));
     if !starts && tokens.peek(0) != Some(&Token::LParen) {
         return Err(tokens.unexpected(
@@ -35,7 +36,7 @@ pub(super) fn query(tokens: &mut Tokens<'_>) -> Result<Box<Query>> {
 }
 
 /// `TABLE t` as `SELECT * FROM t`.
-fn tables_selected(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+fn tables_selected(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut written: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     for (place, token) in tokens.iter().enumerate() {
         let starts_query = written.last().is_none_or(|before| match &before.token {
@@ -61,9 +62,9 @@ fn tables_selected(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 }
 
 /// `VALUES 1, 2` as `VALUES (1), (2)`.
-fn rows_in_parentheses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+fn rows_in_parentheses(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut written: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
-    let mut rest = tokens.as_slice();
+    let mut rest = tokens;
     while let Some((token, after)) = rest.split_first() {
         written.push(token.clone());
         rest = after;
@@ -71,7 +72,7 @@ fn rows_in_parentheses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         while starts_query {
             let length = row_length(rest);
             let (row, after) = rest.split_at(length);
-            let row = rows_in_parentheses(row.to_vec());
+            let row = rows_in_parentheses(row);
             if is_in_parentheses(&row) || row.is_empty() {
                 written.extend(row);
             } else {
@@ -132,26 +133,25 @@ fn is_in_parentheses(row: &[TokenWithSpan]) -> bool {
 
 /// `t FOR VERSION AS OF 17` and `t FOR TIMESTAMP AS OF TIMESTAMP '…'` as `"t@17"` and `"t@…"`, unless it is already in
 /// the state's name.
-fn states_named(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+fn states_named(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut written: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
-    let mut rest = tokens.as_slice();
+    let mut rest = tokens;
     while let Some((token, after)) = rest.split_first() {
-        match (written.last_mut(), state(rest)) {
-            (Some(TokenWithSpan { token: Token::Word(table), .. }), Some((state, after))) => {
-                *table = quoted(&format!("{}@{state}", table.value.to_lowercase()));
-                rest = after;
-            }
-            _ => {
-                let mut token = token.clone();
-                if let Token::Word(word) = &mut token.token
-                    && word.quote_style.is_some()
-                {
-                    word.value = word.value.to_lowercase();
-                }
-                written.push(token);
-                rest = after;
-            }
+        if let (Some(TokenWithSpan { token: Token::Word(table), .. }), Some((state, after))) =
+            (written.last_mut(), state(rest))
+        {
+            *table = quoted(&format!("{}@{state}", table.value.to_lowercase()));
+            rest = after;
+            continue;
         }
+        let mut token = token.clone();
+        if let Token::Word(word) = &mut token.token
+            && word.quote_style.is_some()
+        {
+            word.value = word.value.to_lowercase();
+        }
+        written.push(token);
+        rest = after;
     }
     written
 }
