@@ -128,7 +128,7 @@ fn size(trino: &TrinoType) -> i64 {
 /// A value as an expression.
 pub(super) fn expression(value: ScalarValue) -> Result<Expr, QueryError> {
     let trino = TrinoType::of_arrow(&value.data_type());
-    let text = match &value {
+    let text = match value {
         value if value.is_null() => format!("CAST(NULL AS {})", nullable_type(&trino)),
         ScalarValue::Boolean(Some(value)) => value.to_string(),
         ScalarValue::Binary(Some(bytes)) | ScalarValue::LargeBinary(Some(bytes)) | ScalarValue::BinaryView(Some(bytes)) => {
