@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use depthlake_lake::TRACED;
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{SpanExporter as OtlpExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{SpanExporter as OtlpExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
@@ -41,16 +41,13 @@ impl Traces {
             .enable_all()
             .build()
             .context("no thread for traces")?;
-        let client = {
+        let exporter = {
+            // Its client is made for the runtime that it is made within.
             let _within = runtime.enter();
-            reqwest::Client::builder().timeout(PATIENCE).build().context("the client of the traces' collector")?
+            let endpoint = format!("{}/v1/traces", url.trim_end_matches('/'));
+            OtlpExporter::builder().with_http().with_endpoint(endpoint).with_timeout(PATIENCE).build()
         };
-        let exporter = OtlpExporter::builder()
-            .with_http()
-            .with_http_client(client)
-            .with_endpoint(format!("{}/v1/traces", url.trim_end_matches('/')))
-            .build()
-            .with_context(|| format!("the traces' collector {url}"))?;
+        let exporter = exporter.with_context(|| format!("the traces' collector {url}"))?;
         let exporter = OnRuntime { exporter: Arc::new(exporter), runtime: runtime.handle().clone() };
         let resource = Resource::builder().with_service_name("depthlake").build();
         let provider =

@@ -61,7 +61,7 @@ pub async fn serve(
     let database =
         Database::open(lake.clone(), DatabaseOptions { limits, tail: None, board: Some(board.clone()) })?;
     let care = Care::of(&configuration.lake)?;
-    let targets = depthlake_query::health::Targets::with(&configuration.sla.targets());
+    let targets = configuration.health.targets(&configuration.sla.targets())?;
     let observing = Observing::of_server(&place.folder, &lake, &care.maintenance, targets);
     let serving = doors.serve(
         Served { database: Some(database), market: live::Market::at(&board), events: None },

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use depthlake_dialect::types::TrinoType;
 use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -223,8 +224,12 @@ async fn work(
 
 async fn send(answer: Answer, precisions: Precisions, parts: &mpsc::Sender<Part>) -> Result<(), Failure> {
     let Answer { columns, mut rows, effects, update, .. } = answer;
-    let told = (!columns.is_empty()).then(|| columns_json(&columns, precisions).to_string());
-    let head = Head { columns: told, effects, update };
+    let outcome = columns.is_empty().then(|| Outcome::of(update.as_ref()));
+    let told = match &outcome {
+        None => columns_json(&columns, precisions),
+        Some(outcome) => columns_json(std::slice::from_ref(&outcome.column), precisions),
+    };
+    let head = Head { columns: Some(told.to_string()), effects, update };
     if parts.send(Part::Head(head)).await.is_err() {
         return Ok(());
     }
@@ -242,13 +247,30 @@ async fn send(answer: Answer, precisions: Precisions, parts: &mpsc::Sender<Part>
             continue;
         };
         let Some(batch) = next else {
-            let _ = parts.send(Part::Rows { json: page, is_last: true }).await;
+            let json = outcome.map_or(page, |outcome| outcome.row.into_bytes());
+            let _ = parts.send(Part::Rows { json, is_last: true }).await;
             return Ok(());
         };
         let batch = batch.map_err(|error| Failure::of(&error))?;
         if !columns.is_empty() && !send_whole_pages(&batch, &columns, precisions, &mut page, parts).await? {
             return Ok(());
         }
+    }
+}
+
+/// What stands for the rows of a statement that has none: drivers want columns of every statement, and these.
+struct Outcome {
+    column: Column,
+    row: String,
+}
+
+impl Outcome {
+    fn of(update: Option<&Update>) -> Self {
+        let (name, r#type, row) = match update.and_then(|update| update.count) {
+            Some(count) => ("rows", TrinoType::Bigint, format!("[{count}]")),
+            None => ("result", TrinoType::Boolean, "[true]".to_owned()),
+        };
+        Self { column: Column { name: name.to_owned(), r#type }, row }
     }
 }
 
