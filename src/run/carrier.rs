@@ -10,11 +10,13 @@ use depthlake_lake::log::Membership;
 use depthlake_lake::model::Targets;
 use depthlake_lake::record::Contracts;
 use depthlake_lake::sink::{CommitReport, Sink, SinkConfig, SinkError, SinkMetrics, SinkSummary};
+use depthlake_query::live::Market;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::deployment::Layout;
 use super::jobs::Jobs;
+use super::observing::Observing;
 use super::open_log::OpenLog;
 use super::stop;
 use crate::arguments::RunOptions;
@@ -22,6 +24,7 @@ use crate::contracts;
 use crate::data_folder::DataFolder;
 use crate::lake_options::LakePlace;
 use crate::maintain::Care;
+use crate::serve::{Doors, Served};
 
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -88,13 +91,25 @@ impl Carrier {
 }
 
 /// Carries until the user, the system, the duration or a failure ends it.
-pub async fn run(options: &RunOptions, place: &LakePlace, layout: &Layout, targets: Targets) -> Result<()> {
+pub async fn run(
+    options: &RunOptions,
+    place: &LakePlace,
+    layout: &Layout,
+    targets: Targets,
+    doors: Option<Doors>,
+) -> Result<()> {
     let begun = Instant::now();
     let contracts = tokio::task::block_in_place(|| contracts::open(layout.schema_registry.as_deref()))?;
     let lake = place.open().await?;
     let opened = tokio::task::block_in_place(|| OpenLog::follow(&DataFolder::at(&place.folder), layout))?;
     let mut carrier = Carrier::start(&opened, lake, layout, contracts, |_| {}).await?;
     let jobs = Jobs::spawn(&carrier.lake, opened.log(), layout, targets)?;
+    let observing = Observing::of_carrier(&carrier, opened.log(), &place.folder, layout);
+    let served = || {
+        let market = Market::at(&DataFolder::at(&place.folder).board());
+        Served { database: None, market, events: None }
+    };
+    let serving = doors.map(|doors| doors.serve(served(), &observing)).transpose()?;
     let lines = tokio::spawn(lines(carrier.lake.clone(), begun));
     let failure = tokio::select! {
         () = stop::stop_requested(options.duration) => None,
@@ -102,6 +117,9 @@ pub async fn run(options: &RunOptions, place: &LakePlace, layout: &Layout, targe
     };
     lines.abort();
     drop(jobs);
+    if let Some(serving) = serving {
+        serving.close().await;
+    }
     if let Some(error) = failure {
         return Err(error);
     }

@@ -77,16 +77,16 @@ pub fn run(
     roles.check(&log)?;
     let schema_registry = options.schema_registry(configuration);
     let layout = Layout { log, roles, schema_registry, ..Layout::of(configuration)? };
-    if roles == Roles::Lake {
-        runtime.block_on(carrier::run(options, &place, &layout, targets))?;
-        return Ok(ExitCode::SUCCESS);
-    }
     runtime.block_on(async {
         // Before anything begins that would have to be stopped again.
         let doors = match options.no_serve {
             true => None,
             false => Some(Doors::open(options.listen, &configuration.serve).await?),
         };
+        if roles == Roles::Lake {
+            carrier::run(options, &place, &layout, targets, doors).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let opened = Opened { doors, limits: configuration.serve.limits.limits()?, targets };
         let source = FeedSource::open(&options.venue, &options.generator, configuration).await?;
         let summary = feed(options, &place, &layout, source, opened, shows_books).await?;

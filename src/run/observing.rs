@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use depthlake_ingest::live::FeedMetrics;
 use depthlake_lake::commit::Lake;
+use depthlake_lake::log::Log;
 use depthlake_lake::maintenance::Maintenance;
+use depthlake_orderbook::metrics::Page;
 use depthlake_query::health::{HealthMonitor, Targets, Watched};
 use depthlake_query::metrics::{BoardFigures, DiskFigures, Metrics, RequestFigures, TableFigures};
 
+use super::carrier::Carrier;
 use super::deployment::{Deployment, Layout};
 use super::router::RouterCounts;
 use crate::data_folder::DataFolder;
@@ -36,14 +39,23 @@ impl Observing {
         for shard in deployment.shards() {
             metrics.add(Arc::new(shard.clone()));
         }
-        let log = deployment.log();
-        metrics.add(Arc::new(move |page: &mut _| log.tell(page)));
+        add_log(&metrics, deployment.log());
         let sink = deployment.sink();
         if let Some(sink) = &sink {
             metrics.add(Arc::clone(sink) as _);
         }
         let tables = deployment.lake().map(|lake| table_figures(&metrics, lake, &layout.care.maintenance));
         let watched = Watched { expects_engine: true, sink, tables, ..Watched::default() };
+        Self::begin(metrics, folder, watched, layout.health.clone())
+    }
+
+    /// Of a program that only carries a log into the lake.
+    pub fn of_carrier(carrier: &Carrier, log: Arc<dyn Log>, folder: &Path, layout: &Layout) -> Self {
+        let metrics = Metrics::of_process();
+        add_log(&metrics, log);
+        metrics.add(Arc::clone(&carrier.metrics) as _);
+        let tables = Some(table_figures(&metrics, &carrier.lake, &layout.care.maintenance));
+        let watched = Watched { sink: Some(Arc::clone(&carrier.metrics)), tables, ..Watched::default() };
         Self::begin(metrics, folder, watched, layout.health.clone())
     }
 
@@ -65,6 +77,10 @@ impl Observing {
         metrics.add(Arc::new(health.clone()));
         Self { metrics, health, requests }
     }
+}
+
+fn add_log(metrics: &Metrics, log: Arc<dyn Log>) {
+    metrics.add(Arc::new(move |page: &mut Page| log.tell(page)));
 }
 
 fn table_figures(metrics: &Metrics, lake: &Lake, maintenance: &Maintenance) -> Arc<TableFigures> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::prometheus::rules;
+use crate::support::{finish, text};
 
 fn alerts() -> BTreeSet<String> {
     let text = rules("alerts.yml");
@@ -39,6 +40,11 @@ fn what_the_compose_file_mounts_is_there() {
         assert!(path.is_dir(), "{}", path.display());
     }
     assert!(infra.join("Dockerfile").is_file());
+    let configuration = infra.join("depthlake/depthlake.toml");
+    let arguments = ["tables", "--data", "nowhere", "--catalog", "sqlite", "--config", configuration.to_str().unwrap()];
+    let refused = finish(tempfile::tempdir().unwrap().path(), &arguments);
+    let why = text(&refused.stderr);
+    assert!(why.contains("there is no lake in nowhere"), "the configuration is not understood: {why}");
     for service in ["redpanda", "minio", "postgres", "trino", "prometheus", "grafana", "depthlake"] {
         assert!(compose.contains(&format!("\n  {service}:\n")), "no service {service}");
     }

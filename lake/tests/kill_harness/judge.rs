@@ -6,17 +6,23 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Int32Type, Int64Type};
 use depthlake_lake::commit::Lake;
+use depthlake_lake::log::Log;
 use depthlake_lake::storage::path_of;
 use depthlake_lake::table::Table;
+use depthlake_lake::tail::{Tail, TailOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::place::{Ends, Place};
 use crate::records::{Row, row};
+
+/// The tables that rows come to.
+const JUDGED: [Table; 4] = [Table::RawOrderbookDiffs, Table::RawTrades, Table::Trades, Table::DeadLetters];
 
 /// Checks that the lake holds every record up to these ends once, and nothing else. Returns the number of rows.
 pub async fn judge(place: &Place, ends: &Ends) -> usize {
@@ -29,6 +35,22 @@ pub async fn judge(place: &Place, ends: &Ends) -> usize {
     expected.len()
 }
 
+/// Checks that the tail shows what is behind the committed records up to the durable ones, once, and nothing else.
+pub async fn judge_tail(log: Arc<dyn Log>, lake: Lake, committed: &Ends, durable: &Ends) {
+    let tail = Tail::follow(log, lake, TailOptions::default()).await.unwrap();
+    let mut found = Vec::new();
+    for table in JUDGED {
+        let joined = tail.join(table).await.unwrap();
+        joined.rows.iter().for_each(|batch| read(table, batch, &mut found));
+        assert!(joined.unread.is_empty(), "{table}");
+    }
+    found.sort();
+    let behind = durable.iter().flat_map(|(&at, &end)| (committed[&at]..end).map(move |offset| row(at, offset)));
+    let mut expected: Vec<_> = behind.collect();
+    expected.sort();
+    assert!(found == expected, "the tail is not what is behind:\n{}", differences(&expected, &found));
+}
+
 fn expected_rows(ends: &Ends) -> Vec<Row> {
     let rows = ends.iter().flat_map(|(&at, &end)| (0..end).map(move |offset| row(at, offset)));
     let mut rows: Vec<_> = rows.collect();
@@ -38,7 +60,7 @@ fn expected_rows(ends: &Ends) -> Vec<Row> {
 
 async fn rows_of(lake: &Lake) -> Vec<Row> {
     let mut rows = Vec::new();
-    for table in [Table::RawOrderbookDiffs, Table::RawTrades, Table::Trades, Table::DeadLetters] {
+    for table in JUDGED {
         for file in lake.data_files(table).await.unwrap().files {
             let reader =
                 ParquetRecordBatchReaderBuilder::try_new(File::open(path_of(&file.location)).unwrap())

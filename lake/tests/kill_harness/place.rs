@@ -15,6 +15,7 @@ use depthlake_lake::log::{
 use depthlake_lake::record::table_of;
 use depthlake_lake::table::Table;
 
+use crate::judge::judge_tail;
 use crate::records::{PARTITIONS, places};
 
 /// Where each topic partition ends.
@@ -122,15 +123,17 @@ impl Place {
         furthest
     }
 
-    /// Checks what must hold after any death: nothing that was told is gone, the lake is not ahead of the log, and every
-    /// table holds as many rows as its positions say.
+    /// Checks what must hold after any death: nothing that was told is gone, the lake is not ahead of the log, every table
+    /// holds as many rows as its positions say, and the tail shows the rest.
     pub async fn check(&self) {
-        let durable = durable_ends(&*self.seen_log());
+        let log = self.seen_log();
+        let durable = durable_ends(&*log);
         for (at, told) in self.told(Told::Durable) {
             assert!(durable[&at] >= told, "{at} ends at {}, but {told} was acknowledged", durable[&at]);
         }
         let lake = self.lake().await;
         let committed = committed_ends(&lake).await;
+        judge_tail(log, lake.clone(), &committed, &durable).await;
         for (at, told) in self.told(Told::Committed) {
             assert!(committed[&at] >= told, "{at} is committed to {}, but {told} was told", committed[&at]);
             assert!(committed[&at] <= durable[&at], "the lake is ahead of the log at {at}");

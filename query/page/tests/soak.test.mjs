@@ -1,4 +1,4 @@
-// An hour of a page left open, compressed: the browser's clock is turned, and a socket of its own tells what a server with
+// A page left open for long, compressed: the browser's clock is turned, and a socket of its own tells what a server with
 // fifty symbols would. Neither the heap nor the document may grow once the histories are full.
 
 import assert from 'node:assert/strict';
@@ -8,7 +8,7 @@ import { extname, join } from 'node:path';
 import { test } from 'node:test';
 import { browser, pageOf } from './program.mjs';
 
-const MINUTES = Number(process.env.DEPTHLAKE_SOAK_MINUTES ?? 15);
+const MINUTES = Number(process.env.DEPTHLAKE_SOAK_MINUTES ?? 4);
 const BUILT = new URL('../dist/', import.meta.url).pathname;
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
 
@@ -76,7 +76,7 @@ function fakeSocket() {
       }
     }
     health() {
-      this.tell({ channel: 'health', status: 'ok', service_levels: [], symbols: names.map((symbol) => ({ symbol, state: 'live', age_ms: 1, status: 'ok' })), lake: {} });
+      this.tell({ channel: 'health', health: { status: 'ok', service_levels: [], symbols: names.map((symbol) => ({ symbol, state: 'live', age_ms: 1, status: 'ok' })), lake: {} } });
     }
   };
 }
@@ -84,7 +84,7 @@ function fakeSocket() {
 for (const path of ['/', '/symbol/COIN07USDT']) {
   test(`memory stays where it is at ${path}`, async () => {
     const [server, opened] = await Promise.all([files(), browser()]);
-    const { page, context, complaints } = await pageOf(opened);
+    const { page, context, complaints } = await pageOf(opened, { viewport: { width: 900, height: 600 } });
     await page.clock.install();
     await page.addInitScript(fakeSocket);
     await page.goto(`http://127.0.0.1:${server.address().port}${path}`);

@@ -3,7 +3,8 @@
 //!
 //! A table's name may tell which state of it is meant, as [`StateOfTable`] has it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
@@ -19,16 +20,29 @@ use crate::session::plan_in_engine;
 use crate::table::state::StateOfTable;
 use crate::table::{LIVE, Tables};
 
-/// The catalog of one lake, and of a table of rows that are in no lake, where one is given by its full name.
-#[derive(Debug, Clone)]
+/// The catalog of one lake for one query, and of a table of rows that are in no lake, where one is given by its full name.
+/// However often the query and its views name a table, they see the same rows.
+#[derive(Debug)]
 pub(crate) struct LakeCatalog {
     tables: Tables,
     given: Option<(&'static str, Arc<MemTable>)>,
+    opened: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
 }
 
 impl LakeCatalog {
     pub(crate) fn new(tables: Tables, given: Option<(&'static str, Arc<MemTable>)>) -> Self {
-        Self { tables, given }
+        Self { tables, given, opened: Mutex::default() }
+    }
+
+    fn open(&self, schema: &str, name: &str) -> Option<Arc<dyn TableProvider>> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let full_name = format!("{schema}.{name}");
+        if let Some(known) = opened.get(&full_name) {
+            return Some(Arc::clone(known));
+        }
+        let table = self.tables.provider(schema, name)?;
+        opened.insert(full_name, Arc::clone(&table));
+        Some(table)
     }
 
     fn given(&self, schema: &str, name: &str) -> Option<Arc<MemTable>> {
@@ -90,12 +104,12 @@ impl Catalog for LakeCatalog {
             return Ok(Some(Arc::new(ViewTable::new(plan, Some(view.sql.to_owned())))));
         }
         if schema != ANY_SCHEMA {
-            return Ok(self.tables.provider(schema, name));
+            return Ok(self.open(schema, name));
         }
         let (of_table, _) = StateOfTable::split(name);
         let of_table = of_table.split('$').next().unwrap_or_default();
         let [table] = named(&Table::ALL, of_table)[..] else { return Ok(None) };
-        Ok(self.tables.provider(table.namespace(), name))
+        Ok(self.open(table.namespace(), name))
     }
 }
 

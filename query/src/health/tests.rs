@@ -54,6 +54,12 @@ fn one_stale_book_degrades_and_most_of_them_fail() {
 }
 
 #[test]
+fn a_symbol_is_stale_here_when_it_is_in_the_mart() {
+    let sla = depthlake_lake::model::Targets { silent_seconds: 7, ..Default::default() };
+    assert_eq!(Targets::with(&sla).freshness, Duration::from_secs(7));
+}
+
+#[test]
 fn what_is_missed_by_far_fails() {
     for (age, status) in [(60, Status::Ok), (61, Status::Degraded), (301, Status::Failing)] {
         let seen = Observation { commit_age: Some(Duration::from_secs(age)), ..well() };

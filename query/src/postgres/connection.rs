@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::common::Result;
+use datafusion::scalar::ScalarValue;
 use pgwire::api::ClientInfo;
 use pgwire::api::results::QueryResponse;
 use pgwire::error::{PgWireError, PgWireResult};
 
 use super::cancel::{Listed, Running};
-use super::catalog::{CatalogPlan, World, list};
+use super::catalog::{CatalogPlan, World};
 use super::settings::{Assigned, Settings};
 use super::{Door, error};
+use crate::listing::list;
 use crate::session::{Answer, Session, SessionSettings};
 
 /// The state of a connection that has been let in.
@@ -71,14 +72,11 @@ impl Connection {
         &self,
         door: &Door,
         text: &str,
-        values: Vec<datafusion::scalar::ScalarValue>,
+        values: Vec<ScalarValue>,
     ) -> PgWireResult<Answer> {
         let id = door.database.queries().next_id();
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.clone());
-        if !values.is_empty() {
-            return Err(error::plain("0A000", "parameters cannot be bound yet"));
-        }
-        let answer = self.session(door).execute_as(id, text).await;
+        let answer = self.session(door).execute_with(id, text, values).await;
         let answer = answer.map_err(|failed| error::of_query(&failed, text))?;
         let mut set = self.set();
         for effect in &answer.effects {

@@ -2,7 +2,6 @@
 
 use bytes::{BufMut, BytesMut};
 
-const BASE: u128 = 10_000;
 const NEGATIVE: u16 = 0x4000;
 
 /// A decimal number with all its digits.
@@ -57,17 +56,19 @@ pub(super) fn read_binary(bytes: &[u8]) -> Option<(i128, i8)> {
     {
         return None;
     }
-    // The groups are an integer, in units of ten thousand to the power of `last`.
-    let last = i32::from(weight) - i32::from(count) + 1;
-    let mut digits: u128 = 0;
-    for group in groups {
-        digits = digits.checked_mul(BASE)?.checked_add(group.into())?;
-    }
+    // The groups as digits, of which these lie behind the point.
+    let mut digits: String = groups.iter().map(|group| format!("{group:04}")).collect();
+    let behind = (i32::from(count) - i32::from(weight) - 1) * 4;
     let scale = i8::try_from(shown).ok()?;
-    let shift = last * 4 + i32::from(scale);
-    let power = 10_u128.checked_pow(shift.unsigned_abs())?;
-    digits = if shift >= 0 { digits.checked_mul(power)? } else { digits / power };
-    let value = i128::try_from(digits).ok()?;
+    let missing = i32::from(scale) - behind;
+    match usize::try_from(missing) {
+        Ok(missing) => digits.extend(std::iter::repeat_n('0', missing)),
+        Err(_) => {
+            let surplus = usize::try_from(missing.unsigned_abs()).ok()?;
+            digits.truncate(digits.len().saturating_sub(surplus));
+        }
+    }
+    let value: i128 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
     Some((if sign == NEGATIVE { -value } else { value }, scale))
 }
 

@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use datafusion::arrow::temporal_conversions::timestamp_s_to_datetime;
+use depthlake_lake::TRACED;
 use tokio::sync::watch;
+use tracing::field::Empty;
+use tracing::{Span, info_span};
 
 use crate::error::QueryError;
 use crate::metrics::EndedQueries;
@@ -100,6 +103,8 @@ pub(crate) struct Query {
     bytes: AtomicU64,
     peak_memory: AtomicU64,
     stop: watch::Sender<Option<StopReason>>,
+    /// From its coming to its end, for who traces the program.
+    span: Span,
 }
 
 impl Queries {
@@ -174,6 +179,7 @@ impl Queries {
             bytes: AtomicU64::new(0),
             peak_memory: AtomicU64::new(0),
             stop: watch::Sender::new(None),
+            span: info_span!(target: TRACED, "query", %id, protocol = ?settings.door, rows = Empty, failed = Empty),
         });
         self.known().running.insert(id, Arc::clone(&query));
         query
@@ -185,6 +191,7 @@ impl Queries {
         info.ended = Some(SystemTime::now());
         info.error = failure;
         self.ended_figures.ended(&info);
+        query.span.record("rows", info.rows).record("failed", info.error.is_some());
         let mut known = self.known();
         known.running.remove(&info.id);
         if known.ended.len() >= REMEMBERED {

@@ -6,6 +6,7 @@ mod marts;
 mod refusals;
 mod snapshots;
 mod statements;
+mod tables;
 
 use std::fmt::Debug;
 

@@ -12,8 +12,8 @@ export interface PriceRange {
   rows: number;
 }
 
-/** For how many steps a column stands in for those after it when nothing was recorded. */
-const HOLD = 8;
+/** For how many milliseconds a column stands in for those after it when nothing was recorded. */
+const HOLD = 2000;
 
 export class DepthRaster {
   private readonly canvas = document.createElement('canvas');
@@ -100,7 +100,7 @@ export class DepthRaster {
 }
 
 export function held(history: DepthHistory, step: number): DepthColumn | null {
-  for (let back = 0; back < HOLD; back += 1) {
+  for (let back = 0; back * history.stepMs < HOLD; back += 1) {
     const column = history.at(step - back);
     if (column) return column;
   }

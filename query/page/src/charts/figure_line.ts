@@ -13,12 +13,12 @@ export interface LineStyle {
   centred: boolean;
 }
 
-/** Seconds shown, whether or not figures of all of them are there. */
-const SPAN = 180;
 const SYNC = uPlot.sync('figures');
 
 export class FigureLine {
   private readonly plot: Plot;
+  /** Seconds shown, whether or not figures of all of them are there. */
+  private span = 180;
 
   constructor(
     place: HTMLElement,
@@ -27,7 +27,8 @@ export class FigureLine {
     this.plot = new Plot(place, (colours) => this.options(colours));
   }
 
-  show(times: number[], columns: (number | null)[][]): void {
+  show(times: number[], columns: (number | null)[][], span: number): void {
+    this.span = span;
     this.plot.show([times, ...columns]);
   }
 
@@ -41,7 +42,7 @@ export class FigureLine {
       padding: [4, 0, 0, 0] as [number, number, number, number],
       legend: { show: false },
       cursor: { y: false, points: { size: 5 }, sync: { key: SYNC.key }, drag: { x: false, y: false } },
-      scales: { x: { time: true, range: (_: uPlot, __: number, high: number): [number, number] => [high - SPAN, high] }, y: { range: (_: uPlot, low: number, high: number) => rangeOf(low, high, style.centred) } },
+      scales: { x: { time: true, range: (_: uPlot, __: number, high: number): [number, number] => [high - this.span, high] }, y: { range: (_: uPlot, low: number, high: number) => rangeOf(low, high, style.centred) } },
       axes: [
         axis(colours, { values: clockValues, grid: { show: false }, size: 20, gap: 3, space: 80 }),
         axis(colours, { side: 1, size: 52, gap: 6, space: 22, values: (_: uPlot, splits: number[]) => splits.map((at) => (at < 0 ? `−${short(-at)}` : short(at))) }),
@@ -54,7 +55,7 @@ export class FigureLine {
           points: { show: false },
         })),
       ],
-      hooks: { drawSeries: style.kind === 'columns' ? [(chart: uPlot) => drawColumns(chart, colours)] : [] },
+      hooks: { drawSeries: style.kind === 'columns' ? [(chart: uPlot) => drawColumns(chart, colours, this.span)] : [] },
     };
   }
 }
@@ -69,10 +70,10 @@ function rangeOf(low: number | null, high: number | null, centred: boolean): [nu
   return [Math.max(0, low - room), high + room];
 }
 
-function drawColumns(chart: uPlot, colours: Palette): void {
+function drawColumns(chart: uPlot, colours: Palette, span: number): void {
   const { ctx: context, data, bbox } = chart;
   const zero = chart.valToPos(0, 'y', true);
-  const wide = Math.max(1, (bbox.width / (SPAN * 2)) * 0.8);
+  const wide = Math.max(1, (bbox.width / (span * 2)) * 0.8);
   for (let index = 0; index < data[0].length; index += 1) {
     const value = data[1]?.[index];
     if (value === null || value === undefined || value === 0) continue;

@@ -20,7 +20,6 @@ export interface Scene {
   cursor: number | null;
 }
 
-const RIGHT = 76;
 const BOTTOM = 22;
 const ROW_HEIGHT = 4;
 
@@ -28,6 +27,10 @@ export class Heatmap {
   private readonly raster = new DepthRaster();
   private centre = Number.NaN;
   private half = 0;
+  private depth = 0;
+  private right = 64;
+  private measured: DepthHistory | null = null;
+  private measuredAt = 0;
   private zoom = 1;
   private pointer: { x: number; y: number } | null = null;
   private box = { width: 0, height: 0 };
@@ -60,8 +63,10 @@ export class Heatmap {
     this.scene = scene;
     const { width, height } = this.box;
     const context = sharpContext(this.canvas, width, height);
-    if (!context || width < RIGHT + 20) return;
+    if (!context) return;
     const colours = palette();
+    this.right = this.labelWidth(context, scene);
+    if (width < this.right + 20) return;
     context.clearRect(0, 0, width, height);
     const range = this.rangeFor(scene);
     if (!range) return;
@@ -82,19 +87,30 @@ export class Heatmap {
   }
 
   private get width(): number {
-    return this.box.width - RIGHT;
+    return this.box.width - this.right;
+  }
+
+  /** Room for prices on the right; it only grows, so that nothing jumps. */
+  private labelWidth(context: CanvasRenderingContext2D, scene: Scene): number {
+    if (!Number.isFinite(scene.mid)) return this.right;
+    context.font = `600 11px ${FONT}`;
+    return Math.max(this.right, Math.ceil(context.measureText(priceText(scene.mid.toFixed(scene.decimals + 1), scene.decimals)).width) + 20);
   }
 
   private get height(): number {
     return this.box.height - BOTTOM;
   }
 
-  /** Prices shown: they stay put until the mid leaves the middle half, so that the picture does not swim. */
+  /** Prices shown: they stay put until the mid comes near their end, so that the picture does not swim. */
   private rangeFor(scene: Scene): PriceRange | null {
     if (!Number.isFinite(scene.mid)) return Number.isFinite(this.centre) && this.half ? this.rowsOf(scene) : null;
-    if (!this.half || Math.abs(scene.mid - this.centre) > this.half * 0.55) {
-      this.centre = Math.round(scene.mid / scene.tick) * scene.tick;
-      this.half = Math.max(scene.tick * 8, this.reach(scene)) * this.zoom;
+    const now = performance.now();
+    if (scene.history !== this.measured) this.half = 0;
+    const stale = now - this.measuredAt > 2000;
+    if (!this.half || stale || Math.abs(scene.mid - this.centre) > this.half - this.depth * 0.4) {
+      this.measured = scene.history;
+      this.measuredAt = now;
+      this.settle(scene);
     }
     return this.rowsOf(scene);
   }
@@ -107,23 +123,31 @@ export class Heatmap {
     return { low, high: low + rows * band, rows };
   }
 
-  /** How far from the mid the levels near the touch lie, and how far the mid has moved in the picture. */
-  private reach(scene: Scene): number {
+  /** Chooses the prices anew when those shown are too few or far too many. */
+  private settle(scene: Scene): void {
     const depths: number[] = [];
-    let moved = 0;
+    let [lowest, highest] = [scene.mid, scene.mid];
     const last = scene.history.stepOf(scene.until) - 1;
     const first = scene.history.stepOf(scene.from);
-    for (let step = last; step >= first; step -= Math.max(1, Math.floor((last - first) / 40))) {
+    for (let step = last; step >= first; step -= Math.max(1, Math.floor((last - first) / 60))) {
       const column = scene.history.at(step);
       if (!column || !column.bids || !column.asks) continue;
       const bid = column.prices[0] as number;
       const ask = column.prices[column.bids] as number;
       const far = Math.min(24, column.bids, column.asks) - 1;
       depths.push(Math.max(bid - (column.prices[far] as number), (column.prices[column.bids + far] as number) - ask));
-      moved = Math.max(moved, Math.abs((bid + ask) / 2 - scene.mid));
+      lowest = Math.min(lowest, (bid + ask) / 2);
+      highest = Math.max(highest, (bid + ask) / 2);
     }
     depths.sort((one, other) => one - other);
-    return Math.max((depths[depths.length >> 1] ?? scene.tick * 20) * 1.1, moved * 1.15);
+    this.depth = Math.max(scene.tick * 8, depths[depths.length >> 1] ?? scene.tick * 20) * this.zoom;
+    const wanted = this.depth + (highest - lowest) * 0.5 * Math.max(1, this.zoom);
+    const centre = (lowest + highest) / 2;
+    const outside = Math.abs(scene.mid - this.centre) > this.half - this.depth * 0.4;
+    if (!this.half || outside || this.half > wanted * 1.7 || this.half < wanted / 1.7) {
+      this.half = wanted;
+      this.centre = Math.round((this.zoom < 1 ? scene.mid : centre) / scene.tick) * scene.tick;
+    }
   }
 
   private x(scene: Scene, at: number): number {
@@ -172,12 +196,13 @@ export class Heatmap {
     context.strokeStyle = colours.ground;
     context.lineWidth = 1;
     for (const trade of shown) {
-      const radius = 1.6 + Math.min(2.2, Math.sqrt(trade.size / big)) * 3.4;
+      const radius = 0.9 + Math.min(1.8, Math.sqrt(trade.size / big)) * 4;
       context.beginPath();
       context.arc(this.x(scene, trade.at), this.y(range, trade.price), radius, 0, Math.PI * 2);
       context.fillStyle = trade.sell ? colours.ask : colours.bid;
       context.globalAlpha = 0.82;
       context.fill();
+      if (radius < 2) continue;
       context.globalAlpha = 0.9;
       context.stroke();
     }

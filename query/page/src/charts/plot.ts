@@ -44,7 +44,8 @@ export class Plot {
   private make(): void {
     this.chart?.destroy();
     const { clientWidth: width, clientHeight: height } = this.place;
-    this.chart = new uPlot({ width, height, ...this.options(palette()) }, this.data, this.place);
+    const tzDate = (at: number) => uPlot.tzDate(new Date(at * 1000), 'Etc/UTC');
+    this.chart = new uPlot({ width, height, tzDate, ...this.options(palette()) }, this.data, this.place);
   }
 }
 
@@ -65,4 +66,14 @@ export function clockValues(chart: uPlot, splits: number[]): string[] {
   // What would be cut off at the edge is left out.
   const edge = (min ?? 0) + ((max ?? 0) - (min ?? 0)) * 0.05;
   return splits.map((at) => (at < edge ? '' : new Date(at * 1000).toISOString().slice(11, fine ? 19 : 16)));
+}
+
+/** Times of an axis that may span days, in UTC. */
+export function calendarValues(_: uPlot, splits: number[], __: number, ___: number, step: number): string[] {
+  return splits.map((at) => {
+    const text = new Date(at * 1000).toISOString();
+    if (step >= 86_400) return text.slice(0, 10);
+    if (at % 86_400 === 0) return text.slice(5, 10);
+    return text.slice(11, step < 60 ? 19 : 16);
+  });
 }

@@ -28,7 +28,7 @@ export const LIVE_SPAN = 300_000;
 const LIVE_DEPTH = 100;
 const SAMPLE_EVERY = 500;
 const SAMPLES = 400;
-const MOST_TRADES = 1500;
+const MOST_TRADES = 3000;
 const MOST_BARS = 180;
 
 export class LiveSymbol {
@@ -106,16 +106,14 @@ export class LiveSymbol {
       this.ahead = this.ahead === null ? ahead : Math.max(ahead, this.ahead - 0.05);
     }
     if (Number.isFinite(received) && message['type'] !== 'snapshot') this.screen = Math.max(0, Date.now() + (this.ahead ?? 0) - received);
-    const bid = this.book.bids[0];
-    const ask = this.book.asks[0];
-    if (!bid || !ask) return;
-    const touch = { bid: bid.at, bidSize: bid.size, ask: ask.at, askSize: ask.size };
+    const touch = touchOf(this.book);
+    if (!touch) return;
     if (this.touch) this.flow += orderFlow(this.touch, touch);
     this.touch = touch;
   }
 
   private takeTrades(trades: readonly Trade[]): void {
-    for (const trade of trades) this.trades.push(markOf(trade));
+    for (const trade of trades) add(this.trades, markOf(trade));
     if (this.trades.length > MOST_TRADES * 1.25) this.trades.splice(0, this.trades.length - MOST_TRADES);
     this.changed();
   }
@@ -139,17 +137,12 @@ export class LiveSymbol {
   }
 
   private sample(): void {
-    const bid = this.book.bids[0];
-    const ask = this.book.asks[0];
-    const known = this.moving && bid && ask;
-    const mid = this.book.mid;
+    const { moving } = this;
     this.figures.push(this.clock / 1000, {
-      spread: known ? ((ask.at - bid.at) / mid) * 1e4 : null,
-      imbalance: known ? imbalanceOf(this.book, 5) : null,
-      skew: known ? (((bid.at * ask.size + ask.at * bid.size) / (bid.size + ask.size) - mid) / mid) * 1e4 : null,
-      flow: known ? this.flow : null,
-      lag: known ? this.lag : null,
-      screen: known ? this.screen : null,
+      ...figuresOf(moving ? this.book : null),
+      flow: moving ? this.flow : null,
+      lag: moving ? this.lag : null,
+      screen: moving ? this.screen : null,
     });
     this.flow = 0;
   }
@@ -160,7 +153,7 @@ export class LiveSymbol {
       api.bars(this.symbol, 120, undefined, signal).then(({ bars }) => this.takeBars(bars)),
       api.trades(this.symbol, 500, undefined, signal).then(({ trades }) => this.seedTrades(trades)),
       api
-        .replayRange(this.symbol, rfc3339(Date.now() - LIVE_SPAN), rfc3339(Date.now()), '1s', 50, signal)
+        .replayRange(this.symbol, rfc3339(Date.now() - LIVE_SPAN), rfc3339(Date.now()), 1000, 50, signal)
         .then(({ frames }) => this.seedDepth(frames)),
     ]);
     this.changed();
@@ -168,8 +161,7 @@ export class LiveSymbol {
 
   private seedTrades(trades: readonly Trade[]): void {
     const first = this.trades[0]?.at ?? Number.POSITIVE_INFINITY;
-    const past = trades.map(markOf).filter(({ at }) => at < first).sort((one, other) => one.at - other.at);
-    this.trades.unshift(...past);
+    this.trades.unshift(...marksOf(trades).filter(({ at }) => at < first));
   }
 
   private seedDepth(frames: readonly { at: string; bids: Level[]; asks: Level[] }[]): void {
@@ -185,12 +177,45 @@ export class LiveSymbol {
   }
 }
 
-export function markOf(trade: Trade): TradeMark {
+/** Trades as marks in the order of time. */
+export function marksOf(trades: readonly Trade[]): TradeMark[] {
+  const marks: TradeMark[] = [];
+  for (const mark of trades.map(markOf).sort((one, other) => one.at - other.at)) add(marks, mark);
+  return marks;
+}
+
+/** Trades of one side at one price in quick succession make one mark: a large order takes many small ones. */
+function add(marks: TradeMark[], mark: TradeMark): void {
+  const last = marks.at(-1);
+  if (last && last.sell === mark.sell && last.price === mark.price && mark.at - last.at < LIVE_STEP) last.size += mark.size;
+  else marks.push(mark);
+}
+
+function markOf(trade: Trade): TradeMark {
   return {
     at: milliseconds(trade.receive_time ?? trade.event_time),
     price: Number(trade.price),
     size: Number(trade.quantity),
     sell: trade.buyer_is_maker,
+  };
+}
+
+export function touchOf(book: Book): Touch | null {
+  const bid = book.bids[0];
+  const ask = book.asks[0];
+  return bid && ask ? { bid: bid.at, bidSize: bid.size, ask: ask.at, askSize: ask.size } : null;
+}
+
+/** Spread and microprice's distance from the mid in basis points, and imbalance; null where there is no book. */
+export function figuresOf(book: Book | null): Record<'spread' | 'imbalance' | 'skew', number | null> {
+  const touch = book && touchOf(book);
+  if (!touch) return { spread: null, imbalance: null, skew: null };
+  const { bid, bidSize, ask, askSize } = touch;
+  const mid = (bid + ask) / 2;
+  return {
+    spread: ((ask - bid) / mid) * 1e4,
+    imbalance: imbalanceOf(book, 5),
+    skew: (((bid * askSize + ask * bidSize) / (bidSize + askSize) - mid) / mid) * 1e4,
   };
 }
 

@@ -1,7 +1,7 @@
 import type uPlot from 'uplot';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Column, SqlAnswer, Value } from '../api/types';
-import { axis, Plot } from '../charts/plot';
+import { axis, calendarValues, Plot } from '../charts/plot';
 import { short } from '../format/number';
 import { isNumeric, isTime, timeValue, valueText } from '../format/value';
 
@@ -27,7 +27,7 @@ export function AnswerChart({ answer }: { answer: SqlAnswer }) {
       legend: { show: false },
       scales: { x: { time } },
       axes: [
-        axis(colours, { size: 28, ...(labels ? { values: (_: uPlot, splits: number[]) => splits.map((at) => labels[at] ?? ''), space: 80, incrs: [1, 2, 5, 10, 20, 50] } : {}) }),
+        axis(colours, { size: 28, ...(labels ? { values: (_: uPlot, splits: number[]) => splits.map((at) => labels[at] ?? ''), space: 80, incrs: [1, 2, 5, 10, 20, 50] } : time ? { values: calendarValues, space: 80 } : {}) }),
         axis(colours, { size: 64, values: (_: uPlot, splits: number[]) => splits.map((at) => (at < 0 ? `−${short(-at)}` : short(at))) }),
       ],
       series: [{}, labels

@@ -1,8 +1,8 @@
 /** The statement editor: CodeMirror with completion of our tables and columns, in a shadow root, where its styles may be. */
 
-import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
+import { acceptCompletion, autocompletion, type Completion, type CompletionContext, type CompletionResult, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
-import { sql, StandardSQL, type SQLNamespace } from '@codemirror/lang-sql';
+import { keywordCompletionSource, sql, StandardSQL } from '@codemirror/lang-sql';
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language';
 import { Compartment, EditorState } from '@codemirror/state';
 import { EditorView, keymap, lineNumbers, placeholder } from '@codemirror/view';
@@ -53,9 +53,8 @@ export class Editor {
           history(),
           bracketMatching(),
           closeBrackets(),
-          autocompletion({ icons: false }),
           keymap.of([...closeBracketsKeymap, ...completionKeymap, ...historyKeymap, ...defaultKeymap]),
-          this.language.of(sql({ dialect: StandardSQL })),
+          this.language.of([sql({ dialect: StandardSQL }), autocompletion({ icons: false })]),
           syntaxHighlighting(colours),
           placeholder('SELECT …'),
           EditorView.lineWrapping,
@@ -78,8 +77,19 @@ export class Editor {
     this.view.focus();
   }
 
-  complete(schema: SQLNamespace): void {
-    this.view.dispatch({ effects: this.language.reconfigure(sql({ dialect: StandardSQL, schema, upperCaseKeywords: true })) });
+  /** Has names completed too: tables by their whole names, and the columns of those that the statement mentions. */
+  complete(tables: ReadonlyMap<string, readonly string[]>): void {
+    const names: Completion[] = [...tables.keys()].map((label) => ({ label, type: 'class', boost: 2 }));
+    const source = (context: CompletionContext): CompletionResult | null => {
+      const word = context.matchBefore(/[\w.]+/);
+      if (!word && !context.explicit) return null;
+      const text = context.state.doc.toString();
+      const columns = new Set([...tables].filter(([table]) => text.includes(table)).flatMap(([, found]) => found));
+      const options: Completion[] = [...columns].map((label) => ({ label, type: 'property', boost: 3 }));
+      return { from: word?.from ?? context.pos, options: [...options, ...names], validFor: /^[\w.]*$/ };
+    };
+    const keywords = keywordCompletionSource(StandardSQL, true);
+    this.view.dispatch({ effects: this.language.reconfigure([sql({ dialect: StandardSQL }), autocompletion({ icons: false, override: [source, keywords] })]) });
   }
 
   close(): void {

@@ -3,7 +3,10 @@ import { FigureLine, type LineStyle } from '../charts/figure_line';
 import { short, signed } from '../format/number';
 import { span } from '../format/time';
 import type { Figure } from '../market/live_symbol';
+import { PAST_SPAN } from '../market/past_symbol';
 import type { View } from './symbol';
+
+const LIVE_SECONDS = 180;
 
 interface Shown {
   name: string;
@@ -43,14 +46,19 @@ export function FigureCards({ view }: { view: View }) {
 function FigureCard({ view, shown }: { view: View; shown: Shown }) {
   const place = useRef<HTMLDivElement>(null);
   const value = useRef<HTMLElement>(null);
+  const newest = useRef(view);
+  newest.current = view;
   useEffect(() => {
     if (!place.current) return;
     const line = new FigureLine(place.current, shown.style);
     const show = () => {
-      const { figures } = view.live;
+      const { live, past, looking } = newest.current;
+      const { at } = looking;
+      const figures = at === null ? live.figures : past.figures;
       const columns = shown.figures.map((name) => figures.column(name));
-      line.show(figures.times, columns);
-      const words = shown.say(columns.map((column) => column.at(-1) ?? null));
+      line.show(figures.times, columns, at === null ? LIVE_SECONDS : PAST_SPAN / 1000);
+      const place = at === null ? figures.times.length - 1 : figures.times.findLastIndex((time) => time * 1000 <= at);
+      const words = shown.say(columns.map((column) => column[place] ?? null));
       if (value.current && value.current.textContent !== words) value.current.textContent = words;
     };
     show();

@@ -139,12 +139,14 @@ function Downloads({ query, failed }: { query: string; failed: (message: string)
 async function learnNames(editor: Editor): Promise<void> {
   try {
     const { rows } = await api.sql('SELECT table_schema, table_name, column_name FROM information_schema.columns', 20_000);
-    const schemas: Record<string, Record<string, string[]>> = {};
+    const tables = new Map<string, string[]>();
     for (const [schema, table, column] of rows) {
-      const tables = (schemas[valueText(schema ?? null)] ??= {});
-      (tables[valueText(table ?? null)] ??= []).push(valueText(column ?? null));
+      const name = `${valueText(schema ?? null)}.${valueText(table ?? null)}`;
+      const columns = tables.get(name) ?? [];
+      columns.push(valueText(column ?? null));
+      tables.set(name, columns);
     }
-    editor.complete(schemas);
+    editor.complete(tables);
   } catch {
     // Keywords are completed all the same.
   }

@@ -7,7 +7,6 @@
 
 mod functions;
 mod information_schema;
-mod listing;
 mod relation;
 mod relations;
 mod schema;
@@ -33,9 +32,9 @@ use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use depthlake_dialect::types::TrinoType;
 
 use super::settings::Settings;
+use crate::listing::ListedTable;
 use crate::session::Column;
 use crate::session::answer::columns_of;
-pub(super) use listing::{ListedTable, list};
 pub(super) use relations::is_own_table;
 
 const PG_CATALOG: &str = "pg_catalog";

@@ -3,7 +3,8 @@
 use std::hash::Hasher;
 
 use super::relation::Relation;
-use super::{ListedTable, World};
+use super::World;
+use crate::listing::ListedTable;
 use crate::postgres::types::ColumnType;
 
 /// Numbers from here on are not those of `PostgreSQL` itself.

@@ -1,4 +1,4 @@
-//! The tables that a session may read, with their columns.
+//! The tables that a session may read, with their columns, for doors that list them in their own words.
 
 use std::collections::BTreeMap;
 
@@ -20,27 +20,27 @@ const VIEWS: &str =
 
 /// A table or view.
 #[derive(Debug, Clone)]
-pub(in crate::postgres) struct ListedTable {
-    pub(super) schema: String,
-    pub(super) name: String,
-    pub(super) is_view: bool,
+pub(crate) struct ListedTable {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    pub(crate) is_view: bool,
     /// What a row means, where that is written down.
-    pub(super) comment: Option<&'static str>,
-    pub(super) columns: Vec<ListedColumn>,
+    pub(crate) comment: Option<&'static str>,
+    pub(crate) columns: Vec<ListedColumn>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct ListedColumn {
-    pub(super) name: String,
-    pub(super) r#type: TrinoType,
-    pub(super) is_nullable: bool,
+pub(crate) struct ListedColumn {
+    pub(crate) name: String,
+    pub(crate) r#type: TrinoType,
+    pub(crate) is_nullable: bool,
 }
 
 /// What the session lists in its catalog, in the order of schemas and names.
 ///
 /// # Errors
 /// Those of a query.
-pub(in crate::postgres) async fn list(session: &Session) -> Result<Vec<ListedTable>, QueryError> {
+pub(crate) async fn list(session: &Session) -> Result<Vec<ListedTable>, QueryError> {
     let mut tables: BTreeMap<(String, String), ListedTable> = BTreeMap::new();
     for row in rows(session, COLUMNS).await? {
         let [schema, name, column, r#type, is_nullable] = row;
