@@ -29,12 +29,22 @@ fn ask(client: &Client, serving: &Serving, sql: impl Into<String>) -> RequestBui
 
 /// Fetches all pages of an answer that began so.
 async fn whole(client: &Client, request: RequestBuilder) -> Value {
+    whole_as(client, request, |next| next).await
+}
+
+/// The same for somebody who has to log in for each page.
+async fn whole_as(
+    client: &Client,
+    request: RequestBuilder,
+    log_in: impl Fn(RequestBuilder) -> RequestBuilder,
+) -> Value {
+    let request = log_in(request);
     let mut page: Value = request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
     let mut rows = Vec::new();
     loop {
         rows.extend(page["data"].as_array().cloned().unwrap_or_default());
         let Some(next) = page["nextUri"].as_str() else { break };
-        let next = client.get(next).header("X-Trino-User", "ana").send().await.unwrap();
+        let next = log_in(client.get(next).header("X-Trino-User", "ana")).send().await.unwrap();
         page = next.error_for_status().unwrap().json().await.unwrap();
     }
     page["data"] = json!(rows);
@@ -71,7 +81,8 @@ async fn statements_are_answered_page_by_page() {
     assert_eq!(last.1["data"], json!([[1]]));
     let again: Value = plain.get(&last.0).send().await.unwrap().json().await.unwrap();
     assert_eq!(again, last.1);
-    let unknown = last.0.replace("/v1/statement/executing/", "/v1/statement/executing/x");
+    let (front, token) = last.0.rsplit_once('/').unwrap();
+    let unknown = format!("{front}x/{token}");
     assert_eq!(plain.get(unknown).send().await.unwrap().status(), StatusCode::NOT_FOUND);
 
     let ended = endless(&plain, &serving).await;
@@ -152,19 +163,12 @@ async fn only_configured_users_come_in_and_see_what_is_granted() {
     assert_eq!(wrong.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     let other = asked("SELECT 1").bearer_auth("a-token-of-a-robot");
     assert_eq!(other.send().await.unwrap().status(), StatusCode::FORBIDDEN);
-    let right = |sql: &str| asked(sql).basic_auth("ana", Some("sesame"));
-    let page: Value = right("SELECT count(*) >= 0 FROM depthlake.normalized.trades")
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
-    assert!(page.get("error").is_none(), "{page}");
-    let page: Value =
-        right("SELECT count(*) FROM depthlake.raw.trades").send().await.unwrap().json().await.unwrap();
-    let error = if page["nextUri"].is_string() { Value::Null } else { page["error"]["errorName"].clone() };
-    assert_eq!(error, "PERMISSION_DENIED", "{page}");
+    let log_in = |request: RequestBuilder| request.basic_auth("ana", Some("sesame"));
+    let granted = asked("SELECT count(*) >= 0 FROM depthlake.normalized.trades");
+    let answer = whole_as(&client, granted, log_in).await;
+    assert_eq!(answer["data"], json!([[true]]), "{answer}");
+    let answer = whole_as(&client, asked("SELECT count(*) FROM depthlake.raw.trades"), log_in).await;
+    assert_eq!(answer["error"]["errorName"], "PERMISSION_DENIED", "{answer}");
     // What drivers look at before they log in.
     let info = client.get(format!("{}/v1/info", serving.url)).send().await.unwrap();
     assert_eq!(info.status(), StatusCode::OK);
@@ -271,6 +275,9 @@ fn a_folder_is_served_without_a_feed_and_a_taken_address_is_told() {
     let data = serving.folder.path().join("data");
     let another = tempfile::tempdir().unwrap();
     let data = data.to_str().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    // It listens before it has a lake, and answers once it has one.
+    assert_eq!(runtime.block_on(rows(&client(), &serving, "SELECT 1")), json!([[1]]));
     let taken = finish(another.path(), &["serve", "--data", data, "--listen", serving.address()]);
     assert!(
         !taken.status.success() && text(&taken.stderr).contains("cannot listen at"),
@@ -278,7 +285,6 @@ fn a_folder_is_served_without_a_feed_and_a_taken_address_is_told() {
         text(&taken.stderr)
     );
     let (child, url) = listening(another.path(), &["serve", "--data", data, "--listen", "127.0.0.1:0"]);
-    let runtime = tokio::runtime::Runtime::new().unwrap();
     let asked = client().post(format!("{url}/v1/statement")).header("X-Trino-User", "ana").body("SELECT 1");
     let answer = runtime.block_on(whole(&client(), asked));
     assert_eq!(answer["data"], json!([[1]]), "{answer}");
