@@ -105,7 +105,7 @@ impl Statement {
     /// The first page, without a row, whether or not there are some already.
     pub(super) async fn acknowledgement(&self, base: &str) -> Page {
         let mut pages = self.pages.lock().await;
-        self.conclude(&mut pages, base, Vec::new(), Content::Nothing)
+        self.conclude(&mut pages, base, &[], &Content::Nothing)
     }
 
     /// The page with this token. Waits for rows for so long; a page without rows means that there are none yet.
@@ -139,7 +139,7 @@ impl Statement {
                 Ok(None) => break Content::Failure(Failure::internal("the query ended unexpectedly")),
             }
         };
-        Ok(self.conclude(&mut pages, base, effects, content))
+        Ok(self.conclude(&mut pages, base, &effects, &content))
     }
 
     /// When the client was last heard of.
@@ -155,8 +155,8 @@ impl Statement {
     }
 
     /// Makes the page of its content and remembers it.
-    fn conclude(&self, pages: &mut Pages, base: &str, effects: Vec<Effect>, content: Content) -> Page {
-        let (rows, is_last, failure) = match &content {
+    fn conclude(&self, pages: &mut Pages, base: &str, effects: &[Effect], content: &Content) -> Page {
+        let (rows, is_last, failure) = match content {
             Content::Nothing => (None, false, None),
             Content::Rows { json, is_last } => (Some(json.as_slice()), *is_last, None),
             Content::Failure(failure) => (None, true, Some(failure)),
@@ -183,7 +183,7 @@ impl Statement {
             failure,
         };
         let body = envelope.with(columns, rows.filter(|_| columns.is_some()));
-        let page = Page { body, headers: of_effects(&effects, self.dialect), is_last };
+        let page = Page { body, headers: of_effects(effects, self.dialect), is_last };
         self.touch(is_last.then_some(page.body.len()));
         pages.last = Some(page.clone());
         page
