@@ -155,22 +155,6 @@ impl Session {
         }
     }
 
-    /// Like [`Session::execute_as`], with values in the place of the parameters.
-    ///
-    /// # Errors
-    /// As [`Session::execute`].
-    pub async fn execute_with(
-        &self,
-        id: QueryId,
-        text: &str,
-        values: Vec<datafusion::scalar::ScalarValue>,
-    ) -> Result<Answer, QueryError> {
-        if values.is_empty() {
-            return self.execute_as(id, text).await;
-        }
-        Err(QueryError::Invalid { message: "parameters cannot be bound yet".to_owned(), position: None })
-    }
-
     /// The parameters and columns of a statement, which is planned and not run.
     ///
     /// # Errors
