@@ -20,7 +20,7 @@ const PIECE_BYTES: usize = 1024 * 1024;
 /// How long a log that brings nothing is waited for before it is looked whether to stop.
 const IDLE: Duration = Duration::from_millis(50);
 /// What arrives within this time becomes one batch: a row is seen that much later, and costs that much less.
-const GATHERED: Duration = Duration::from_millis(5);
+const GATHERED: Duration = Duration::from_millis(20);
 /// How long nothing is read after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
 
