@@ -28,7 +28,8 @@ pub struct Watched {
 impl Watched {
     /// Starts both and waits until the program serves; `configuration` is its `depthlake.toml`.
     pub fn start(symbols: usize, configuration: &str) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let markets = sim::default_markets().into_iter().take(symbols).collect();
         let mut config = VenueConfig::generated(Product::Spot, markets, 5);
         // Many gaps take more weight than a venue grants.
