@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use depthlake_lake::address::{S3Credentials, Secret};
 use depthlake_query::Limits;
 use depthlake_query::access::{Access, AccessConfiguration, JwtConfiguration, UserConfiguration};
 use depthlake_query::server::{self, TlsOptions};
@@ -22,6 +23,16 @@ pub struct ServeConfiguration {
     pub limits: LimitsConfiguration,
     pub jwt: Option<JwtConfiguration>,
     pub users: BTreeMap<String, UserConfiguration>,
+    pub reader: Option<ReaderConfiguration>,
+}
+
+/// `[serve.reader]`: credentials that can only read the lake's bucket. They are given to programs that read the tables
+/// through the Iceberg catalog, ask for credentials, and may read every table.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReaderConfiguration {
+    pub access_key_id: String,
+    pub secret_access_key: Secret,
 }
 
 /// `[serve.tls]`: PEM files.
@@ -55,6 +66,11 @@ impl ServeConfiguration {
     pub fn tls(&self) -> Option<TlsOptions> {
         let TlsConfiguration { certificate, key } = self.tls.clone()?;
         Some(TlsOptions { certificate, key })
+    }
+
+    pub fn reader(&self) -> Option<S3Credentials> {
+        let ReaderConfiguration { access_key_id, secret_access_key } = self.reader.clone()?;
+        Some(S3Credentials { access_key_id, secret_access_key })
     }
 
     pub fn connections(&self) -> server::Limits {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use depthlake_engine::events::EventFeed;
+use depthlake_lake::address::S3Credentials;
 use depthlake_query::access::Access;
 use depthlake_query::postgres::{self, PostgresOptions};
 use depthlake_query::server::{self, Router, Server, ServerError, ServerOptions};
-use depthlake_query::{Database, api, iceberg_rest, live, metrics, page, trino};
+use depthlake_query::{Database, api, flight, iceberg_rest, live, metrics, page, trino};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -25,6 +26,8 @@ pub struct Doors {
     access: Access,
     http: Option<Server>,
     postgres: Option<(TcpListener, PostgresOptions)>,
+    /// What clients of the Iceberg catalog read a bucket with.
+    reader: Option<S3Credentials>,
 }
 
 /// What is served.
@@ -72,7 +75,7 @@ impl Doors {
             None => None,
             Some(address) => Some((bound(address).await?, postgres_options(configuration)?)),
         };
-        let doors = Self { access, http, postgres };
+        let doors = Self { access, http, postgres, reader: configuration.reader() };
         doors.tell(configuration)?;
         Ok(doors)
     }
@@ -107,8 +110,9 @@ impl Doors {
     pub fn serve(self, served: Served, observing: &Observing) -> Result<Serving> {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
+        let Served { database, market, events } = served;
         if let Some(server) = self.http {
-            let routers = routers(&self.access, &served, observing)?;
+            let routers = routers(&self.access, &served, self.reader, observing)?;
             tasks.spawn(server.serve(routers, until(stopped.clone())));
         }
         if let (Some((listener, options)), Some(database)) = (self.postgres, served.database) {
@@ -131,7 +135,12 @@ impl Serving {
     }
 }
 
-fn routers(access: &Access, served: &Served, observing: &Observing) -> Result<Vec<Router>> {
+fn routers(
+    access: &Access,
+    served: &Served,
+    reader: Option<S3Credentials>,
+    observing: &Observing,
+) -> Result<Vec<Router>> {
     let figures = metrics::router(observing.metrics.clone());
     let Some(database) = &served.database else { return Ok(vec![figures]) };
     let (lake, access) = (database.lake().clone(), access.clone());
@@ -149,8 +158,9 @@ fn routers(access: &Access, served: &Served, observing: &Observing) -> Result<Ve
         observing.metrics.add(Arc::new(metrics::TailFigures::of(tail.clone())));
     }
     let routers = [
+        flight::router(database.clone(), access.clone()),
         trino::router(database.clone(), access.clone()),
-        iceberg_rest::router(iceberg_rest::IcebergCatalog { lake, access, reader: None }),
+        iceberg_rest::router(iceberg_rest::IcebergCatalog { lake, access, reader }),
         api::router(state),
         figures,
         page::router(),
