@@ -93,10 +93,10 @@ async fn until(program: &Program, path: &str, wanted: impl Fn(&Value) -> bool) -
             }
         }
     };
-    match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(answer) => answer,
-        Err(_) => panic!("{path} is not as wanted: {:?}", json(program, path).await),
+    if let Ok(answer) = tokio::time::timeout(PATIENCE, asked).await {
+        return answer;
     }
+    panic!("{path} is not as wanted: {:?}", json(program, path).await)
 }
 
 #[test]

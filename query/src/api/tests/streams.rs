@@ -170,6 +170,7 @@ async fn what_is_not_understood_is_answered_and_harms_nobody() {
         (r#"{"op":"subscribe","channel":"book","symbols":["BTCUSD"]}"#, "BTCUSDT"),
         (r#"{"op":"subscribe","channel":"book","symbols":["BTCUSDT"],"depth":6000}"#, "1 to 5000"),
         (r#"{"op":"subscribe","channel":"tickers","conflate_ms":99999}"#, "conflate_ms"),
+        (r#"{"op":"subscribe","channel":"trades"}"#, "the process that keeps the books"),
     ] {
         client.say(text).await;
         let answer = client.hear().await;
