@@ -25,7 +25,6 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page at `/`, `/symbol/{symbol}`, `/lake` and `/sql`, and the files it is made of.
-#[must_use]
 pub fn router() -> Router {
     let files = Arc::new(Files::of(&BUILT));
     let mut router = Router::new().route("/assets/{*path}", get(asset));
