@@ -16,7 +16,8 @@ use super::problem::Problem;
 use super::reference::sql_time;
 use super::rows::{Written, ask_as, session_of, write_objects};
 use super::schema::{
-    DeadLettersAnswer, LakeAnswer, LiquidityAnswer, ProblemAnswer, ReconciliationAnswer, RowsAnswer, VolumeAnswer,
+    DeadLettersAnswer, LakeAnswer, LiquidityAnswer, ProblemAnswer, ReconciliationAnswer, RowsAnswer,
+    VolumeAnswer,
 };
 use super::sql::write_columns;
 use super::state::ApiState;
@@ -89,7 +90,14 @@ pub(crate) async fn overview(State(state): State<ApiState>) -> Result<Response, 
     json.raw("],\"jobs\":");
     write_jobs(&mut json, &tables);
     json.raw(",\"last_ingestion\":");
-    write_time(&mut json, tables.iter().filter(|status| is_ingested(status.table)).filter_map(|status| status.last_commit).max());
+    write_time(
+        &mut json,
+        tables
+            .iter()
+            .filter(|status| is_ingested(status.table))
+            .filter_map(|status| status.last_commit)
+            .max(),
+    );
     json.raw(",\"total_records\":");
     json.integer(tables.iter().map(|status| status.rows).sum::<u64>());
     json.raw("}");
@@ -142,9 +150,9 @@ pub(crate) async fn latest(
     Parameters(parameters): Parameters<RowParameters>,
 ) -> Result<Response, Problem> {
     let limit = within("limit", parameters.limit, 20, MOST_ROWS)?;
-    let table: Table = name.parse().map_err(|error: depthlake_lake::table::UnknownTable| {
-        Problem::not_found(error.to_string())
-    })?;
+    let table: Table = name
+        .parse()
+        .map_err(|error: depthlake_lake::table::UnknownTable| Problem::not_found(error.to_string()))?;
     let time = table.partition_column();
     let sql = format!("SELECT * FROM {table} ORDER BY {time} DESC LIMIT {limit}");
     let answer = session_of(&state, &principal).execute(&sql).await?;
@@ -253,7 +261,12 @@ pub(crate) async fn reconciliation(
     Parameters(parameters): Parameters<RowParameters>,
 ) -> Result<Response, Problem> {
     let limit = within("limit", parameters.limit, 20, MOST_ROWS)?;
-    objects((&state, &principal), "breaks", &format!("SELECT * FROM ops.recon_breaks ORDER BY found_at DESC LIMIT {limit}")).await
+    objects(
+        (&state, &principal),
+        "breaks",
+        &format!("SELECT * FROM ops.recon_breaks ORDER BY found_at DESC LIMIT {limit}"),
+    )
+    .await
 }
 
 /// How deep and how tight the market of one trading pair was, minute by minute.
@@ -309,7 +322,11 @@ pub(crate) async fn liquidity(
 }
 
 /// The rows of a question, as the one list of an object.
-async fn objects((state, principal): (&ApiState, &Principal), name: &str, sql: &str) -> Result<Response, Problem> {
+async fn objects(
+    (state, principal): (&ApiState, &Principal),
+    name: &str,
+    sql: &str,
+) -> Result<Response, Problem> {
     let rows = ask_as(state, principal, sql).await?;
     let mut json = JsonText::with_capacity(16 << 10);
     json.raw("{");

@@ -134,7 +134,8 @@ async fn prices_a_day_ago(state: &ApiState) -> Result<Vec<(Symbol, f64)>, QueryE
     );
     let mut prices = Vec::new();
     for batch in ask(state, &sql).await? {
-        let Some(open) = batch.column_by_name("open").and_then(|open| open.as_primitive_opt::<Decimal128Type>())
+        let Some(open) =
+            batch.column_by_name("open").and_then(|open| open.as_primitive_opt::<Decimal128Type>())
         else {
             continue;
         };
@@ -160,8 +161,11 @@ async fn entries(state: &ApiState) -> Result<Vec<(Symbol, Entry)>, QueryError> {
         ) AS entries WHERE place = 1";
     let mut entries = Vec::new();
     for batch in ask(state, sql).await? {
-        let payload = batch.column_by_name("payload").and_then(|payload| cast(payload, &DataType::LargeBinary).ok());
-        let Some(payload) = payload.as_ref().and_then(|payload| payload.as_binary_opt::<i64>()) else { continue };
+        let payload =
+            batch.column_by_name("payload").and_then(|payload| cast(payload, &DataType::LargeBinary).ok());
+        let Some(payload) = payload.as_ref().and_then(|payload| payload.as_binary_opt::<i64>()) else {
+            continue;
+        };
         for row in 0..batch.num_rows() {
             if let (Some(symbol), Some(entry)) = (symbol_at(&batch, row), Entry::parse(payload.value(row))) {
                 entries.push((symbol, entry));
@@ -215,7 +219,11 @@ impl Entry {
 
 /// A decimal text without zeros at its end.
 fn trimmed(text: &str) -> String {
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]

@@ -92,7 +92,10 @@ impl Directory {
     /// Whether there is a schema that may not be read.
     pub(crate) fn denies(&self, catalog: &str, schema: &str) -> bool {
         !self.grants().reads(catalog, schema)
-            && self.catalogs.iter().any(|known| known.name() == catalog && known.schemas().iter().any(|known| known == schema))
+            && self
+                .catalogs
+                .iter()
+                .any(|known| known.name() == catalog && known.schemas().iter().any(|known| known == schema))
     }
 
     /// The tables and views of a schema that may be read, in the order of their names.

@@ -168,7 +168,9 @@ fn innermost(mut error: DataFusionError) -> DataFusionError {
         error = match error {
             DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => *inner,
             DataFusionError::Collection(mut errors) if !errors.is_empty() => errors.swap_remove(0),
-            DataFusionError::Shared(shared) => Arc::try_unwrap(shared).unwrap_or_else(|shared| copied(&shared)),
+            DataFusionError::Shared(shared) => {
+                Arc::try_unwrap(shared).unwrap_or_else(|shared| copied(&shared))
+            }
             innermost => return innermost,
         }
     }

@@ -44,7 +44,8 @@ impl Context<'_> {
         let given = physical.schema();
         let given: Vec<&Field> = given.fields().iter().map(AsRef::as_ref).collect();
         check_types(&targets(&found, columns), &given, "Insert query")?;
-        let mut batches = execute_stream(physical, task_of(&state, self.run)).map_err(QueryError::of_execution)?;
+        let mut batches =
+            execute_stream(physical, task_of(&state, self.run)).map_err(QueryError::of_execution)?;
         let mut rows: Vec<RecordBatch> = Vec::new();
         let mut bytes = 0_usize;
         while let Some(batch) = batches.try_next().await.map_err(QueryError::of_execution)? {
@@ -67,7 +68,8 @@ impl Context<'_> {
         let kept = match condition {
             None => Vec::new(),
             Some(condition) => {
-                let text = format!("SELECT * FROM {} WHERE NOT coalesce({condition}, false)", written(&target));
+                let text =
+                    format!("SELECT * FROM {} WHERE NOT coalesce({condition}, false)", written(&target));
                 self.rows_of(&text).await?
             }
         };
@@ -117,11 +119,17 @@ impl Context<'_> {
         };
         let state = self.state();
         let physical = self.physical(&state, *query).await?;
-        let batches = execute_stream(physical, task_of(&state, self.run)).map_err(QueryError::of_execution)?;
+        let batches =
+            execute_stream(physical, task_of(&state, self.run)).map_err(QueryError::of_execution)?;
         batches.try_collect().await.map_err(QueryError::of_execution)
     }
 
-    fn replace(&self, target: &FullName, found: &ScratchTable, rows: Vec<RecordBatch>) -> Result<(), QueryError> {
+    fn replace(
+        &self,
+        target: &FullName,
+        found: &ScratchTable,
+        rows: Vec<RecordBatch>,
+    ) -> Result<(), QueryError> {
         let new = ScratchTable { rows: rows.into(), ..found.clone() };
         self.database.scratch().replace_table(&target.schema, &target.name, found, new)
     }

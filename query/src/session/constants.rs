@@ -29,7 +29,9 @@ impl Constants<'_> {
     fn value(self, expression: &Expr) -> Option<Value> {
         if let Expr::Identifier(name) = expression
             && name.quote_style.is_none()
-            && ["current_catalog", "current_schema"].iter().any(|known| name.value.eq_ignore_ascii_case(known))
+            && ["current_catalog", "current_schema"]
+                .iter()
+                .any(|known| name.value.eq_ignore_ascii_case(known))
         {
             return self.named(&name.value);
         }

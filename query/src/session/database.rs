@@ -17,8 +17,8 @@ use crate::catalog::Scratch;
 use crate::error::QueryError;
 use crate::session::limits::{Limits, Turn, Turnstile};
 use crate::session::memory::QueryMemory;
-use crate::session::settings::SessionSettings;
 use crate::session::queries::{Queries, Query, QueryFailure, QueryId, QueryState, StopReason};
+use crate::session::settings::SessionSettings;
 use crate::session::state::{Language, engine_state, trino_state};
 use crate::session::{Session, properties};
 use crate::table::Tables;
@@ -94,7 +94,10 @@ impl Database {
             tables = tables.with_board(board);
         }
         Ok(Self(Arc::new(Shared {
-            states: States { engine: engine_state(&runtime), trino: trino_state(&runtime).map_err(QueryError::of_planning)? },
+            states: States {
+                engine: engine_state(&runtime),
+                trino: trino_state(&runtime).map_err(QueryError::of_planning)?,
+            },
             tables,
             scratch: Scratch::new(options.limits.scratch),
             queries: Queries::new(),
@@ -156,7 +159,8 @@ impl Database {
         let allowed = properties::time_allowed(&settings.properties).unwrap_or(UNLIMITED);
         let time_limit = self.0.limits.time_per_query.min(allowed).min(UNLIMITED);
         let deadline = tokio::time::Instant::now() + time_limit;
-        let mut run = Run { database: self.clone(), query, time_limit, deadline, turn: None, has_ended: false };
+        let mut run =
+            Run { database: self.clone(), query, time_limit, deadline, turn: None, has_ended: false };
         let turn = tokio::select! {
             turn = self.0.turnstile.turn() => turn,
             stopped = run.stopped() => Err(stopped),

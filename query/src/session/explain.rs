@@ -22,7 +22,10 @@ impl Context<'_> {
             if form.kind == ExplainKind::Validate {
                 return validated();
             }
-            return Err(QueryError::refused("NOT_SUPPORTED", "EXPLAIN of a statement that is no query is not supported"));
+            return Err(QueryError::refused(
+                "NOT_SUPPORTED",
+                "EXPLAIN of a statement that is no query is not supported",
+            ));
         };
         let state = self.state();
         let plan = self.planner(&state).plan(query).await?;
@@ -37,7 +40,8 @@ impl Context<'_> {
                 }
             }
             (ExplainKind::Distributed, ExplainFormat::Text) => {
-                let physical = state.create_physical_plan(&plan).await.map_err(QueryError::of_trino_planning)?;
+                let physical =
+                    state.create_physical_plan(&plan).await.map_err(QueryError::of_trino_planning)?;
                 displayable(physical.as_ref()).indent(false).to_string()
             }
             (ExplainKind::Distributed, ExplainFormat::Json) => {
@@ -51,11 +55,15 @@ impl Context<'_> {
     /// Runs a query to its end, and tells what its parts took.
     pub(super) async fn explain_analyze(&self, statement: Statement) -> Result<Begun, QueryError> {
         let Some(query) = query_of(statement) else {
-            return Err(QueryError::refused("NOT_SUPPORTED", "EXPLAIN ANALYZE of a statement that is no query is not supported"));
+            return Err(QueryError::refused(
+                "NOT_SUPPORTED",
+                "EXPLAIN ANALYZE of a statement that is no query is not supported",
+            ));
         };
         let state = self.state();
         let physical = self.physical(&state, query).await?;
-        let mut batches = execute_stream(std::sync::Arc::clone(&physical), task_of(&state, self.run)).map_err(QueryError::of_execution)?;
+        let mut batches = execute_stream(std::sync::Arc::clone(&physical), task_of(&state, self.run))
+            .map_err(QueryError::of_execution)?;
         while batches.try_next().await.map_err(QueryError::of_execution)?.is_some() {}
         let text = DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(false).to_string();
         Begun::sheet(&Sheet::of(PLAN, vec![vec![text.into()]]))

@@ -174,7 +174,8 @@ impl Session {
         run.enter(QueryState::Planning);
         match self.language {
             Language::Trino => {
-                let values: Vec<Expr> = values.into_iter().map(prepared::expression).collect::<Result<_, _>>()?;
+                let values: Vec<Expr> =
+                    values.into_iter().map(prepared::expression).collect::<Result<_, _>>()?;
                 self.context(Some(run)).text(text, &values).await
             }
             Language::Engine => {
@@ -182,7 +183,8 @@ impl Session {
                 let plan = engine::plan(&state, text).await?;
                 let physical = state.create_physical_plan(&plan).await.map_err(QueryError::of_planning)?;
                 run.enter(QueryState::Running);
-                let batches = execute_stream(physical, task_of(&state, Some(run))).map_err(QueryError::of_planning)?;
+                let batches =
+                    execute_stream(physical, task_of(&state, Some(run))).map_err(QueryError::of_planning)?;
                 Ok(Begun::rows(batches))
             }
         }

@@ -59,7 +59,10 @@ pub(super) fn conformed(
 /// `TYPE_MISMATCH` where a column of the query cannot be one of the table's.
 pub(super) fn check_types(table: &[&Field], query: &[&Field], what: &str) -> Result<(), QueryError> {
     let fits = table.len() == query.len()
-        && table.iter().zip(query).all(|(to, from)| becomes(&TrinoType::of_field(from), &TrinoType::of_field(to)));
+        && table
+            .iter()
+            .zip(query)
+            .all(|(to, from)| becomes(&TrinoType::of_field(from), &TrinoType::of_field(to)));
     if fits {
         return Ok(());
     }
@@ -88,7 +91,10 @@ fn becomes(from: &TrinoType, to: &TrinoType) -> bool {
     };
     let is_text = |trino: &TrinoType| matches!(trino, TrinoType::Varchar { .. } | TrinoType::Char { .. });
     let is_time = |trino: &TrinoType| {
-        matches!(trino, TrinoType::Date | TrinoType::Timestamp { .. } | TrinoType::TimestampWithTimeZone { .. })
+        matches!(
+            trino,
+            TrinoType::Date | TrinoType::Timestamp { .. } | TrinoType::TimestampWithTimeZone { .. }
+        )
     };
     let is_time_of_day = |trino: &TrinoType| matches!(trino, TrinoType::Time { .. });
     match (from, to) {

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use datafusion::error::Result;
-use datafusion::execution::{SessionStateBuilder, TaskContext};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
+use datafusion::execution::{SessionStateBuilder, TaskContext};
 use datafusion::prelude::SessionConfig;
 use depthlake_dialect::rewrite::UnnestPlanner;
 use depthlake_dialect::semantics::{install, session_config};
 
 use crate::catalog::{ANY_SCHEMA, CATALOG, Directory, QueryCatalogs};
 use crate::session::database::Run;
-
 
 /// The language a text is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

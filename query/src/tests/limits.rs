@@ -7,15 +7,19 @@ use depthlake_dialect::types::TrinoType;
 
 use crate::access::{Grant, Grants, Principal};
 use crate::samples::{LakeInFolder, empty_lake};
-use crate::session::{Database, DatabaseOptions, Door, Limits, QueryState, Session, SessionSettings, StopReason};
+use crate::session::{
+    Database, DatabaseOptions, Door, Limits, QueryState, Session, SessionSettings, StopReason,
+};
 use crate::{Answer, QueryError};
 
 /// A query that would take days.
-const ENDLESS: &str = "SELECT count(*) FROM tpch.sf1.lineitem a CROSS JOIN tpch.sf1.lineitem b WHERE a.comment < b.comment";
+const ENDLESS: &str =
+    "SELECT count(*) FROM tpch.sf1.lineitem a CROSS JOIN tpch.sf1.lineitem b WHERE a.comment < b.comment";
 
 async fn opened(limits: Limits) -> (LakeInFolder, Database) {
     let lake = empty_lake().await;
-    let database = Database::open(lake.lake.clone(), DatabaseOptions { limits, ..DatabaseOptions::default() });
+    let database =
+        Database::open(lake.lake.clone(), DatabaseOptions { limits, ..DatabaseOptions::default() });
     (lake, database.unwrap())
 }
 
@@ -109,8 +113,10 @@ async fn a_query_is_stopped_by_its_client_or_killed() {
 #[tokio::test]
 async fn only_what_is_granted_is_seen() {
     let (_lake, database) = opened(Limits::default()).await;
-    let marts = Grant { catalog: Some("depthlake".to_owned()), schema: Some("marts".to_owned()), writes: false };
-    let session = session_of(&database, Principal { user: "eve".to_owned(), grants: Grants::new(vec![marts]) });
+    let marts =
+        Grant { catalog: Some("depthlake".to_owned()), schema: Some("marts".to_owned()), writes: false };
+    let session =
+        session_of(&database, Principal { user: "eve".to_owned(), grants: Grants::new(vec![marts]) });
     let (name, message) = fails(&session, "SELECT * FROM depthlake.normalized.trades").await;
     assert_eq!(name, "PERMISSION_DENIED");
     assert_eq!(message, "Access Denied: Cannot select from table depthlake.normalized.trades");
@@ -134,5 +140,8 @@ async fn values_take_the_places_of_parameters() {
     assert_eq!(rows(answer).await.unwrap(), 1);
     let described = session.describe(text).await.unwrap();
     assert_eq!(described.parameters.first(), Some(&TrinoType::Bigint));
-    assert_eq!(described.columns.first().map(|column| column.r#type.to_string()).as_deref(), Some("varchar(25)"));
+    assert_eq!(
+        described.columns.first().map(|column| column.r#type.to_string()).as_deref(),
+        Some("varchar(25)")
+    );
 }

@@ -58,7 +58,9 @@ impl AsyncDB for Client {
         let batches = answer.rows.collect().await?;
         *self.settings.lock().unwrap() = changed;
         if columns == 0 {
-            return Ok(DBOutput::StatementComplete(update.and_then(|update| update.count).unwrap_or_default()));
+            return Ok(DBOutput::StatementComplete(
+                update.and_then(|update| update.count).unwrap_or_default(),
+            ));
         }
         let mut rows = vec![];
         if text.trim_start().starts_with("SHOW") || text.trim_start().starts_with("DESC") {
@@ -93,12 +95,12 @@ async fn lake() -> LakeInFolder {
 
 /// Reads everything and writes to `memory`.
 fn analyst() -> Principal {
-    let grant = |catalog: Option<&str>, writes| Grant {
-        catalog: catalog.map(str::to_owned),
-        schema: None,
-        writes,
-    };
-    Principal { user: "ada".to_owned(), grants: Grants::new(vec![grant(None, false), grant(Some("memory"), true)]) }
+    let grant =
+        |catalog: Option<&str>, writes| Grant { catalog: catalog.map(str::to_owned), schema: None, writes };
+    Principal {
+        user: "ada".to_owned(),
+        grants: Grants::new(vec![grant(None, false), grant(Some("memory"), true)]),
+    }
 }
 
 async fn run(file: &str) {
@@ -107,9 +109,8 @@ async fn run(file: &str) {
     let path = format!("{}/tests/statements/{file}", env!("CARGO_MANIFEST_DIR"));
     let settings = SessionSettings::new(analyst(), Door::Trino);
     let settings = Arc::new(Mutex::new(settings));
-    let mut runner = Runner::new(|| async {
-        Ok(Client { database: database.clone(), settings: Arc::clone(&settings) })
-    });
+    let mut runner =
+        Runner::new(|| async { Ok(Client { database: database.clone(), settings: Arc::clone(&settings) }) });
     runner.with_column_validator(|_, _| true);
     runner.run_file_async(path).await.unwrap();
 }

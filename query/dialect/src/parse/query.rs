@@ -20,7 +20,10 @@ pub(super) fn named_query(tokens: &mut Tokens<'_>) -> Result<(Box<Query>, Vec<Ou
 }
 
 /// The query that is the rest of the tokens.
-#[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough in its lifetimes")]
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the method is not general enough in its lifetimes"
+)]
 pub(super) fn query(tokens: &mut Tokens<'_>) -> Result<Box<Query>> {
     let rest = tokens.clone().take_rest();
     tokens.replace_rest(rows_in_parentheses(&tables_selected(&states_named(&rest))));

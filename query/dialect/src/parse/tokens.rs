@@ -190,7 +190,10 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough in its lifetimes")]
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method is not general enough in its lifetimes"
+    )]
     pub(super) fn expression(&mut self) -> Result<Expr> {
         self.parsed(|parser| parser.parse_expr())
     }

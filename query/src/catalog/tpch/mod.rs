@@ -44,8 +44,11 @@ impl Catalog for TpchCatalog {
     }
 
     fn relations(&self, schema: &str) -> Vec<Relation> {
-        let relation =
-            |table: TpchTable| Relation { name: table.name().to_owned(), kind: RelationKind::Table, comment: None };
+        let relation = |table: TpchTable| Relation {
+            name: table.name().to_owned(),
+            kind: RelationKind::Table,
+            comment: None,
+        };
         let is_known = SCHEMAS.iter().any(|(name, _)| *name == schema);
         TpchTable::ALL.into_iter().filter(|_| is_known).map(relation).collect()
     }
