@@ -70,35 +70,38 @@ fn rows_in_parentheses(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut rest = tokens;
     while let Some((token, after)) = rest.split_first() {
         written.push(token.clone());
-        rest = after;
         let starts_query = is(&token.token, "VALUES") && !after.is_empty();
-        while starts_query {
-            let length = row_length(rest);
-            let (row, after) = rest.split_at(length);
-            let row = rows_in_parentheses(row);
-            if is_in_parentheses(&row) || row.is_empty() {
-                written.extend(row);
-            } else {
-                let at = |token, place: Option<&TokenWithSpan>| {
-                    let span = place.map_or(Span::empty(), |token| token.span);
-                    TokenWithSpan { token, span }
-                };
-                let (first, last) = (at(Token::LParen, row.first()), at(Token::RParen, row.last()));
-                written.push(first);
-                written.extend(row);
-                written.push(last);
-            }
-            rest = after;
-            match rest.split_first() {
-                Some((comma, after)) if comma.token == Token::Comma => {
-                    written.push(comma.clone());
-                    rest = after;
-                }
-                _ => break,
-            }
-        }
+        rest = if starts_query { write_rows(after, &mut written) } else { after };
     }
     written
+}
+
+/// Writes the rows behind `VALUES`, each in parentheses, and gives what follows them.
+fn write_rows<'a>(tokens: &'a [TokenWithSpan], written: &mut Vec<TokenWithSpan>) -> &'a [TokenWithSpan] {
+    let mut rest = tokens;
+    loop {
+        let (row, after) = rest.split_at(row_length(rest));
+        let row = rows_in_parentheses(row);
+        if is_in_parentheses(&row) || row.is_empty() {
+            written.extend(row);
+        } else {
+            let at = |token, place: Option<&TokenWithSpan>| {
+                let span = place.map_or(Span::empty(), |token| token.span);
+                TokenWithSpan { token, span }
+            };
+            let (first, last) = (at(Token::LParen, row.first()), at(Token::RParen, row.last()));
+            written.push(first);
+            written.extend(row);
+            written.push(last);
+        }
+        match after.split_first() {
+            Some((comma, after)) if comma.token == Token::Comma => {
+                written.push(comma.clone());
+                rest = after;
+            }
+            _ => return after,
+        }
+    }
 }
 
 /// The number of tokens up to the end of a row.
@@ -108,9 +111,8 @@ fn row_length(tokens: &[TokenWithSpan]) -> usize {
     for (place, token) in tokens.iter().enumerate() {
         match &token.token {
             Token::LParen | Token::LBracket => depth += 1,
-            Token::RParen | Token::RBracket if depth == 0 => return place,
+            Token::RParen | Token::RBracket | Token::Comma | Token::SemiColon if depth == 0 => return place,
             Token::RParen | Token::RBracket => depth -= 1,
-            Token::Comma | Token::SemiColon if depth == 0 => return place,
             word if depth == 0 && ends.iter().any(|end| is(word, end)) => return place,
             _ => {}
         }
