@@ -81,6 +81,12 @@ impl Session {
         Ok(Self { database, settings: SessionSettings::local(), language: Language::Engine, given: None })
     }
 
+    /// A session over a database that speaks the engine's language.
+    #[cfg(test)]
+    pub(crate) fn in_engine(database: Database) -> Self {
+        Self { database, settings: SessionSettings::local(), language: Language::Engine, given: None }
+    }
+
     pub(crate) fn of(database: Database, settings: SessionSettings) -> Self {
         Self { database, settings, language: Language::Trino, given: None }
     }
