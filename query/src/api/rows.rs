@@ -187,13 +187,14 @@ impl WrittenColumn {
             Self::Boolean(array) => json.raw(if array.as_boolean().value(row) { "true" } else { "false" }),
             Self::Integer(array) => json.integer(array.as_primitive::<Int64Type>().value(row)),
             Self::Unsigned(array) => json.integer(array.as_primitive::<UInt64Type>().value(row)),
-            Self::Double(array) => match array.as_primitive_opt::<Float32Type>() {
-                Some(floats) => write_float(json, &floats.value(row), floats.value(row).is_finite()),
-                None => {
+            Self::Double(array) => {
+                if let Some(floats) = array.as_primitive_opt::<Float32Type>() {
+                    write_float(json, &floats.value(row), floats.value(row).is_finite());
+                } else {
                     let value = array.as_primitive::<Float64Type>().value(row);
                     write_float(json, &value, value.is_finite());
                 }
-            },
+            }
             Self::Decimal(array, scale) => json.decimal(array.as_primitive::<Decimal128Type>().value(row), *scale),
             Self::Time(array) => {
                 json.time(Timestamp(array.as_primitive::<TimestampNanosecondType>().value(row)));
