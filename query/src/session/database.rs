@@ -154,7 +154,7 @@ impl Database {
     ) -> Result<Run, QueryError> {
         let query = self.0.queries.begin(id, text, settings);
         let allowed = properties::time_allowed(&settings.properties).unwrap_or(UNLIMITED);
-        let time_limit = self.0.limits.time_per_query.min(allowed);
+        let time_limit = self.0.limits.time_per_query.min(allowed).min(UNLIMITED);
         let deadline = tokio::time::Instant::now() + time_limit;
         let mut run = Run { database: self.clone(), query, time_limit, deadline, turn: None, has_ended: false };
         let turn = tokio::select! {
@@ -238,4 +238,4 @@ impl QueryFailure {
 }
 
 /// How long a query without a limit may take.
-pub(crate) const UNLIMITED: Duration = Duration::from_secs(365 * 86_400);
+pub(crate) const UNLIMITED: Duration = Duration::from_hours(365 * 24);

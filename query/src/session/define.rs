@@ -16,6 +16,7 @@ use crate::catalog::{MEMORY, RelationKind, ScratchTable, ViewQuery};
 use crate::error::QueryError;
 use crate::session::plan::FullName;
 use crate::session::rows_of_tables::{compacted, counted};
+use crate::session::state::task_of;
 use crate::session::statements::{Begun, Context};
 
 /// Where such a statement begins, which is where its errors are.
@@ -69,7 +70,7 @@ impl Context<'_> {
                 self.scratch_relation(&target)?;
                 self.database.scratch().comment(&target.schema, &target.name, comment);
             }
-            Definition::CommentColumn { column, comment } => self.comment_column(&column, comment)?,
+            Definition::CommentColumn { column, comment } => self.comment_column(&column, comment.as_deref())?,
         }
         Ok(Begun::done(kind, Vec::new()))
     }
@@ -177,7 +178,7 @@ impl Context<'_> {
         let mut rows = Vec::new();
         let mut bytes = 0_usize;
         if with_data {
-            let mut batches = execute_stream(physical, state.task_ctx()).map_err(QueryError::of_execution)?;
+            let mut batches = execute_stream(physical, task_of(&state, self.run)).map_err(QueryError::of_execution)?;
             while let Some(batch) = batches.try_next().await.map_err(QueryError::of_execution)? {
                 let batch = compacted(&batch, &schema)?;
                 bytes = bytes.saturating_add(batch.get_array_memory_size());
@@ -305,7 +306,7 @@ impl Context<'_> {
         self.reshape(&target, &found, schema, |batch| batch.columns().to_vec())
     }
 
-    fn comment_column(&self, column: &Name, comment: Option<String>) -> Result<(), QueryError> {
+    fn comment_column(&self, column: &Name, comment: Option<&str>) -> Result<(), QueryError> {
         let Some((Some(table), name)) = column.split_last() else {
             return Err(QueryError::refused_at("MISSING_COLUMN_NAME", "Table must be specified", START));
         };
@@ -314,7 +315,7 @@ impl Context<'_> {
         let schema = with_field(&found.schema, place, |field| {
             let mut metadata = field.metadata().clone();
             metadata.remove(COMMENT);
-            metadata.extend(comment.clone().map(|comment| (COMMENT.to_owned(), comment)));
+            metadata.extend(comment.map(|comment| (COMMENT.to_owned(), comment.to_owned())));
             field.with_metadata(metadata)
         });
         self.reshape(&target, &found, schema, |batch| batch.columns().to_vec())

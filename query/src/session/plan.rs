@@ -47,7 +47,7 @@ pub(super) struct FullName {
 impl Planner<'_> {
     /// A plan of a query that reads.
     pub(super) async fn plan(&self, query: Query) -> Result<LogicalPlan, QueryError> {
-        let mut query = with_constants(query, &self.constants);
+        let mut query = with_constants(query, self.constants);
         query = with_names(query);
         shaped(&mut query).map_err(|error| QueryError::refused("NOT_SUPPORTED", error.to_string()))?;
         let places = places_of(&query);
@@ -174,7 +174,7 @@ pub(crate) async fn plan_view(directory: &Arc<Directory>, view: &ViewQuery) -> R
         return Err(QueryError::refused("INVALID_VIEW", "a view must be a query"));
     };
     let scope = Scope { catalog: view.catalog.as_deref(), schema: view.schema.as_deref() };
-    let state = state_of(Language::Trino, directory, &scope.defaults(), None, None);
+    let state = state_of(Language::Trino, directory, &scope.defaults(), None);
     let settings = SessionSettings { catalog: view.catalog.clone(), schema: view.schema.clone(), ..SessionSettings::new(view.definer.clone(), crate::Door::Local) };
     let planner = Planner { state: &state, directory, scope, constants: Constants { settings: &settings } };
     planner.plan(*query).await

@@ -126,13 +126,14 @@ fn size(trino: &TrinoType) -> i64 {
 }
 
 /// A value as an expression.
-pub(super) fn expression(value: &ScalarValue) -> Result<Expr, QueryError> {
+pub(super) fn expression(value: ScalarValue) -> Result<Expr, QueryError> {
     let trino = TrinoType::of_arrow(&value.data_type());
     let text = match value {
         value if value.is_null() => format!("CAST(NULL AS {})", nullable_type(&trino)),
         ScalarValue::Boolean(Some(value)) => value.to_string(),
         ScalarValue::Binary(Some(bytes)) | ScalarValue::LargeBinary(Some(bytes)) | ScalarValue::BinaryView(Some(bytes)) => {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+            let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+            let digits: String = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
             format!("X'{digits}'")
         }
         ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)) => {

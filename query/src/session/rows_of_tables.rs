@@ -30,7 +30,7 @@ pub(super) fn compacted(batch: &RecordBatch, schema: &SchemaRef) -> Result<Recor
             _ => Arc::clone(column),
         }
     });
-    RecordBatch::try_new(Arc::clone(schema), columns.collect()).map_err(failed)
+    RecordBatch::try_new(Arc::clone(schema), columns.collect()).map_err(|error| failed(&error))
 }
 
 /// Rows of a query as a table's. `places` says for each of the table's columns which of the query's it is.
@@ -52,7 +52,7 @@ pub(super) fn conformed(
         }
         columns.push(column);
     }
-    let batch = RecordBatch::try_new(Arc::clone(schema), columns).map_err(failed)?;
+    let batch = RecordBatch::try_new(Arc::clone(schema), columns).map_err(|error| failed(&error))?;
     compacted(&batch, schema)
 }
 
@@ -92,9 +92,10 @@ fn becomes(from: &TrinoType, to: &TrinoType) -> bool {
     };
     let is_time_of_day = |trino: &TrinoType| matches!(trino, TrinoType::Time { .. });
     match (from, to) {
-        (TrinoType::Unknown, _) => true,
+        (TrinoType::Unknown, _)
+        | (TrinoType::Map(..), TrinoType::Map(..))
+        | (TrinoType::Row(_), TrinoType::Row(_)) => true,
         (TrinoType::Array(from), TrinoType::Array(to)) => becomes(from, to),
-        (TrinoType::Map(..), TrinoType::Map(..)) | (TrinoType::Row(_), TrinoType::Row(_)) => true,
         _ => {
             from == to
                 || (is_number(from) && is_number(to))
@@ -114,6 +115,6 @@ fn unfit(error: ArrowError) -> QueryError {
     }
 }
 
-fn failed(error: ArrowError) -> QueryError {
+fn failed(error: &ArrowError) -> QueryError {
     QueryError::Failed { message: error.to_string() }
 }

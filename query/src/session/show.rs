@@ -188,16 +188,12 @@ impl Context<'_> {
 
     fn create_view(&self, view: &Name) -> Result<Sheet, QueryError> {
         let (name, relation) = self.known_relation(view)?;
-        match relation.map(|relation| relation.kind) {
-            Some(RelationKind::View(text)) => {
-                let text = format!("CREATE VIEW {} SECURITY DEFINER AS\n{text}", quoted_name(&name));
-                Ok(one(&[("Create View", Kind::Text)], text))
-            }
-            _ => {
-                let message = format!("Relation '{name}' is a table, not a view");
-                Err(QueryError::refused_at("NOT_SUPPORTED", message, START))
-            }
-        }
+        let Some(Relation { kind: RelationKind::View(text), .. }) = relation else {
+            let message = format!("Relation '{name}' is a table, not a view");
+            return Err(QueryError::refused_at("NOT_SUPPORTED", message, START));
+        };
+        let text = format!("CREATE VIEW {} SECURITY DEFINER AS\n{text}", quoted_name(&name));
+        Ok(one(&[("Create View", Kind::Text)], text))
     }
 
     /// The number of rows, where it is known without reading them; no column's figures are kept.

@@ -26,7 +26,7 @@ use crate::session::plan::{Planner, Scope};
 use crate::session::properties;
 use crate::session::queries::{QueryState, StopReason};
 use crate::session::settings::{Door, SessionSettings};
-use crate::session::state::{Language, state_of};
+use crate::session::state::{Language, state_of, task_of};
 use crate::session::{Database, QueryId};
 
 /// An answer without its query.
@@ -102,7 +102,7 @@ impl Context<'_> {
         let schema = physical.schema();
         let planned = schema.fields().iter().map(|field| field.name().as_str());
         let names = column_names(names, planned);
-        let batches = execute_stream(physical, state.task_ctx()).map_err(QueryError::of_trino_planning)?;
+        let batches = execute_stream(physical, task_of(&state, self.run)).map_err(QueryError::of_trino_planning)?;
         Ok(Begun::rows(renamed(batches, &names)))
     }
 
@@ -122,7 +122,7 @@ impl Context<'_> {
 
     pub(super) fn state(&self) -> SessionState {
         let zone = self.settings.time_zone.as_deref();
-        state_of(Language::Trino, &self.directory, &self.scope().defaults(), zone, self.run)
+        state_of(Language::Trino, &self.directory, &self.scope().defaults(), zone)
     }
 
     pub(super) fn planner<'b>(&'b self, state: &'b SessionState) -> Planner<'b> {

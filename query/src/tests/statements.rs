@@ -77,8 +77,12 @@ fn texts(batch: &RecordBatch) -> Vec<Vec<String>> {
     let options = FormatOptions::default().with_null("NULL");
     let columns: Vec<_> =
         batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
-    let text = |row: usize| columns.iter().map(|column| column.value(row).to_string().replace('\n', "\\n"));
-    (0..batch.num_rows()).map(|row| text(row).collect()).collect()
+    let text = |column: &ArrayFormatter<'_>, row: usize| match column.value(row).to_string() {
+        text if text.is_empty() => "(empty)".to_owned(),
+        text => text.replace('\n', "\\n"),
+    };
+    let row = |row: usize| columns.iter().map(|column| text(column, row)).collect();
+    (0..batch.num_rows()).map(row).collect()
 }
 
 async fn lake() -> LakeInFolder {

@@ -62,7 +62,7 @@ impl Catalog for TpchCatalog {
         let parts = if table.grows() { PARTS } else { 1 };
         let streams = (1..=parts).map(|part| {
             let stream: Arc<dyn PartitionStream> =
-                Arc::new(Part { table, scale, part, parts, schema: table.schema() });
+                Arc::new(Part { table, scale, number: part, parts, schema: table.schema() });
             stream
         });
         Ok(Some(Arc::new(StreamingTable::try_new(table.schema(), streams.collect())?)))
@@ -74,7 +74,7 @@ impl Catalog for TpchCatalog {
 struct Part {
     table: TpchTable,
     scale: f64,
-    part: i32,
+    number: i32,
     parts: i32,
     schema: SchemaRef,
 }
@@ -85,7 +85,7 @@ impl PartitionStream for Part {
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let batches = rows::batches(self.table, self.scale, self.part, self.parts);
+        let batches = rows::batches(self.table, self.scale, self.number, self.parts);
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), iter(batches)))
     }
 }
