@@ -27,6 +27,7 @@ impl JsonText {
         self.0.clear();
     }
 
+    #[cfg(test)]
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.0
     }
@@ -192,7 +193,6 @@ pub(crate) fn rfc3339(time: Timestamp) -> String {
     String::from_utf8(text.0).unwrap_or_default()
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a digit")]
 const fn digit(value: u128) -> u8 {
     b'0' + (value % 10) as u8
 }

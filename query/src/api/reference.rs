@@ -23,7 +23,7 @@ use crate::error::QueryError;
 use crate::json_text::rfc3339;
 use crate::live::BAR_MINUTES;
 
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_mins(1);
 /// Where no events tell of bars, they are read from the lake again and again.
 const INTERVAL_WITHOUT_EVENTS: Duration = Duration::from_secs(10);
 const DAY: i64 = 86_400_000_000_000;

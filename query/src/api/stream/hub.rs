@@ -72,6 +72,9 @@ pub(crate) enum Shown {
     Health(Arc<Health>),
 }
 
+/// Writes a message, given its number.
+type Write<'a> = &'a mut dyn FnMut(&mut JsonText, u64);
+
 /// A client's place, given up when dropped.
 #[derive(Debug)]
 pub(crate) struct Seat {
@@ -155,8 +158,8 @@ impl Audience {
         &mut self,
         now: Instant,
         counts: &StreamCounts,
-        update: Option<&mut dyn FnMut(&mut JsonText, u64)>,
-        whole: &mut dyn FnMut(&mut JsonText, u64),
+        update: Option<Write<'_>>,
+        whole: Write<'_>,
     ) {
         self.seq += 1;
         self.last_told = Some(now);
@@ -178,7 +181,7 @@ impl Audience {
     pub(crate) fn tell_newcomers(
         &mut self,
         counts: &StreamCounts,
-        whole: &mut dyn FnMut(&mut JsonText, u64),
+        whole: Write<'_>,
     ) {
         let message = written(self.seq, whole);
         self.tell(&message, counts, |member| member.is_new);
@@ -190,7 +193,7 @@ impl Audience {
         &mut self,
         now: Instant,
         counts: &StreamCounts,
-        news: &mut dyn FnMut(&mut JsonText, u64),
+        news: Write<'_>,
     ) {
         self.seq += 1;
         self.last_told = Some(now);
@@ -225,7 +228,7 @@ impl Drop for Seat {
     }
 }
 
-fn written(seq: u64, write: &mut dyn FnMut(&mut JsonText, u64)) -> Utf8Bytes {
+fn written(seq: u64, write: Write<'_>) -> Utf8Bytes {
     let mut json = JsonText::with_capacity(1_024);
     write(&mut json, seq);
     // JSON is UTF-8.

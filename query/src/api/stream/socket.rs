@@ -31,7 +31,7 @@ const MOST_BYTES: usize = 64 << 10;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// A client from which nothing was heard for so long, not even the answer to a ping, is gone.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// How long a client that is let go is given to take the reason.
 const FAREWELL: Duration = Duration::from_secs(5);

@@ -17,7 +17,7 @@ use super::Served;
 use crate::live::samples::row;
 
 /// How long a message is waited for on the busiest of machines.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
