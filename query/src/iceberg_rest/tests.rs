@@ -3,8 +3,7 @@
 use axum::body::{Body, to_bytes};
 use axum::http::header::{ETAG, IF_NONE_MATCH};
 use axum::http::{Request, Response};
-use depthlake_lake::address::{CatalogAddress, LakeAddress, S3Settings, Secret, WarehouseAddress};
-use tempfile::TempDir;
+use depthlake_lake::address::Secret;
 use tower::ServiceExt;
 
 use super::*;
@@ -179,59 +178,33 @@ async fn credentials_of_the_bucket_are_for_those_who_may_read_all_of_it() {
     assert_eq!(keys("bo", "vended-credentials").await, Value::Null);
 }
 
-/// A lake in a folder and, where a server is running, one in a bucket; each with the credentials that readers get.
-async fn lakes() -> Vec<(TempDir, Lake, Option<S3Credentials>)> {
-    let folder = tempfile::tempdir().unwrap();
-    let lake = Lake::open(&folder.path().join("catalog.db"), &folder.path().join("warehouse")).await.unwrap();
-    let mut lakes = vec![(folder, lake, None)];
-    let of_test = |name: &str| std::env::var(format!("DEPTHLAKE_TEST_S3{name}")).ok();
-    let (Some(endpoint), Some(bucket), Some(id), Some(secret)) =
-        (of_test(""), of_test("_BUCKET"), of_test("_KEY"), of_test("_SECRET"))
-    else {
-        eprintln!("SKIPPED: no S3 server; infra/local/s3 starts one");
-        return lakes;
-    };
-    let credentials = S3Credentials { access_key_id: id, secret_access_key: Secret::from(secret) };
-    let folder = tempfile::tempdir().unwrap();
-    let prefix = folder.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.').to_owned();
-    let mut warehouse: WarehouseAddress = format!("s3://{bucket}/readers/{prefix}").parse().unwrap();
-    if let WarehouseAddress::S3(address) = &mut warehouse {
-        let (endpoint, credentials) = (Some(endpoint), Some(credentials.clone()));
-        address.settings = S3Settings { endpoint, region: None, credentials };
-    }
-    let catalog = CatalogAddress::Sqlite(folder.path().join("catalog.db"));
-    let lake = Lake::open_at(&LakeAddress { catalog, warehouse }).await.unwrap();
-    lakes.push((folder, lake, Some(credentials)));
-    lakes
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn pyiceberg_and_duckdb_read_the_same_rows() {
     let Some(python) = std::env::var_os("DEPTHLAKE_PYTHON") else {
         eprintln!("SKIPPED: DEPTHLAKE_PYTHON names no interpreter with PyIceberg and DuckDB");
         return;
     };
-    for (_folder, lake, reader) in lakes().await {
-        append(&lake, Table::Trades, &trades(0, 700)).await;
-        append(&lake, Table::Trades, &trades(700, 300)).await;
-        for (access, token) in [(Access::open(), None), (guarded(), Some("ana"))] {
-            let catalog = IcebergCatalog { lake: lake.clone(), access, reader: reader.clone() };
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let uri = format!("http://{}/iceberg", listener.local_addr().unwrap());
-            let server = tokio::spawn(async move { axum::serve(listener, router(catalog)).await });
-            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/iceberg_clients.py");
-            let mut command = std::process::Command::new(&python);
-            command.arg(script).args([uri.as_str(), "normalized", "trades", "trade_id"]).args(token);
-            let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-            server.abort();
-            let found: Value = serde_json::from_slice(&output.stdout)
-                .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-            for client in ["pyiceberg", "duckdb"] {
-                let sums = (found[client]["rows"].as_i64(), found[client]["sum"].as_i64());
-                assert_eq!(sums, (Some(1_000), Some(499_500)), "{client} in {}", lake.warehouse().location());
-                let tables = ["book_ticker", "ohlcv_1d", "ohlcv_1m", "trades"];
-                assert_eq!(found[client]["tables"], json!(tables), "{client}");
-            }
+    let folder = tempfile::tempdir().unwrap();
+    let lake = Lake::open(&folder.path().join("catalog.db"), &folder.path().join("warehouse")).await.unwrap();
+    append(&lake, Table::Trades, &trades(0, 700)).await;
+    append(&lake, Table::Trades, &trades(700, 300)).await;
+    for (access, token) in [(Access::open(), None), (guarded(), Some("ana"))] {
+        let catalog = IcebergCatalog { lake: lake.clone(), access, reader: None };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}/iceberg", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move { axum::serve(listener, router(catalog)).await });
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/iceberg_clients.py");
+        let mut command = std::process::Command::new(&python);
+        command.arg(script).args([uri.as_str(), "normalized", "trades", "trade_id"]).args(token);
+        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        server.abort();
+        let found: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        for client in ["pyiceberg", "duckdb"] {
+            let sums = (found[client]["rows"].as_i64(), found[client]["sum"].as_i64());
+            assert_eq!(sums, (Some(1_000), Some(499_500)), "{client}");
+            let tables = ["book_ticker", "ohlcv_1d", "ohlcv_1m", "trades"];
+            assert_eq!(found[client]["tables"], json!(tables), "{client}");
         }
     }
 }
