@@ -12,8 +12,7 @@ let opened;
 
 before(async () => {
   [opened] = await Promise.all([browser(), program.start()]);
-  // The lake has something of everything: two commits, and a bar that is done.
-  await until('the lake has bars', async () => (await program.sql('SELECT count(*) FROM normalized.ohlcv_1m')).rows?.[0]?.[0] > 0);
+  await until('the lake has rows', async () => (await program.sql('SELECT count(*) FROM normalized.book_ticker')).rows?.[0]?.[0] > 0);
 });
 
 after(async () => {

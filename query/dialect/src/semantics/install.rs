@@ -28,8 +28,6 @@ pub fn session_config() -> SessionConfig {
     // The filter that the minimum of one column sets takes rows away that the minimum of an expression beside it needs.
     options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     "nulls_last".clone_into(&mut options.sql_parser.default_null_ordering);
-    // It prunes rows by min(x) and max(x) that another aggregate of the same query, such as min(CASE …), still needs.
-    options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     config
 }
 
