@@ -198,11 +198,12 @@ mod tests {
             assert_eq!(answer.status(), StatusCode::OK, "{asset}");
             assert_eq!(answer.headers()[CACHE_CONTROL], "public, max-age=31536000, immutable");
             assert_eq!(answer.headers()["content-encoding"], "gzip", "{asset}");
-            let expected = if asset.ends_with(".js") {
-                "text/javascript; charset=utf-8"
-            } else {
-                "text/css; charset=utf-8"
-            };
+            let expected =
+                if std::path::Path::new(asset).extension().is_some_and(|extension| extension == "js") {
+                    "text/javascript; charset=utf-8"
+                } else {
+                    "text/css; charset=utf-8"
+                };
             assert_eq!(answer.headers()[CONTENT_TYPE], expected);
         }
         assert_eq!(ask("/icon.svg", &[]).await.headers()[CONTENT_TYPE], "image/svg+xml");

@@ -131,7 +131,7 @@ async fn namespaces(
     };
     let (page, next) = paging.page(names);
     let page: Vec<_> = page.into_iter().map(|name| [name]).collect();
-    Ok(listed("namespaces", json!(page), next))
+    Ok(listed("namespaces", &json!(page), next))
 }
 
 async fn load_namespace(
@@ -157,7 +157,7 @@ async fn tables(
     let (page, next) = paging.page(names);
     let identifiers: Vec<_> =
         page.into_iter().map(|name| json!({ "namespace": [namespace], "name": name })).collect();
-    Ok(listed("identifiers", json!(identifiers), next))
+    Ok(listed("identifiers", &json!(identifiers), next))
 }
 
 async fn views(
@@ -166,7 +166,7 @@ async fn views(
     Path(namespace): Path<String>,
 ) -> Result<Json<Value>, CatalogError> {
     namespace_for(&catalog.principal(&headers).await?, &namespace)?;
-    Ok(listed("identifiers", json!([]), None))
+    Ok(listed("identifiers", &json!([]), None))
 }
 
 async fn load_view(
@@ -197,7 +197,7 @@ async fn not_served(uri: Uri, request: Request) -> CatalogError {
     }
 }
 
-fn listed(what: &str, names: Value, next: Option<&str>) -> Json<Value> {
+fn listed(what: &str, names: &Value, next: Option<&str>) -> Json<Value> {
     let mut answer = json!({ what: names });
     if let Some(next) = next {
         answer["next-page-token"] = next.into();

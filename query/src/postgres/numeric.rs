@@ -1,5 +1,7 @@
 //! `numeric` as text and in its binary form: digits to the base of ten thousand.
 
+use std::fmt::Write as _;
+
 use bytes::{BufMut, BytesMut};
 
 const NEGATIVE: u16 = 0x4000;
@@ -57,16 +59,18 @@ pub(super) fn read_binary(bytes: &[u8]) -> Option<(i128, i8)> {
         return None;
     }
     // The groups as digits, of which these lie behind the point.
-    let mut digits: String = groups.iter().map(|group| format!("{group:04}")).collect();
+    let mut digits: String = groups.iter().fold(String::new(), |mut text, group| {
+        _ = write!(text, "{group:04}");
+        text
+    });
     let behind = (i32::from(count) - i32::from(weight) - 1) * 4;
     let scale = i8::try_from(shown).ok()?;
     let missing = i32::from(scale) - behind;
-    match usize::try_from(missing) {
-        Ok(missing) => digits.extend(std::iter::repeat_n('0', missing)),
-        Err(_) => {
-            let surplus = usize::try_from(missing.unsigned_abs()).ok()?;
-            digits.truncate(digits.len().saturating_sub(surplus));
-        }
+    if let Ok(missing) = usize::try_from(missing) {
+        digits.extend(std::iter::repeat_n('0', missing));
+    } else {
+        let surplus = usize::try_from(missing.unsigned_abs()).ok()?;
+        digits.truncate(digits.len().saturating_sub(surplus));
     }
     let value: i128 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
     Some((if sign == NEGATIVE { -value } else { value }, scale))

@@ -82,7 +82,7 @@ impl Request {
                 Some(declared) => of_declare(declared, text),
                 None => Self::Session(text.to_owned()),
             },
-            Statement::Fetch { name, direction, .. } => of_fetch(name, direction, text),
+            Statement::Fetch { name, direction, .. } => of_fetch(name, &direction, text),
             Statement::Close { cursor: CloseCursor::All } => Self::Close { cursor: None },
             Statement::Close { cursor: CloseCursor::Specific { name } } => {
                 Self::Close { cursor: Some(name.value) }
@@ -154,12 +154,12 @@ fn of_declare(declared: datafusion::sql::sqlparser::ast::Declare, text: &str) ->
     }
 }
 
-fn of_fetch(name: Ident, direction: FetchDirection, text: &str) -> Request {
+fn of_fetch(name: Ident, direction: &FetchDirection, text: &str) -> Request {
     let count = |value: &Value| match value {
-        Value::Number(number, _) => number.to_string().parse().ok(),
+        Value::Number(number, _) => number.parse().ok(),
         _ => None,
     };
-    let rows = match &direction {
+    let rows = match direction {
         FetchDirection::All | FetchDirection::ForwardAll => Some(None),
         FetchDirection::Next | FetchDirection::Forward { limit: None } => Some(Some(1)),
         FetchDirection::Count { limit } | FetchDirection::Forward { limit: Some(limit) } => {

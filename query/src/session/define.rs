@@ -28,7 +28,7 @@ impl Context<'_> {
         match definition {
             Definition::CreateSchema { name, if_not_exists } => self.create_schema(&name, if_not_exists)?,
             Definition::DropSchema { name, if_exists, cascade } => {
-                self.drop_schema(&name, if_exists, cascade)?
+                self.drop_schema(&name, if_exists, cascade)?;
             }
             Definition::RenameSchema { name, to } => self.rename_schema(&name, &to)?,
             Definition::CreateTable { name, columns, comment, existing } => {
@@ -74,7 +74,7 @@ impl Context<'_> {
                 self.database.scratch().comment(&target.schema, &target.name, comment);
             }
             Definition::CommentColumn { column, comment } => {
-                self.comment_column(&column, comment.as_deref())?
+                self.comment_column(&column, comment.as_deref())?;
             }
         }
         Ok(Begun::done(kind, Vec::new()))

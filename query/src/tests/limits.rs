@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::scalar::ScalarValue;
 use depthlake_dialect::types::TrinoType;
 
@@ -41,7 +42,7 @@ async fn fails(session: &Session, text: &str) -> (&'static str, String) {
 }
 
 async fn rows(answer: Answer) -> Result<usize, QueryError> {
-    Ok(answer.rows.collect().await?.iter().map(|batch| batch.num_rows()).sum())
+    Ok(answer.rows.collect().await?.iter().map(RecordBatch::num_rows).sum())
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ enum Task {
     /// Makes the tables in a folder that is not there yet.
     Make {
         folder: PathBuf,
-        /// Rows of normalized.book_ticker.
+        /// Rows of `normalized.book_ticker`.
         #[arg(long, default_value_t = 5_000_000)]
         rows: u64,
         /// The days that they lie on, from 2024-08-08 on.

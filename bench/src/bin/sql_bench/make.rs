@@ -38,7 +38,9 @@ pub async fn make(folder: &Path, rows: u64, days: u32) -> Result<()> {
     for day in 0..u64::from(days) {
         let bars = day * 1_440 * SYMBOLS..(day + 1) * 1_440 * SYMBOLS;
         let mut bars = spread(bars, minutes * SYMBOLS, BEGIN, end);
-        bars.iter_mut().for_each(|bar| bar.time -= bar.time.rem_euclid(MINUTE));
+        for bar in &mut bars {
+            bar.time -= bar.time.rem_euclid(MINUTE);
+        }
         append(&lake, Table::MartOhlcv, &bars, day).await?;
     }
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH)?;

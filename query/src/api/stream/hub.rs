@@ -178,23 +178,14 @@ impl Audience {
     }
 
     /// Tells newcomers what the others know.
-    pub(crate) fn tell_newcomers(
-        &mut self,
-        counts: &StreamCounts,
-        whole: Write<'_>,
-    ) {
+    pub(crate) fn tell_newcomers(&mut self, counts: &StreamCounts, whole: Write<'_>) {
         let message = written(self.seq, whole);
         self.tell(&message, counts, |member| member.is_new);
         self.settle();
     }
 
     /// Tells news that have no whole, such as trades.
-    pub(crate) fn tell_news(
-        &mut self,
-        now: Instant,
-        counts: &StreamCounts,
-        news: Write<'_>,
-    ) {
+    pub(crate) fn tell_news(&mut self, now: Instant, counts: &StreamCounts, news: Write<'_>) {
         self.seq += 1;
         self.last_told = Some(now);
         let message = written(self.seq, news);

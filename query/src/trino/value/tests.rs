@@ -23,7 +23,7 @@ fn written(array: ArrayRef, r#type: &str, precisions: Precisions) -> Result<Valu
 }
 
 fn assert_written(array: impl Array + 'static, r#type: &str, expected: &Value) {
-    assert_eq!(written(Arc::new(array), r#type, Precisions::Known).as_ref(), Ok(expected), "{type}", type = r#type);
+    assert_eq!(written(Arc::new(array), r#type, Precisions::Known).as_ref(), Ok(expected), "{type}");
 }
 
 #[test]
