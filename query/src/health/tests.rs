@@ -46,7 +46,7 @@ fn one_stale_book_degrades_and_most_of_them_fail() {
     assert_eq!(health.reasons, ["1 of 3 books are not fresh: ETHUSDT (live)"]);
     assert!(health.is_ready());
     let mut promised = Targets::default();
-    promised.freshness_of.insert(seen.symbols[1].symbol, Duration::from_secs(60));
+    promised.freshness_of.insert(seen.symbols[1].symbol, Duration::from_mins(1));
     assert_eq!(judge(&seen, &promised, None).status, Status::Ok, "a quiet symbol is promised otherwise");
     seen.symbols[0].state = BoardState::Resyncing;
     let health = judge(&seen, &Targets::default(), None);
