@@ -110,7 +110,6 @@ impl Doors {
     pub fn serve(self, served: Served, observing: &Observing) -> Result<Serving> {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let Served { database, market, events } = served;
         if let Some(server) = self.http {
             let routers = routers(&self.access, &served, self.reader, observing)?;
             tasks.spawn(server.serve(routers, until(stopped.clone())));
