@@ -79,9 +79,10 @@ pub fn run(
     let layout = Layout { log, roles, schema_registry, ..Layout::of(configuration)? };
     runtime.block_on(async {
         // Before anything begins that would have to be stopped again.
-        let doors = match options.no_serve {
-            true => None,
-            false => Some(Doors::open(options.listen, &configuration.serve).await?),
+        let doors = if options.no_serve {
+            None
+        } else {
+            Some(Doors::open(options.listen, &configuration.serve).await?)
         };
         if roles == Roles::Lake {
             carrier::run(options, &place, &layout, targets, doors).await?;
