@@ -67,15 +67,6 @@ async fn a_query_has_so_much_time() {
 }
 
 #[tokio::test]
-async fn a_query_has_so_much_memory() {
-    let (_lake, database) = opened(Limits { memory_per_query: 1 << 20, ..Limits::default() }).await;
-    let session = reader(&database);
-    let failed = fails(&session, "SELECT array_agg(comment) FROM tpch.tiny.lineitem").await;
-    assert_eq!(failed.0, "EXCEEDED_LOCAL_MEMORY_LIMIT", "{}", failed.1);
-    assert_eq!(rows(session.execute("SELECT 1").await.unwrap()).await.unwrap(), 1);
-}
-
-#[tokio::test]
 async fn a_text_has_so_many_bytes() {
     let (_lake, database) = opened(Limits { text_length: 20, ..Limits::default() }).await;
     let text = format!("SELECT 1 -- {}", "x".repeat(20));
