@@ -255,7 +255,7 @@ fn functions_answer_or_refuse_whatever_is_asked() {
         };
         for parameter in parameters {
             let samples = samples(parameter);
-            calls = (0..samples.len().max(calls.len()) + 1)
+            calls = (0..=samples.len().max(calls.len()))
                 .map(|index| {
                     let mut call = calls[index % calls.len()].clone();
                     call.push(samples.get(index % (samples.len() + 1)).copied().unwrap_or("NULL"));

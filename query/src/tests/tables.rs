@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::arrow::datatypes::DataType;
-use depthlake_lake::commit::{CompactionRules, Lake};
+use depthlake_lake::commit::Lake;
 use depthlake_lake::log::{EmbeddedLog, Log, Options, Partition, Record, TopicPartition};
 use depthlake_lake::record::{raw_record, topic_of_stream};
 use depthlake_lake::sink::{Sink, SinkConfig};
@@ -21,7 +21,7 @@ use depthlake_orderbook::time::Timestamp;
 use super::{rows, value};
 use crate::live::samples::SampleBoard;
 use crate::samples::{AUGUST_8, LakeInFolder, SYMBOLS, append, empty_lake, trades};
-use crate::session::{Database, DatabaseOptions, Session, SessionSettings};
+use crate::session::{Database, DatabaseOptions, Session};
 
 const PARTITIONS: u16 = 2;
 
@@ -42,7 +42,7 @@ impl Place {
         let tail = Tail::follow(log.clone(), lake.lake.clone(), options).await.unwrap();
         let options = DatabaseOptions { tail: Some(tail), ..DatabaseOptions::default() };
         let database = Database::open(lake.lake.clone(), options).unwrap();
-        let session = database.session(SessionSettings::local());
+        let session = Session::in_engine(database);
         Self { lake, log, session }
     }
 
@@ -126,53 +126,6 @@ async fn what_nobody_can_read_is_a_dead_letter_at_once() {
     assert_eq!(rows(&place.session, letters).await.concat(), expected);
     place.sink().commit_once().await.unwrap();
     assert_eq!(rows(&place.session, letters).await.concat(), expected);
-}
-
-/// While rows come, are committed and compacted, every query sees all numbers up to one of each partition, each once, and a
-/// query that reads the table twice sees the same twice.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn queries_beside_writers_miss_nothing_and_see_nothing_twice() {
-    const ROWS: u64 = 1_600;
-    let place = Place::new(1 << 20).await;
-    let producer = tokio::task::spawn_blocking({
-        let log = place.log.clone();
-        move || {
-            for first in (0..ROWS).step_by(40) {
-                feed(&*log, first..first + 40);
-                std::thread::sleep(Duration::from_millis(20));
-            }
-        }
-    });
-    let carrier = tokio::spawn({
-        let (mut sink, lake, log) = (place.sink(), place.lake.lake.clone(), place.log.clone());
-        async move {
-            let mut carried = 0;
-            while carried < ROWS {
-                let report = sink.commit_once().await.unwrap();
-                carried += report.total_rows();
-                log.release(&report.positions).unwrap();
-                let rules = CompactionRules { fewest_files: 2, ..CompactionRules::default() };
-                lake.compact(Table::RawTrades, &rules, Timestamp(0)).await.unwrap();
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        }
-    });
-    let twice = "SELECT (SELECT count(*) FROM raw.trades) AS a, (SELECT count(DISTINCT CAST(payload AS VARCHAR)) FROM raw.trades) AS b, \
-                        (SELECT sum(highest + 1) FROM (SELECT max(\"offset\") AS highest FROM raw.trades GROUP BY partition)) AS c, \
-                        (SELECT count(*) FROM raw.trades a JOIN raw.trades b ON a.partition = b.partition AND a.\"offset\" = b.\"offset\") AS d";
-    let mut last = 0;
-    while !carrier.is_finished() {
-        let counts = rows(&place.session, twice).await.concat();
-        let number = |text: &String| text.parse::<u64>().unwrap_or(0);
-        let count = number(&counts[0]);
-        assert!(counts.iter().all(|other| number(other) == count), "{counts:?}");
-        assert!(count >= last, "{count} after {last}");
-        last = count;
-    }
-    carrier.await.unwrap();
-    producer.await.unwrap();
-    place.until_seen(ROWS).await;
-    assert_eq!(rows(&place.session, SUMMARY).await.concat(), [(); 3].map(|()| ROWS.to_string()));
 }
 
 /// The files of a table that lie on one day.
@@ -282,7 +235,7 @@ async fn the_board_is_two_tables() {
     let lake = empty_lake().await;
     let board = SampleBoard::new();
     let options = DatabaseOptions { board: Some(board.path().to_owned()), ..DatabaseOptions::default() };
-    let session = Database::open(lake.lake.clone(), options).unwrap().session(SessionSettings::local());
+    let session = Session::in_engine(Database::open(lake.lake.clone(), options).unwrap());
     let tickers = "SELECT symbol, state, bid, ask, spread, imbalance_5 FROM live.book_ticker WHERE symbol <> 'XRPUSDT' ORDER BY 1";
     let found = rows(&session, tickers).await;
     assert_eq!(found[0], ["BTCUSDT", "live", "61837.63000000", "61837.64000000", "0.01000000", "0.42"]);

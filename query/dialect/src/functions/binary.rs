@@ -93,7 +93,9 @@ fn digested(arguments: &Arguments, method: &str) -> Result<ArrayRef> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)]));
+    bytes.iter().flat_map(digits).collect()
 }
 
 fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
@@ -143,6 +145,7 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, step)
 }
 
+#[expect(clippy::many_single_char_names, reason = "the names of the published algorithm")]
 fn sha1(bytes: &[u8]) -> Vec<u8> {
     let mut state: [u32; 5] = [0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0];
     let mut message = bytes.to_vec();

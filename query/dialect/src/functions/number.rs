@@ -53,7 +53,6 @@ fn rounding() -> Vec<Scalar> {
 }
 
 /// Decimals rounded to no digits lose their scale.
-#[expect(clippy::unnecessary_wraps, reason = "the signature of Scalar::returning")]
 fn rounded_type(planned: &Planned) -> Result<Field> {
     if planned.fields.len() == 1 {
         return whole_type(planned);
@@ -93,7 +92,7 @@ fn round(arguments: &Arguments) -> Result<ArrayRef> {
             let scaled = value * power;
             if scaled.is_finite() { scaled.round() / power } else { value }
         },
-        |value, from, to| rescale(value, from, to),
+        rescale,
     )
 }
 
@@ -206,7 +205,7 @@ fn width_bucket(arguments: &Arguments) -> Result<ArrayRef> {
     }
     let counts = column(arguments, 3)?.as_primitive::<Int64Type>();
     let columns = [column(arguments, 0)?, column(arguments, 1)?, column(arguments, 2)?];
-    let values = columns.map(|column| column.as_primitive::<Float64Type>());
+    let values = columns.map(AsArray::as_primitive::<Float64Type>);
     i64::collect(
         arguments.rows,
         (0..arguments.rows).map(|row| {
@@ -230,7 +229,7 @@ fn bucket(value: f64, low: f64, high: f64, count: i64) -> Result<i64> {
     if !low.is_finite() || !high.is_finite() {
         return Err(invalid_argument("bounds must be finite"));
     }
-    if low == high {
+    if low.total_cmp(&high).is_eq() {
         return Err(invalid_argument("bounds cannot equal each other"));
     }
     let (from_low, width) = if low < high { (value - low, high - low) } else { (low - value, low - high) };

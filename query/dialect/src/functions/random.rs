@@ -54,7 +54,7 @@ fn uuid(high: u64, low: u64) -> String {
     [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }
 
-/// SplitMix64, seeded by the standard library's random state.
+/// `SplitMix64`, seeded by the standard library's random state.
 struct Random(u64);
 
 impl Random {

@@ -145,7 +145,7 @@ fn lists(
 ) -> Result<ArrayRef> {
     let texts = <&str>::column(column(arguments, 0)?)?;
     let patterns = <&str>::column(column(arguments, 1)?)?;
-    let groups = arguments.columns.get(2).map(|groups| groups.as_primitive::<Int64Type>());
+    let groups = arguments.columns.get(2).map(AsArray::as_primitive::<Int64Type>);
     let mut lists = ListBuilder::new(StringViewBuilder::new());
     for row in 0..arguments.rows {
         if texts.is_null(row) || patterns.is_null(row) || groups.is_some_and(|groups| groups.is_null(row)) {

@@ -142,10 +142,10 @@ impl IntoColumn for Vec<u8> {
 
 /// The column of an argument.
 pub(crate) fn column(arguments: &Arguments, index: usize) -> Result<&ArrayRef> {
-    match arguments.columns.get(index) {
-        Some(column) => Ok(column),
-        None => internal_err!("argument {index} is missing"),
-    }
+    let Some(column) = arguments.columns.get(index) else {
+        return internal_err!("argument {index} is missing");
+    };
+    Ok(column)
 }
 
 /// A function of no argument, asked for every row.

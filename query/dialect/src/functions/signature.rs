@@ -70,7 +70,7 @@ impl Parameters {
         let (arguments, returned) = text.split_once("->").expect("a signature has an arrow");
         let (arguments, returned) = (arguments.trim(), returned.trim());
         let repeats = arguments.ends_with("...");
-        let kinds = split_top(arguments.trim_end_matches("...")).map(|text| Kind::parse(text)).collect();
+        let kinds = split_top(arguments.trim_end_matches("...")).map(Kind::parse).collect();
         Self {
             kinds,
             repeats,

@@ -209,7 +209,7 @@ fn part_of(text: &str, from: i64, length: Option<i64>) -> String {
 fn split(arguments: &Arguments) -> Result<ArrayRef> {
     let texts = <&str>::column(column(arguments, 0)?)?;
     let delimiters = <&str>::column(column(arguments, 1)?)?;
-    let limits = arguments.columns.get(2).map(|limits| limits.as_primitive::<Int64Type>());
+    let limits = arguments.columns.get(2).map(AsArray::as_primitive::<Int64Type>);
     let mut lists = ListBuilder::new(StringViewBuilder::new());
     for row in 0..arguments.rows {
         if texts.is_null(row) || delimiters.is_null(row) || limits.is_some_and(|limits| limits.is_null(row)) {
@@ -234,9 +234,8 @@ fn split(arguments: &Arguments) -> Result<ArrayRef> {
 /// A pattern of `LIKE` in which the backslash escapes, of one in which another character does, or none.
 pub(crate) fn escaped_by_backslash(pattern: &str, escape: &str) -> Result<String> {
     let mut letters = escape.chars();
-    let escape = match (letters.next(), letters.next()) {
-        (escape, None) => escape,
-        _ => return Err(invalid_argument("Escape string must be a single character")),
+    let (escape, None) = (letters.next(), letters.next()) else {
+        return Err(invalid_argument("Escape string must be a single character"));
     };
     let mut escaped = String::with_capacity(pattern.len());
     let mut letters = pattern.chars();

@@ -7,6 +7,8 @@ use super::rows::{rows1, rows2};
 use super::scalar::{Arguments, Scalar};
 use crate::error::invalid_argument;
 
+const HEXADECIMAL: &[u8; 16] = b"0123456789ABCDEF";
+
 pub(super) fn functions() -> Vec<Scalar> {
     let part =
         |name, description, evaluate| Scalar::new(name, &["varchar -> varchar"], description, evaluate);
@@ -92,10 +94,15 @@ fn encoded(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'*' | b'_' => {
-                escaped.push(char::from(byte))
+                escaped.push(char::from(byte));
             }
             b' ' => escaped.push('+'),
-            other => escaped.push_str(&format!("%{other:02X}")),
+            other => {
+                escaped.push('%');
+                escaped.extend(
+                    [other >> 4, other & 15].map(|digit| char::from(HEXADECIMAL[usize::from(digit)])),
+                );
+            }
         }
     }
     escaped

@@ -25,7 +25,11 @@ pub fn session_config() -> SessionConfig {
     options.execution.time_zone = Some("+00:00".to_owned());
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.collect_spans = true;
+    // The filter that the minimum of one column sets takes rows away that the minimum of an expression beside it needs.
+    options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     "nulls_last".clone_into(&mut options.sql_parser.default_null_ordering);
+    // It prunes rows by min(x) and max(x) that another aggregate of the same query, such as min(CASE …), still needs.
+    options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     config
 }
 

@@ -169,10 +169,8 @@ impl ScalarUDFImpl for Try {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        match args.arg_fields.first() {
-            Some(field) => Ok(Arc::new(field.as_ref().clone().with_nullable(true))),
-            None => internal_err!("try needs a value"),
-        }
+        let Some(field) = args.arg_fields.first() else { return internal_err!("try needs a value") };
+        Ok(Arc::new(field.as_ref().clone().with_nullable(true)))
     }
 
     fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -21,7 +21,7 @@ impl TrinoType {
     #[must_use]
     pub fn of_arrow(data_type: &DataType) -> Self {
         match data_type {
-            DataType::Null => Self::Unknown,
+            DataType::Null | DataType::Union(..) => Self::Unknown,
             DataType::Boolean => Self::Boolean,
             DataType::Int8 => Self::Tinyint,
             DataType::Int16 | DataType::UInt8 => Self::Smallint,
@@ -59,7 +59,6 @@ impl TrinoType {
                 _ => Self::Unknown,
             },
             DataType::Struct(fields) => Self::Row(fields.iter().enumerate().map(row_field).collect()),
-            DataType::Union(..) => Self::Unknown,
             DataType::Dictionary(_, value) => Self::of_arrow(value),
             DataType::RunEndEncoded(_, values) => Self::of_field(values),
         }

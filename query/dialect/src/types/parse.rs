@@ -96,8 +96,10 @@ impl Parser<'_> {
                 TrinoType::Double
             }
             "decimal" | "numeric" | "dec" => self.decimal()?,
-            "varchar" | "string" | "text" => TrinoType::Varchar { length: self.length()? },
-            "char" | "character" => TrinoType::Char { length: self.length()?.unwrap_or(1) },
+            "varchar" | "string" | "text" => self.with_length(|length| TrinoType::Varchar { length })?,
+            "char" | "character" => {
+                self.with_length(|length| TrinoType::Char { length: length.unwrap_or(1) })?
+            }
             "varbinary" => TrinoType::Varbinary,
             "date" => TrinoType::Date,
             "time" => self.time()?,
@@ -220,14 +222,14 @@ impl Parser<'_> {
         Some(with)
     }
 
-    /// A length in parentheses, if there is one.
-    fn length(&mut self) -> Option<Option<u32>> {
+    /// A type that may have a length in parentheses.
+    fn with_length(&mut self, r#type: fn(Option<u32>) -> TrinoType) -> Option<TrinoType> {
         if self.mark('(').is_none() {
-            return Some(None);
+            return Some(r#type(None));
         }
         let length = self.number()?;
         self.mark(')')?;
-        Some(Some(length))
+        Some(r#type(Some(length)))
     }
 
     fn open(&mut self) -> Option<char> {

@@ -38,7 +38,9 @@ pub(super) fn writer(array: &ArrayRef, r#type: &TrinoType, precisions: Precision
             }))
         }
         (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View, _) => texts(array, r#type),
-        (_, TrinoType::Uuid) if matches!(array.data_type(), DataType::FixedSizeBinary(16)) => Ok(uuids(array)),
+        (_, TrinoType::Uuid) if matches!(array.data_type(), DataType::FixedSizeBinary(16)) => {
+            Ok(uuids(array))
+        }
         (
             DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_),
             _,

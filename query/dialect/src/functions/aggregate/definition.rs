@@ -16,7 +16,7 @@ use crate::error::type_mismatch;
 use crate::functions::signature::{Parameters, coerced_types};
 
 /// What planning and execution know of the arguments.
-pub(super) type Make = fn(&[FieldRef], &Field) -> Result<Box<dyn Accumulator>>;
+pub(super) type Make = fn(&[FieldRef], &Field) -> Box<dyn Accumulator>;
 /// The type of the result, of the types of the arguments.
 pub(super) type ReturnType = fn(&[DataType]) -> DataType;
 /// The types of the state between partial and final aggregation.
@@ -90,7 +90,7 @@ impl AggregateUDFImpl for Aggregate {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        (self.make)(args.expr_fields, &args.return_field)
+        Ok((self.make)(args.expr_fields, &args.return_field))
     }
 }
 
@@ -140,8 +140,8 @@ pub(super) fn column_of(
 
 /// The lists of a column of states; none for NULL.
 pub(super) fn lists(states: &[ArrayRef], index: usize) -> Result<Vec<ArrayRef>> {
-    match states.get(index).and_then(|column| column.as_list_opt::<i32>()) {
-        Some(lists) => Ok(lists.iter().flatten().collect()),
-        None => internal_err!("the state of an aggregate has no list {index}"),
-    }
+    let Some(lists) = states.get(index).and_then(|column| column.as_list_opt::<i32>()) else {
+        return internal_err!("the state of an aggregate has no list {index}");
+    };
+    Ok(lists.iter().flatten().collect())
 }

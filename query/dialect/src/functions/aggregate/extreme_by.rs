@@ -73,12 +73,12 @@ fn state_of_one(types: &[DataType]) -> Vec<DataType> {
     vec![key.clone(), key, DataType::Int64]
 }
 
-fn make(fields: &[FieldRef], wanted: Ordering) -> Result<Box<dyn Accumulator>> {
+fn make(fields: &[FieldRef], wanted: Ordering) -> Box<dyn Accumulator> {
     let data_type = |index: usize| {
         fields.get(index).map_or(DataType::Null, |field: &Arc<Field>| field.data_type().clone())
     };
     let count = if fields.len() == 3 { None } else { Some(1) };
-    Ok(Box::new(Extreme {
+    Box::new(Extreme {
         wanted,
         value_type: data_type(0),
         key_type: data_type(1),
@@ -86,12 +86,12 @@ fn make(fields: &[FieldRef], wanted: Ordering) -> Result<Box<dyn Accumulator>> {
         count,
         single: fields.len() == 2,
         kept: Vec::new(),
-    }))
+    })
 }
 
-fn make_of_one(fields: &[FieldRef], wanted: Ordering) -> Result<Box<dyn Accumulator>> {
+fn make_of_one(fields: &[FieldRef], wanted: Ordering) -> Box<dyn Accumulator> {
     let data_type = fields.first().map_or(DataType::Null, |field| field.data_type().clone());
-    Ok(Box::new(Extreme {
+    Box::new(Extreme {
         wanted,
         value_type: data_type.clone(),
         key_type: data_type,
@@ -99,7 +99,7 @@ fn make_of_one(fields: &[FieldRef], wanted: Ordering) -> Result<Box<dyn Accumula
         count: None,
         single: false,
         kept: Vec::new(),
-    }))
+    })
 }
 
 /// The values beside the most extreme keys so far, the most extreme first.

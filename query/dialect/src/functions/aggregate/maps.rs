@@ -64,10 +64,10 @@ enum Form {
     Multiple,
 }
 
-fn entries(fields: &[FieldRef], result: &Field, form: Form) -> Result<Box<dyn Accumulator>> {
+fn entries(fields: &[FieldRef], result: &Field, form: Form) -> Box<dyn Accumulator> {
     let data_type =
         |index: usize| fields.get(index).map_or(DataType::Int64, |field| field.data_type().clone());
-    Ok(Box::new(Entries {
+    Box::new(Entries {
         form,
         key_type: data_type(0),
         value_type: data_type(1),
@@ -77,7 +77,7 @@ fn entries(fields: &[FieldRef], result: &Field, form: Form) -> Result<Box<dyn Ac
         values: Vec::new(),
         counts: Vec::new(),
         bytes: 0,
-    }))
+    })
 }
 
 /// Keys in the order in which they came first, and what stands beside each.

@@ -15,7 +15,7 @@ pub(super) fn functions() -> Vec<Aggregate> {
             "How one-sided values lie",
             float,
             state,
-            |_, _| Ok(Box::new(Shape { finish: Shape::skewness, ..Shape::new() })),
+            |_, _| Box::new(Shape { finish: Shape::skewness, ..Shape::new() }),
         ),
         Aggregate::new(
             "kurtosis",
@@ -23,7 +23,7 @@ pub(super) fn functions() -> Vec<Aggregate> {
             "How far out values lie, against the normal",
             float,
             state,
-            |_, _| Ok(Box::new(Shape { finish: Shape::kurtosis, ..Shape::new() })),
+            |_, _| Box::new(Shape { finish: Shape::kurtosis, ..Shape::new() }),
         ),
     ]
 }
@@ -107,7 +107,7 @@ impl Accumulator for Shape {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let columns: Vec<_> = states.iter().map(|column| column.as_primitive::<Float64Type>()).collect();
+        let columns: Vec<_> = states.iter().map(AsArray::as_primitive::<Float64Type>).collect();
         let [count, mean, second, third, fourth] = columns.as_slice() else {
             return internal_err!("the state of a shape has five parts");
         };

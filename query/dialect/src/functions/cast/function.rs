@@ -63,13 +63,12 @@ impl ScalarUDFImpl for CastFunction {
         let nullable = self.lenient || args.arg_fields.first().is_none_or(|field| field.is_nullable());
         let field = to.to_field(self.name).with_nullable(nullable);
         let DataType::Timestamp(unit, Some(_)) = *field.data_type() else { return Ok(Arc::new(field)) };
-        let zone = match args.arg_fields.first().map(|field| field.data_type()) {
-            Some(DataType::Timestamp(_, Some(zone))) => Arc::clone(zone),
-            _ => {
-                let told =
-                    constant(0).and_then(|text| parse_timestamp(text).ok()).and_then(|(_, _, zone)| zone);
-                told.unwrap_or(Zone::UTC).name().into()
-            }
+        let of_value = args.arg_fields.first().map(|field| field.data_type());
+        let zone = if let Some(DataType::Timestamp(_, Some(zone))) = of_value {
+            Arc::clone(zone)
+        } else {
+            let told = constant(0).and_then(|text| parse_timestamp(text).ok()).and_then(|(_, _, zone)| zone);
+            told.unwrap_or(Zone::UTC).name().into()
         };
         let zoned = DataType::Timestamp(unit, Some(zone));
         Ok(Arc::new(field.with_data_type(zoned)))
@@ -134,12 +133,12 @@ fn alike(from: &TrinoType, to: &TrinoType) -> bool {
             (Some(from), Some(to)) => from <= to,
             _ => false,
         },
-        (T::Tinyint | T::Smallint | T::Integer | T::Bigint | T::Real, T::Double) => true,
+        (T::Tinyint | T::Smallint | T::Integer | T::Bigint | T::Real, T::Double)
+        | (T::Timestamp { .. }, T::Date) => true,
         (T::Decimal { precision, scale }, T::Decimal { precision: wider, scale: finer }) => {
             finer >= scale
                 && i16::from(*wider) - i16::from(*finer) >= i16::from(*precision) - i16::from(*scale)
         }
-        (T::Timestamp { .. }, T::Date) => true,
         _ => false,
     }
 }

@@ -163,8 +163,8 @@ fn write_json(text: &mut String, column: &ArrayRef, r#type: &TrinoType, row: usi
             }
             text.push('}');
         }
-        TrinoType::Json => text.push_str(&text_at(column, r#type, row)?),
-        TrinoType::Boolean
+        TrinoType::Json
+        | TrinoType::Boolean
         | TrinoType::Tinyint
         | TrinoType::Smallint
         | TrinoType::Integer

@@ -24,7 +24,9 @@ pub(crate) fn text_at(column: &ArrayRef, r#type: &TrinoType, row: usize) -> Resu
         | TrinoType::Char { .. }
         | TrinoType::Json
         | TrinoType::Uuid
-        | TrinoType::IpAddress => plain(column, row)?,
+        | TrinoType::IpAddress
+        | TrinoType::IntervalYearToMonth
+        | TrinoType::IntervalDayToSecond => plain(column, row)?,
         TrinoType::Decimal { precision, scale } => {
             let decimal = cast(&one(), &DataType::Decimal128(*precision, *scale))?;
             decimal_text(decimal.as_primitive::<Decimal128Type>().value(0), *scale)
@@ -45,10 +47,9 @@ pub(crate) fn text_at(column: &ArrayRef, r#type: &TrinoType, row: usize) -> Resu
                 seconds % 60,
                 nanos % 1_000_000_000
             );
-            cut_fraction(text, *precision)
+            cut_fraction(&text, *precision)
         }
         TrinoType::Array(_) | TrinoType::Map(..) | TrinoType::Row(_) => json_at(column, r#type, row)?,
-        TrinoType::IntervalYearToMonth | TrinoType::IntervalDayToSecond => plain(column, row)?,
         other => return Err(type_mismatch(format!("Cannot cast {other} to varchar"))),
     })
 }
@@ -64,15 +65,15 @@ fn moment_text(one: &ArrayRef, r#type: &TrinoType) -> Result<String> {
     let text = civil.format("%Y-%m-%d %H:%M:%S%.9f").to_string();
     Ok(match (moments.kind, r#type) {
         (MomentKind::Zoned(_, zone), TrinoType::TimestampWithTimeZone { precision }) => {
-            format!("{} {}", cut_fraction(text, *precision), zone.name())
+            format!("{} {}", cut_fraction(&text, *precision), zone.name())
         }
-        (MomentKind::Timestamp(_), TrinoType::Timestamp { precision }) => cut_fraction(text, *precision),
+        (MomentKind::Timestamp(_), TrinoType::Timestamp { precision }) => cut_fraction(&text, *precision),
         _ => civil.format("%Y-%m-%d").to_string(),
     })
 }
 
 /// A time that ends in nine digits behind the point, with fewer or more of them.
-fn cut_fraction(text: String, digits: u8) -> String {
+fn cut_fraction(text: &str, digits: u8) -> String {
     let whole = text.len().saturating_sub(10);
     match digits {
         0 => text.get(..whole).unwrap_or_default().to_owned(),

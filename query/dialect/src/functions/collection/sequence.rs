@@ -54,7 +54,7 @@ fn sequence(arguments: &Arguments) -> Result<ArrayRef> {
 fn numbers(arguments: &Arguments) -> Result<ArrayRef> {
     let starts = column(arguments, 0)?.as_primitive::<Int64Type>();
     let stops = column(arguments, 1)?.as_primitive::<Int64Type>();
-    let steps = arguments.columns.get(2).map(|steps| steps.as_primitive::<Int64Type>());
+    let steps = arguments.columns.get(2).map(AsArray::as_primitive::<Int64Type>);
     let mut rows = Vec::with_capacity(arguments.rows);
     for row in 0..arguments.rows {
         if starts.is_null(row) || stops.is_null(row) || steps.is_some_and(|steps| steps.is_null(row)) {

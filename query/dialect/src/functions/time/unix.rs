@@ -64,7 +64,7 @@ fn from_unixtime(arguments: &Arguments) -> Result<ArrayRef> {
             return Ok(None);
         }
         let millis = (seconds.value(row) * 1_000.0).round();
-        if !(millis.abs() < 8e15) {
+        if millis.is_nan() || millis.abs() >= 8e15 {
             return Err(out_of_range(format!("{} seconds are beyond the calendar", seconds.value(row))));
         }
         #[expect(clippy::cast_possible_truncation, reason = "within the bounds above")]

@@ -1,4 +1,4 @@
-//! Patterns of dates and times, in MySQL's codes (`%Y-%m-%d`) and in Joda's letters (`yyyy-MM-dd`).
+//! Patterns of dates and times, in `MySQL`'s codes (`%Y-%m-%d`) and in Joda's letters (`yyyy-MM-dd`).
 
 mod read;
 mod write;
@@ -69,7 +69,7 @@ const MONTHS: [&str; 12] = [
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 impl Pattern {
-    /// Reads a pattern of MySQL's codes.
+    /// Reads a pattern of `MySQL`'s codes.
     pub fn mysql(text: &str) -> Result<Self> {
         let mut pieces = Pieces::default();
         let mut letters = text.chars();

@@ -108,7 +108,7 @@ impl Reading {
         match part {
             Part::Year => self.year = i32::try_from(number).ok(),
             Part::YearOfCentury => {
-                self.year = i32::try_from(if number < 70 { 2000 + number } else { 1900 + number }).ok()
+                self.year = i32::try_from(if number < 70 { 2000 + number } else { 1900 + number }).ok();
             }
             Part::WeekYear => self.week_year = i32::try_from(number).ok(),
             Part::Month => self.month = Some(number),
