@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::server::Serving;
-use support::{text, wait};
+use support::{finish, text, wait};
 
 const CLIENTS: [&str; 6] = ["python", "cli", "jdbc", "go", "node", "dbt"];
 
@@ -30,18 +30,11 @@ fn stock_clients_find_what_they_ask_for() {
     }
     let serving = Serving::start("[lake]\ncommit_seconds = 1.0\n");
     wait("there are trades of both pairs", || {
-        let counted = support::succeed(
-            serving.folder.path(),
-            &[
-                "sql",
-                "--data",
-                "data",
-                "--format",
-                "csv",
-                "SELECT count(DISTINCT symbol) AS n FROM normalized.trades",
-            ],
-        );
-        counted.trim().ends_with('2')
+        let query = "SELECT count(DISTINCT symbol) AS n FROM normalized.trades";
+        let arguments = ["sql", "--data", "data", "--format", "csv", query];
+        // It listens before it has a lake.
+        let asked = finish(serving.folder.path(), &arguments);
+        asked.status.success() && text(&asked.stdout).trim().ends_with('2')
     });
     let failures: Vec<_> =
         ready.into_iter().filter_map(|client| check(client, &folder, &serving.url)).collect();
