@@ -199,7 +199,7 @@ mod tests {
             assert_eq!(answer.headers()[CACHE_CONTROL], "public, max-age=31536000, immutable");
             assert_eq!(answer.headers()["content-encoding"], "gzip", "{asset}");
             let expected =
-                if std::path::Path::new(asset).extension().is_some_and(|extension| extension == "js") {
+                if std::path::Path::new(&asset).extension().is_some_and(|extension| extension == "js") {
                     "text/javascript; charset=utf-8"
                 } else {
                     "text/css; charset=utf-8"

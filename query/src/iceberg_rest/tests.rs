@@ -123,7 +123,9 @@ fn guarded() -> Access {
     let user = |name: &str, read: &str| {
         let token = {
             use sha2::Digest;
-            format!("{:x}", sha2::Sha256::digest(name.as_bytes()))
+            sha2::Sha256::digest(name.as_bytes())
+                .iter()
+                .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
         };
         json!({ "tokens": [token], "read": [read] })
     };
