@@ -93,17 +93,18 @@ async fn tables_are_listed_and_described() {
     let session = Session::new(lake.lake.clone()).unwrap();
     let listed = rows(
         &session,
-        "SELECT table_schema || '.' || table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE'",
+        "SELECT table_schema || '.' || table_name FROM information_schema.tables \
+         WHERE table_type = 'BASE TABLE' AND table_catalog = 'depthlake' ORDER BY 1",
     )
     .await
     .concat();
     let live = ["live.book_ticker", "live.depth"].map(str::to_owned);
-    let all: Vec<_> = Table::ALL.iter().map(Table::to_string).chain(live).collect();
+    let mut all: Vec<_> = Table::ALL.iter().map(Table::to_string).chain(live).collect();
+    all.sort();
     assert_eq!(listed, all);
-    assert_eq!(
-        rows(&session, "SHOW TABLES").await.iter().filter(|row| row[3] == "BASE TABLE").count(),
-        all.len()
-    );
+    let shown = rows(&session, "SHOW TABLES").await;
+    let of_lake = shown.iter().filter(|row| row[0] == "depthlake" && row[3] == "BASE TABLE");
+    assert_eq!(of_lake.count(), all.len());
     let described = rows(&session, "DESCRIBE normalized.trades").await;
     assert!(described.iter().any(|row| row[..2] == ["price", "Decimal128(18, 8)"]), "{described:?}");
     let columns = "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'normalized'";
