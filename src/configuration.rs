@@ -186,6 +186,10 @@ mod tests {
         assert!(
             endpoint.is_some() && region.is_some() && access_key_id.is_some() && secret_access_key.is_some()
         );
+        assert!(
+            set.serve.listen.is_some() && set.serve.postgres.is_some() && set.serve.connections.is_some()
+        );
+        assert_eq!(set.serve.limits.limits().unwrap(), depthlake_query::Limits::default());
         assert_eq!(set.sla.targets(), Targets::default());
         assert!(set.sla.receive_lag_p99_ms.is_some() && set.sla.event_lag_p99_ms.is_some());
         let promised = &set.health;

@@ -58,7 +58,12 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Replay(options) => replay::run(&options, &configuration),
         Command::Backfill(options) => backfill::run(&options, &configuration),
         Command::Sql(options) => done(block_on(async {
-            sql::run(&options.lake.place(&configuration)?, options.query, options.format).await
+            match &options.server.server {
+                Some(url) => {
+                    sql::ask(url, options.server.user.as_deref(), options.query, options.format).await
+                }
+                None => sql::run(&options.lake.place(&configuration)?, options.query, options.format).await,
+            }
         })),
         Command::Tables(options) => done(block_on(async {
             let place = options.lake.place(&configuration)?;

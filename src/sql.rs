@@ -2,6 +2,7 @@
 
 mod command;
 mod prompt;
+mod remote;
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -50,6 +51,34 @@ pub async fn run(place: &LakePlace, query: Option<String>, format: Format) -> Re
         None => io::read_to_string(io::stdin()).context("cannot read the statements")?,
     };
     answer_all(&session, &text, format, &mut io::stdout()).await
+}
+
+/// Has a server answer the statements of `query`, or of the standard input where there is none.
+///
+/// # Errors
+/// Where the server cannot be reached, a statement fails, or the output is closed.
+pub async fn ask(url: &str, user: Option<&str>, query: Option<String>, format: Format) -> Result<()> {
+    let text = match query {
+        Some(text) => text,
+        None => io::read_to_string(io::stdin()).context("cannot read the statements")?,
+    };
+    let mut server = remote::Remote::at(url, user)?;
+    let parts = split(&text);
+    for statement in parts.complete.iter().chain(&parts.rest) {
+        let started = Instant::now();
+        let answer = server.ask(statement).await?;
+        let mut out = io::stdout().lock();
+        match format {
+            Format::Table => {
+                answer.write_table(&mut out)?;
+                writeln!(out, "({} rows, {:.3} s)\n", answer.rows.len(), started.elapsed().as_secs_f64())?;
+            }
+            Format::Csv => answer.write_csv(&mut out)?,
+            Format::Json => answer.write_json(&mut out)?,
+        }
+        out.flush()?;
+    }
+    Ok(())
 }
 
 /// Answers all statements of a text and stops at the first that fails.

@@ -113,7 +113,8 @@ fn screen(health: &Health) -> String {
     }
     _ = writeln!(text, "\n{:<12} {:>12} {:>12}  {:<9} since", "promise", "measured", "promised", "status");
     for level in &health.service_levels {
-        let figure = |value: f64| if level.unit == "ms" { milliseconds(value) } else { format!("{value:.1}/h") };
+        let figure =
+            |value: f64| if level.unit == "ms" { milliseconds(value) } else { format!("{value:.1}/h") };
         let since = duration((health.time - level.since).max(0));
         _ = writeln!(
             text,
@@ -125,13 +126,16 @@ fn screen(health: &Health) -> String {
         );
     }
     text.push('\n');
-    let stale: Vec<&SymbolHealth> = health.symbols.iter().filter(|symbol| symbol.status != Status::Ok).collect();
+    let stale: Vec<&SymbolHealth> =
+        health.symbols.iter().filter(|symbol| symbol.status != Status::Ok).collect();
     if !health.symbols.is_empty() {
         let fresh = health.symbols.len() - stale.len();
         _ = writeln!(text, "{fresh} of {} books are live and fresh", health.symbols.len());
     }
     for symbol in stale.iter().take(MOST_NAMED) {
-        let age = symbol.age_ms.map_or_else(|| "no event yet".to_owned(), |age| format!("last event {} ago", milliseconds(age)));
+        let age = symbol
+            .age_ms
+            .map_or_else(|| "no event yet".to_owned(), |age| format!("last event {} ago", milliseconds(age)));
         _ = writeln!(text, "  {:<14} {:<10} {age}", symbol.symbol, symbol.state);
     }
     if stale.len() > MOST_NAMED {

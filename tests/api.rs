@@ -65,7 +65,11 @@ impl Followed {
         for (side, name) in self.sides.iter_mut().zip(["bids", "asks"]) {
             for level in message[name].as_array().unwrap() {
                 let [price, quantity] = [0, 1].map(|part| level[part].as_str().unwrap().to_owned());
-                if quantity == "0" { side.remove(&price) } else { side.insert(price, quantity) };
+                if quantity == "0" {
+                    side.remove(&price)
+                } else {
+                    side.insert(price, quantity)
+                };
             }
         }
     }
@@ -78,9 +82,14 @@ fn levels(book: &Value) -> [BTreeMap<String, String>; 2] {
 }
 
 async fn json(program: &Program, path: &str) -> Result<Value, String> {
-    let answer = reqwest::get(format!("http://{}{path}", program.address)).await.map_err(|e| e.to_string())?;
+    let answer =
+        reqwest::get(format!("http://{}{path}", program.address)).await.map_err(|e| e.to_string())?;
     let (status, body) = (answer.status(), answer.text().await.unwrap());
-    if status.is_success() { Ok(serde_json::from_str(&body).unwrap()) } else { Err(format!("{status}: {body}")) }
+    if status.is_success() {
+        Ok(serde_json::from_str(&body).unwrap())
+    } else {
+        Err(format!("{status}: {body}"))
+    }
 }
 
 /// Asks until the answer is as wanted.
@@ -93,10 +102,10 @@ async fn until(program: &Program, path: &str, wanted: impl Fn(&Value) -> bool) -
             }
         }
     };
-    match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(answer) => answer,
-        Err(_) => panic!("{path} is not as wanted: {:?}", json(program, path).await),
+    if let Ok(answer) = tokio::time::timeout(PATIENCE, asked).await {
+        return answer;
     }
+    panic!("{path} is not as wanted: {:?}", json(program, path).await)
 }
 
 #[test]
@@ -109,12 +118,12 @@ fn the_running_program_serves_its_books() {
     let program = start(folder.path(), &venue);
     runtime.block_on(async {
         until(&program, "/api/v1/tickers", |answer| {
-            answer["tickers"].as_array().unwrap().iter().filter(|ticker| ticker["state"] == "live").count() == 3
+            answer["tickers"].as_array().unwrap().iter().filter(|ticker| ticker["state"] == "live").count()
+                == 3
         })
         .await;
         until(&program, "/readyz", |answer| answer["ready"] == true).await;
-        let (mut socket, _) =
-            connect_async(format!("ws://{}/api/v1/stream", program.address)).await.unwrap();
+        let (mut socket, _) = connect_async(format!("ws://{}/api/v1/stream", program.address)).await.unwrap();
         for wish in [
             r#"{"op":"subscribe","channel":"book","symbols":["BTCUSDT"],"depth":5000}"#,
             r#"{"op":"subscribe","channel":"trades","symbols":["BTCUSDT"]}"#,
@@ -165,8 +174,10 @@ fn the_running_program_serves_its_books() {
 
         // The lake has the last message once it has come that far; a time after it is refused until then, and ever after.
         let last = depthlake_query::output::utc(whole.receive_time());
-        let past = format!("/api/v1/replay/BTCUSDT?at={}&depth=5000", nanoseconds(&last, whole.receive_time().0));
-        let past = until(&program, &past, |answer| answer["update_id"].as_u64() == Some(book.update_id)).await;
+        let past =
+            format!("/api/v1/replay/BTCUSDT?at={}&depth=5000", nanoseconds(&last, whole.receive_time().0));
+        let past =
+            until(&program, &past, |answer| answer["update_id"].as_u64() == Some(book.update_id)).await;
         assert_eq!(levels(&past), expected, "what is rebuilt from raw messages");
 
         // Trades that were heard of are in the tables, once.
@@ -181,7 +192,8 @@ fn the_running_program_serves_its_books() {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), count);
-        let symbols = until(&program, "/api/v1/symbols", |answer| answer["symbols"].as_array().unwrap().len() == 3);
+        let symbols =
+            until(&program, "/api/v1/symbols", |answer| answer["symbols"].as_array().unwrap().len() == 3);
         assert_eq!(symbols.await["symbols"][0]["symbol"], "BTCUSDT");
     });
     stop(program.child);
@@ -197,8 +209,7 @@ fn ids(trades: &Value) -> Vec<i64> {
     trades["trades"].as_array().unwrap().iter().map(|trade| trade["trade_id"].as_i64().unwrap()).collect()
 }
 
-type Socket =
-    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
 /// Takes what comes within a moment, and says whether nothing came.
 async fn is_quiet(socket: &mut Socket, book: &mut Followed) -> bool {

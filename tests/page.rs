@@ -17,7 +17,9 @@ impl Browser {
             None
         };
         let Some(node) = program("DEPTHLAKE_NODE", &["node"]) else { return missing("there is no node") };
-        let Some(chromium) = program("DEPTHLAKE_CHROMIUM", &["chromium", "chromium-browser", "google-chrome"]) else {
+        let Some(chromium) =
+            program("DEPTHLAKE_CHROMIUM", &["chromium", "chromium-browser", "google-chrome"])
+        else {
             return missing("there is no chromium (DEPTHLAKE_CHROMIUM names one)");
         };
         if !folder.join("node_modules/playwright-core").exists() {
@@ -50,7 +52,9 @@ fn program(variable: &str, names: &[&str]) -> Option<PathBuf> {
         return Some(named.into());
     }
     let path = std::env::var_os("PATH")?;
-    names.iter().find_map(|name| std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file()))
+    names.iter().find_map(|name| {
+        std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+    })
 }
 
 #[test]

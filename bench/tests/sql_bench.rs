@@ -1,4 +1,4 @@
-//! The bench of SQL works, and gives what DuckDB gives on the same tables.
+//! The bench of SQL works, and gives what `DuckDB` gives on the same tables.
 
 use std::env;
 use std::path::Path;

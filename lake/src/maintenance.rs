@@ -12,10 +12,10 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{Instrument, debug, info_span, warn};
 
+use crate::TRACED;
 use crate::commit::{
     CommitError, Compacted, CompactionRules, Expired, Lake, LakeError, LetGo, SnapshotRetention,
 };
-use crate::TRACED;
 use crate::table::Table;
 
 /// How the tables are cared for.

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -25,7 +28,6 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page at `/`, `/symbol/{symbol}`, `/lake` and `/sql`, and the files it is made of.
-#[must_use]
 pub fn router() -> Router {
     let files = Arc::new(Files::of(&BUILT));
     let mut router = Router::new().route("/assets/{*path}", get(asset));
@@ -36,7 +38,9 @@ pub fn router() -> Router {
         let name = name.clone();
         router = router.route(
             &format!("/{name}"),
-            get(async move |State(files): State<Arc<Files>>, headers: HeaderMap| files.answer(&name, &headers)),
+            get(async move |State(files): State<Arc<Files>>, headers: HeaderMap| {
+                files.answer(&name, &headers)
+            }),
         );
     }
     router.layer(CompressionLayer::new()).with_state(files)
@@ -100,13 +104,21 @@ impl Files {
 
 impl File {
     fn new(name: &str, content: &'static [u8]) -> Self {
-        let digest = Sha256::digest(content).iter().take(12).fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let digest = Sha256::digest(content)
+            .iter()
+            .take(12)
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         Self {
             content: Bytes::from_static(content),
             content_type: HeaderValue::from_static(content_type(name)),
             // Weak, because the same file goes out compressed and not.
-            tag: HeaderValue::try_from(format!("W/\"{digest}\"")).unwrap_or(HeaderValue::from_static("W/\"\"")),
-            caching: HeaderValue::from_static(if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" }),
+            tag: HeaderValue::try_from(format!("W/\"{digest}\""))
+                .unwrap_or(HeaderValue::from_static("W/\"\"")),
+            caching: HeaderValue::from_static(if name.starts_with("assets/") {
+                "public, max-age=31536000, immutable"
+            } else {
+                "no-cache"
+            }),
         }
     }
 }
@@ -114,7 +126,12 @@ impl File {
 /// Whether the asker has this version already.
 fn holds(asked: &HeaderMap, tag: &HeaderValue) -> bool {
     let Ok(tag) = tag.to_str() else { return false };
-    asked.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|one| one.trim() == tag)
+    asked
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|one| one.trim() == tag)
 }
 
 fn content_type(name: &str) -> &'static str {
@@ -144,7 +161,8 @@ mod tests {
     }
 
     async fn text(answer: Response) -> String {
-        String::from_utf8(axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
+        String::from_utf8(axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap().to_vec())
+            .unwrap()
     }
 
     /// The addresses of scripts and styles that the document asks for.
@@ -170,7 +188,9 @@ mod tests {
     async fn files_say_what_they_are_and_how_long_they_last() {
         let document = ask("/", &[]).await;
         assert_eq!(document.headers()[CACHE_CONTROL], "no-cache");
-        assert!(document.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().starts_with("default-src 'none'"));
+        assert!(
+            document.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().starts_with("default-src 'none'")
+        );
         let assets = linked(&text(document).await);
         assert!(assets.len() >= 2, "{assets:?}");
         for asset in assets {
@@ -178,7 +198,11 @@ mod tests {
             assert_eq!(answer.status(), StatusCode::OK, "{asset}");
             assert_eq!(answer.headers()[CACHE_CONTROL], "public, max-age=31536000, immutable");
             assert_eq!(answer.headers()["content-encoding"], "gzip", "{asset}");
-            let expected = if asset.ends_with(".js") { "text/javascript; charset=utf-8" } else { "text/css; charset=utf-8" };
+            let expected = if asset.ends_with(".js") {
+                "text/javascript; charset=utf-8"
+            } else {
+                "text/css; charset=utf-8"
+            };
             assert_eq!(answer.headers()[CONTENT_TYPE], expected);
         }
         assert_eq!(ask("/icon.svg", &[]).await.headers()[CONTENT_TYPE], "image/svg+xml");

@@ -22,7 +22,14 @@ use rate::RateLimit;
 #[derive(Debug, Clone, Args)]
 pub struct MessageOptions {
     /// How messages are written.
-    #[arg(long, global = true, env = "DEPTHLAKE_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t)]
+    #[arg(
+        long,
+        global = true,
+        env = "DEPTHLAKE_LOG_FORMAT",
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t
+    )]
     log_format: LogFormat,
     /// Where traces of commits, queries and the care of tables are sent by OTLP over HTTP, e.g. `http://localhost:4318`
     /// [default: nowhere].

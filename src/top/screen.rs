@@ -72,8 +72,9 @@ fn header_line(market: &Market, view: &View, now: Timestamp) -> Line<'static> {
         Some(Status::Degraded) => "not well".yellow().bold(),
         Some(Status::Failing) | None => "failing".red().bold(),
     };
-    let processing =
-        market.processing_time().map_or_else(String::new, |time| format!("  {} to board", microseconds(time)));
+    let processing = market
+        .processing_time()
+        .map_or_else(String::new, |time| format!("  {} to board", microseconds(time)));
     Line::from(vec![
         "depthlake ".bold(),
         health,

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 pub mod broker;
+pub mod server;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -29,9 +29,15 @@ const WINDOWS: [(&str, &str); 11] = [
 ];
 const OTHERS: [(&str, &str); 5] = [
     // A book that is being built anew, however slow the machine is, is no stale one yet.
-    ("expr: depthlake_symbol_fresh == 0\n        for: 30s", "expr: depthlake_symbol_fresh == 0\n        for: 15s"),
+    (
+        "expr: depthlake_symbol_fresh == 0\n        for: 30s",
+        "expr: depthlake_symbol_fresh == 0\n        for: 15s",
+    ),
     ("for: 30s", "for: 3s"),
-    ("for: 15s\n        labels:\n          severity: page", "for: 1s\n        labels:\n          severity: page"),
+    (
+        "for: 15s\n        labels:\n          severity: page",
+        "for: 1s\n        labels:\n          severity: page",
+    ),
     ("(depthlake_feed_disconnects_total[10s]) > 5", "(depthlake_feed_disconnects_total[10s]) > 0"),
     ("[60s]) > 2", "[60s]) > 0"),
 ];

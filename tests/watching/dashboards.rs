@@ -57,7 +57,9 @@ fn no_panel_is_empty_or_wrong() {
         }
     }
     for panel in &of_sql {
-        until(&format!("{} has rows: {}", panel.place, panel.query), || rows(&watched, &panel.query).filter(|&rows| rows > 0));
+        until(&format!("{} has rows: {}", panel.place, panel.query), || {
+            rows(&watched, &panel.query).filter(|&rows| rows > 0)
+        });
     }
 }
 

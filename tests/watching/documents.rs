@@ -41,7 +41,8 @@ fn what_the_compose_file_mounts_is_there() {
     }
     assert!(infra.join("Dockerfile").is_file());
     let configuration = infra.join("depthlake/depthlake.toml");
-    let arguments = ["tables", "--data", "nowhere", "--catalog", "sqlite", "--config", configuration.to_str().unwrap()];
+    let arguments =
+        ["tables", "--data", "nowhere", "--catalog", "sqlite", "--config", configuration.to_str().unwrap()];
     let refused = finish(tempfile::tempdir().unwrap().path(), &arguments);
     let why = text(&refused.stderr);
     assert!(why.contains("there is no lake in nowhere"), "the configuration is not understood: {why}");

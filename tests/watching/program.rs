@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,8 @@ pub struct Watched {
 impl Watched {
     /// Starts both and waits until the program serves; `configuration` is its `depthlake.toml`.
     pub fn start(symbols: usize, configuration: &str) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let markets = sim::default_markets().into_iter().take(symbols).collect();
         let mut config = VenueConfig::generated(Product::Spot, markets, 5);
         // Many gaps take more weight than a venue grants.
@@ -37,7 +38,7 @@ impl Watched {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("depthlake.toml"), configuration).unwrap();
         let port = free_port();
-        let child = launch(folder.path(), &venue, port, &[]);
+        let child = launch(folder.path(), &venue, port);
         let watched = Self { runtime, venue, folder, port, child };
         watched.wait_until_served();
         watched
@@ -47,10 +48,6 @@ impl Watched {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
     /// Kills the program at once.
     pub fn kill(&mut self) {
         kill(&mut self.child);
@@ -58,7 +55,7 @@ impl Watched {
 
     /// Starts the program again, where it was.
     pub fn start_again(&mut self) {
-        self.child = launch(self.folder.path(), &self.venue, self.port, &[]);
+        self.child = launch(self.folder.path(), &self.venue, self.port);
         self.wait_until_served();
     }
 
@@ -108,12 +105,12 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn launch(folder: &Path, venue: &Venue, port: u16, more: &[&str]) -> Child {
+fn launch(folder: &Path, venue: &Venue, port: u16) -> Child {
     let endpoints = format!("{},{}", venue.websocket_url(), venue.rest_url());
     let (symbols, listen) = (venue.symbols().join(","), format!("127.0.0.1:{port}"));
     let arguments =
         ["run", "--venue", &endpoints, "--symbols", &symbols, "--data", "data", "--listen", &listen];
-    let mut command = depthlake(folder, &[&arguments[..], more].concat());
+    let mut command = depthlake(folder, &arguments);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let messages = BufReader::new(child.stderr.take().unwrap());
     // Read to the end, so that the program never waits for us; shown where the test fails.

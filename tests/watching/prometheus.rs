@@ -39,7 +39,11 @@ impl Prometheus {
              scrape_configs:\n  - job_name: depthlake\n    scrape_interval: 500ms\n    static_configs:\n      - targets: ['127.0.0.1:{}']\n",
             watched.port
         );
-        std::fs::write(folder.path().join("prometheus.yml"), config.replace("scrape_timeout: 500ms", "scrape_timeout: 450ms")).unwrap();
+        std::fs::write(
+            folder.path().join("prometheus.yml"),
+            config.replace("scrape_timeout: 500ms", "scrape_timeout: 450ms"),
+        )
+        .unwrap();
         let port = free_port();
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", folder.path().join("prometheus.yml").display()))
@@ -50,7 +54,9 @@ impl Prometheus {
             .spawn()
             .unwrap();
         let prometheus = Self { address: format!("http://127.0.0.1:{port}"), child, _folder: folder };
-        until("Prometheus answers", || prometheus.ask(&watched.runtime, "up == 1").filter(|found| !found.is_empty()));
+        until("Prometheus answers", || {
+            prometheus.ask(&watched.runtime, "up == 1").filter(|found| !found.is_empty())
+        });
         prometheus
     }
 

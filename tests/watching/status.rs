@@ -17,7 +17,10 @@ fn all_who_are_asked_say_the_same() {
         until("status says so as well", || {
             let output = finish(watched.folder.path(), &arguments);
             let screen = text(&output.stdout);
-            (output.status.success() && screen.starts_with("depthlake is well") && screen.contains("3 of 3 books")).then_some(())
+            (output.status.success()
+                && screen.starts_with("depthlake is well")
+                && screen.contains("3 of 3 books"))
+            .then_some(())
         });
     }
     assert!(watched.get("/readyz").is_some());

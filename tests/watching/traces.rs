@@ -44,7 +44,8 @@ fn take(mut connection: TcpStream, remembered: &Mutex<Vec<(String, Vec<u8>)>>) -
         bytes.extend_from_slice(&chunk[..count]);
         let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
         let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse::<usize>().ok());
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse::<usize>().ok());
         let body = bytes.get(end + 4..end + 4 + length.unwrap_or(0));
         let Some(body) = body else { continue };
         let path = head.split_whitespace().nth(1)?.to_owned();
@@ -60,7 +61,17 @@ fn commits_are_traced_and_messages_are_json() {
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start();
     let arguments = [
-        "run", "--symbols", "BTCUSDT", "--data", "data", "--no-serve", "--duration", "4", "--log-format", "json", "--otlp",
+        "run",
+        "--symbols",
+        "BTCUSDT",
+        "--data",
+        "data",
+        "--no-serve",
+        "--duration",
+        "4",
+        "--log-format",
+        "json",
+        "--otlp",
         &collector.address,
     ];
     std::fs::write(folder.path().join("depthlake.toml"), "[lake]\ncommit_seconds = 0.5\n").unwrap();

@@ -44,10 +44,10 @@ use gather::{Gathered, gather};
 use share::{Carried, Share};
 use versions::closing_versions;
 
+use crate::TRACED;
 use crate::commit::{Lake, PartitionOfTable, Positions as LakePositions};
 use crate::log::{Log, Offset, Partition, Topic, TopicPartition};
 use crate::record::{Contracts, table_of};
-use crate::TRACED;
 use crate::table::Table;
 
 /// How often a running sink looks whether more waits than one commit takes.
@@ -249,7 +249,8 @@ impl Sink {
         let mut superseded = 0;
         loop {
             let stopping = is_stopped(stop);
-            let span = info_span!(target: TRACED, "commit", rows = Empty, log_bytes = Empty, file_bytes = Empty);
+            let span =
+                info_span!(target: TRACED, "commit", rows = Empty, log_bytes = Empty, file_bytes = Empty);
             match self.commit_once().instrument(span.clone()).await {
                 Ok(report) => {
                     span.record("rows", report.total_rows());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tracing::{debug, error, warn};
 
 use super::arrivals::Arrival;
-use super::held::Segment;
+use super::held::{Held, Segment};
 use super::{Shared, TailError, lock};
 use crate::log::{LogError, Offset, Progress, TopicPartition};
 use crate::record::table_of;
@@ -20,7 +20,7 @@ const PIECE_BYTES: usize = 1024 * 1024;
 /// How long a log that brings nothing is waited for before it is looked whether to stop.
 const IDLE: Duration = Duration::from_millis(50);
 /// What arrives within this time becomes one batch: a row is seen that much later, and costs that much less.
-const GATHERED: Duration = Duration::from_millis(5);
+const GATHERED: Duration = Duration::from_millis(20);
 /// How long nothing is read after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -134,7 +134,7 @@ impl Follower {
 
     /// Merges the newest segments. Nobody else changes them, so this is done without keeping queries waiting.
     fn merge(&self, at: TopicPartition) {
-        let two = || self.shared.state().partitions.get(&at).and_then(|held| held.to_be_merged());
+        let two = || self.shared.state().partitions.get(&at).and_then(Held::to_be_merged);
         while let Some((first, second)) = two() {
             match Segment::merged(&first, &second) {
                 Ok(merged) => {

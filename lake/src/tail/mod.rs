@@ -52,7 +52,7 @@ use crate::table::Table;
 const COMMITTED_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a query waits for a tail that has not read all yet that was in the log when it began.
-const CATCH_UP_LIMIT: Duration = Duration::from_secs(60);
+const CATCH_UP_LIMIT: Duration = Duration::from_mins(1);
 
 /// How a tail reads, and how much it may hold.
 #[derive(Debug, Clone)]

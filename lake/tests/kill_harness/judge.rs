@@ -45,7 +45,8 @@ pub async fn judge_tail(log: Arc<dyn Log>, lake: Lake, committed: &Ends, durable
         assert!(joined.unread.is_empty(), "{table}");
     }
     found.sort();
-    let behind = durable.iter().flat_map(|(&at, &end)| (committed[&at]..end).map(move |offset| row(at, offset)));
+    let behind =
+        durable.iter().flat_map(|(&at, &end)| (committed[&at]..end).map(move |offset| row(at, offset)));
     let mut expected: Vec<_> = behind.collect();
     expected.sort();
     assert!(found == expected, "the tail is not what is behind:\n{}", differences(&expected, &found));

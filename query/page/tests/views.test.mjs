@@ -29,6 +29,9 @@ async function view(path, options) {
 
 const number = (text) => Number(text.replaceAll(',', '').replace('−', '-'));
 
+/** A past that the lake does not have yet is refused, and a browser notes each refusal. */
+const withoutRefusals = (complaints) => complaints.filter((text) => !text.includes('Failed to load resource'));
+
 test('the overview tells first whether the data can be trusted, then shows every symbol', async () => {
   const { page, context, complaints } = await view('/');
   const { symbols } = await program.ask('symbols');
@@ -91,7 +94,7 @@ test('the symbol view shows the book that the program has', async () => {
   await page.waitForFunction(() => [...document.querySelectorAll('.figure strong')].every((figure) => /\d/.test(figure.textContent)));
   await page.keyboard.press(']');
   await page.waitForFunction(() => !location.pathname.endsWith('ETHUSDT'));
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(withoutRefusals(complaints), []);
   await context.close();
 });
 
@@ -114,7 +117,7 @@ test('the slider goes back in time, and live again', async () => {
   await moment.fill('1999-01-01 00:00:00');
   await moment.press('Enter');
   await page.waitForFunction(() => document.querySelector('.slider .said').textContent.length > 10);
-  assert.deepEqual(complaints.filter((text) => !text.includes('Failed to load resource')), []);
+  assert.deepEqual(withoutRefusals(complaints), []);
   await context.close();
 });
 
@@ -167,11 +170,12 @@ test('the SQL box answers, draws, gives away, and says what is wrong', async () 
   await page.click('button:has-text("Chart")');
   await page.waitForSelector('.answer-plot canvas');
   const [saved] = await Promise.all([page.waitForEvent('download'), page.click('button:has-text("csv")')]);
+  await page.click('button:has-text("Table")');
   const lines = readFileSync(await saved.path(), 'utf8').trim().split('\n');
   assert.equal(lines.length, symbols.length + 1);
   await run(page, 'SELECT nothing FROM normalized.book_ticker');
   await page.waitForFunction(() => /nothing/.test(document.querySelector('[role=alert]')?.textContent ?? ''));
-  await run(page, 'SELECT a.x FROM (VALUES 1) AS a(x) CROSS JOIN UNNEST(sequence(1, 3000)) AS b(y)');
+  await run(page, 'SELECT y FROM UNNEST(sequence(1, 3000)) AS b(y)');
   await page.waitForFunction(() => document.querySelector('.data table')?.getAttribute('aria-rowcount') === '3001');
   assert.ok((await page.locator('.data tbody tr').count()) < 100, 'only the rows in sight are in the document');
 

@@ -50,7 +50,10 @@ mod tests {
         assert_eq!(versioned(&asked, "W/\"7\"", body).status(), StatusCode::OK);
         asked.insert(header::IF_NONE_MATCH, HeaderValue::from_static("\"3\", \"7\""));
         let answer = versioned(&asked, "W/\"7\"", || panic!("not asked for"));
-        assert_eq!((answer.status(), answer.headers()[header::ETAG].to_str().unwrap()), (StatusCode::NOT_MODIFIED, "W/\"7\""));
+        assert_eq!(
+            (answer.status(), answer.headers()[header::ETAG].to_str().unwrap()),
+            (StatusCode::NOT_MODIFIED, "W/\"7\"")
+        );
         assert_eq!(versioned(&asked, "\"8\"", body).status(), StatusCode::OK);
     }
 }

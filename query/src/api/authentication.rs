@@ -29,7 +29,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Asker {
 }
 
 /// Lets those in whom `access` knows.
-pub(crate) async fn authenticated(State(access): State<Access>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn authenticated(
+    State(access): State<Access>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if !request.uri().path().starts_with(GUARDED) {
         return next.run(request).await;
     }
@@ -61,7 +65,8 @@ fn token_of(request: &Request) -> Option<HeaderValue> {
         return None;
     }
     let parameters = request.uri().query()?.split('&');
-    let token = parameters.filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == "access_token")?.1;
+    let token =
+        parameters.filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == "access_token")?.1;
     let token = percent_decode_str(token).decode_utf8().ok()?;
     HeaderValue::from_str(&format!("Bearer {token}")).ok()
 }

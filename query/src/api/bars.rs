@@ -80,7 +80,8 @@ pub(crate) async fn bars(
         }
         return Ok(end(json, known.last(limit).first().map(|kept| kept.bar.open_time)));
     }
-    let (bars, more) = of_lake((&state, &principal), symbol, interval, limit, before.map(|cursor| cursor.time)).await?;
+    let (bars, more) =
+        of_lake((&state, &principal), symbol, interval, limit, before.map(|cursor| cursor.time)).await?;
     let mut json = begin(symbol, interval, bars.len());
     for (index, bar) in bars.iter().enumerate() {
         json.raw(if index == 0 { "" } else { "," });
@@ -175,9 +176,8 @@ fn summed(minutes: Vec<LiveBar>, interval: Interval) -> Vec<LiveBar> {
 /// Closed bars of rows with [`COLUMNS`]; none where a column is missing.
 pub(crate) fn bars_of_rows(batch: &RecordBatch) -> impl Iterator<Item = (Symbol, LiveBar)> {
     let bar = |row: usize| {
-        let exact = |name: &str| {
-            Some(batch.column_by_name(name)?.as_primitive_opt::<Decimal128Type>()?.value(row))
-        };
+        let exact =
+            |name: &str| Some(batch.column_by_name(name)?.as_primitive_opt::<Decimal128Type>()?.value(row));
         let open_time = times(batch, "open_time")?;
         let open_time = Timestamp(open_time.as_primitive_opt::<TimestampNanosecondType>()?.value(row));
         let trades = integers(batch, "trades")?;
@@ -256,7 +256,8 @@ mod tests {
 
     #[test]
     fn longer_bars_are_sums_of_minutes() {
-        let minutes = vec![minute(9, 100, true), minute(10, 200, true), minute(12, 150, true), minute(14, 175, false)];
+        let minutes =
+            vec![minute(9, 100, true), minute(10, 200, true), minute(12, 150, true), minute(14, 175, false)];
         let five = Interval::parse(Some("5m")).unwrap();
         let bars = summed(minutes, five);
         let [before, bar] = &bars[..] else { panic!("{bars:?}") };

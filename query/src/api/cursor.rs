@@ -57,7 +57,10 @@ mod tests {
 
     #[test]
     fn cursors_come_back() {
-        for cursor in [Cursor { time: Timestamp(1_723_116_031_120_000_000), id: 7 }, Cursor { time: Timestamp(-5), id: -1 }] {
+        for cursor in [
+            Cursor { time: Timestamp(1_723_116_031_120_000_000), id: 7 },
+            Cursor { time: Timestamp(-5), id: -1 },
+        ] {
             assert_eq!(Cursor::parse("before", &cursor.text()).unwrap(), cursor);
         }
         let time = Cursor::parse("before", "2024-08-08T11:20:31.12Z").unwrap();

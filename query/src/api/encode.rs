@@ -214,7 +214,10 @@ mod tests {
         let mut json = JsonText::default();
         ticker(&mut json, &quote(), &Moment { now: NOW, is_writer_alive: true, reference: Some(50_000.0) });
         let ticker: Value = serde_json::from_slice(json.as_slice()).unwrap();
-        assert_eq!((ticker["bid"].as_str(), ticker["bid_quantity"].as_str()), (Some("61837.63"), Some("1.5")));
+        assert_eq!(
+            (ticker["bid"].as_str(), ticker["bid_quantity"].as_str()),
+            (Some("61837.63"), Some("1.5"))
+        );
         assert_eq!((ticker["ask"].as_str(), ticker["state"].as_str()), (Some("61837.64"), Some("live")));
         assert_eq!((ticker["age_ms"].as_f64(), ticker["imbalance"].as_f64()), (Some(250.0), Some(0.42)));
         assert!((ticker["change_24h"].as_f64().unwrap() - 0.236_752_6).abs() < 1e-9);
@@ -225,7 +228,12 @@ mod tests {
         let quote = quote();
         let view = BookView::of_quote(&quote, false);
         let mut json = JsonText::default();
-        book(&mut json, &view, quote.row.bids.iter().copied().take(2), quote.row.asks.iter().copied().take(0));
+        book(
+            &mut json,
+            &view,
+            quote.row.bids.iter().copied().take(2),
+            quote.row.asks.iter().copied().take(0),
+        );
         let book: Value = serde_json::from_slice(json.as_slice()).unwrap();
         assert_eq!(book["bids"], serde_json::json!([["61837.63", "1.5"], ["61837.62", "3"]]));
         assert_eq!((book["asks"].as_array().unwrap().len(), book["state"].as_str()), (0, Some("offline")));

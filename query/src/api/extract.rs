@@ -3,9 +3,9 @@
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::response::IntoResponse;
+use datafusion::arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
-use datafusion::arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;

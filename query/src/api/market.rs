@@ -156,8 +156,7 @@ fn deep_book(
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let answered = state.full_depth.with(&state.market, quote.symbol, |copy| {
-        let view =
-            BookView::of_depth(quote.symbol.as_str(), copy, quote.condition(is_writer_alive));
+        let view = BookView::of_depth(quote.symbol.as_str(), copy, quote.condition(is_writer_alive));
         let etag = etag_of(&view, copy.epoch(), depth);
         answer::versioned(headers, &etag, || {
             let levels = |side| copy.book().levels(side).take(depth);

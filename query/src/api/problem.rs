@@ -37,7 +37,8 @@ impl Problem {
             names => format!("the nearest are {}", names.join(", ")),
         };
         let detail = format!("there is no symbol {text:?}: {known}");
-        Self::new(StatusCode::NOT_FOUND, "unknown-symbol", "Unknown symbol", detail).with("nearest", json!(nearest))
+        Self::new(StatusCode::NOT_FOUND, "unknown-symbol", "Unknown symbol", detail)
+            .with("nearest", json!(nearest))
     }
 
     /// 404: anything else that is not there.
@@ -150,9 +151,10 @@ pub(crate) async fn render(request: Request, next: Next) -> Response {
     if is_answer || (!status.is_client_error() && !status.is_server_error()) {
         return response;
     }
-    let problem = response.extensions_mut().remove::<Problem>().unwrap_or_else(|| {
-        Problem::of_status(status, format!("{} {}", status, uri.path()))
-    });
+    let problem = response
+        .extensions_mut()
+        .remove::<Problem>()
+        .unwrap_or_else(|| Problem::of_status(status, format!("{} {}", status, uri.path())));
     let id = id.as_ref().and_then(|id| id.to_str().ok());
     let instance = uri.path_and_query().map_or_else(|| uri.path(), |whole| whole.as_str());
     let body = problem.render(instance, id);
@@ -171,7 +173,8 @@ mod tests {
     #[test]
     fn a_problem_says_what_and_where() {
         let problem = Problem::unknown_symbol("BTCUSD", &["BTCUSDT", "BNBUSDT"]);
-        let json: Value = serde_json::from_slice(&problem.render("/api/v1/book/BTCUSD?depth=5", Some("7"))).unwrap();
+        let json: Value =
+            serde_json::from_slice(&problem.render("/api/v1/book/BTCUSD?depth=5", Some("7"))).unwrap();
         assert_eq!(json["type"], "urn:depthlake:problem:unknown-symbol");
         assert_eq!(json["status"], 404);
         assert_eq!(json["detail"], "there is no symbol \"BTCUSD\": the nearest are BTCUSDT, BNBUSDT");

@@ -24,6 +24,8 @@ use crate::json_text::rfc3339;
 use crate::live::BAR_MINUTES;
 
 const INTERVAL: Duration = Duration::from_secs(60);
+/// Where no events tell of bars, they are read from the lake again and again.
+const INTERVAL_WITHOUT_EVENTS: Duration = Duration::from_secs(10);
 const DAY: i64 = 86_400_000_000_000;
 const MINUTE: i64 = 60_000_000_000;
 
@@ -63,7 +65,8 @@ pub(crate) async fn keep(state: Weak<Shared>) {
     loop {
         let Some(shared) = state.upgrade() else { return };
         let state = ApiState::of(shared);
-        if !has_bars {
+        let interval = if state.hears_events { INTERVAL } else { INTERVAL_WITHOUT_EVENTS };
+        if !has_bars || !state.hears_events {
             has_bars = tolerate("bars", fill_bars(&state).await).is_some();
         }
         let prices = tolerate("prices a day ago", prices_a_day_ago(&state).await);
@@ -78,7 +81,7 @@ pub(crate) async fn keep(state: Weak<Shared>) {
         }
         state.references.0.store(Arc::new(known));
         drop((state, before));
-        tokio::time::sleep(INTERVAL).await;
+        tokio::time::sleep(interval).await;
     }
 }
 
@@ -86,7 +89,7 @@ fn tolerate<T>(what: &str, read: Result<T, QueryError>) -> Option<T> {
     read.inspect_err(|error| debug!(%error, what, "not read from the lake yet")).ok()
 }
 
-/// The last bars of every symbol into the read model.
+/// The last bars of every symbol into the read model: those that are not known yet, or, where nobody else tells of bars, all.
 async fn fill_bars(state: &ApiState) -> Result<(), QueryError> {
     let newest = ask(state, "SELECT max(open_time) AS newest FROM normalized.ohlcv_1m").await?;
     let Some(newest) = newest.first().and_then(newest_time) else { return Ok(()) };
@@ -104,7 +107,11 @@ async fn fill_bars(state: &ApiState) -> Result<(), QueryError> {
         }
     }
     for (symbol, bars) in by_symbol {
-        state.bars.fill(symbol, bars);
+        if state.hears_events {
+            state.bars.fill(symbol, bars);
+        } else {
+            bars.into_iter().for_each(|bar| state.bars.put(symbol, bar));
+        }
     }
     Ok(())
 }
@@ -127,7 +134,8 @@ async fn prices_a_day_ago(state: &ApiState) -> Result<Vec<(Symbol, f64)>, QueryE
     );
     let mut prices = Vec::new();
     for batch in ask(state, &sql).await? {
-        let Some(open) = batch.column_by_name("open").and_then(|open| open.as_primitive_opt::<Decimal128Type>())
+        let Some(open) =
+            batch.column_by_name("open").and_then(|open| open.as_primitive_opt::<Decimal128Type>())
         else {
             continue;
         };
@@ -153,8 +161,11 @@ async fn entries(state: &ApiState) -> Result<Vec<(Symbol, Entry)>, QueryError> {
         ) AS entries WHERE place = 1";
     let mut entries = Vec::new();
     for batch in ask(state, sql).await? {
-        let payload = batch.column_by_name("payload").and_then(|payload| cast(payload, &DataType::LargeBinary).ok());
-        let Some(payload) = payload.as_ref().and_then(|payload| payload.as_binary_opt::<i64>()) else { continue };
+        let payload =
+            batch.column_by_name("payload").and_then(|payload| cast(payload, &DataType::LargeBinary).ok());
+        let Some(payload) = payload.as_ref().and_then(|payload| payload.as_binary_opt::<i64>()) else {
+            continue;
+        };
         for row in 0..batch.num_rows() {
             if let (Some(symbol), Some(entry)) = (symbol_at(&batch, row), Entry::parse(payload.value(row))) {
                 entries.push((symbol, entry));
@@ -208,7 +219,11 @@ impl Entry {
 
 /// A decimal text without zeros at its end.
 fn trimmed(text: &str) -> String {
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]

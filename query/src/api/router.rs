@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, get};
-use axum::Router;
 use bytes::Bytes;
 use tower::ServiceBuilder;
 use tower_http::compression::CompressionLayer;
@@ -47,7 +47,10 @@ pub fn router(state: ApiState) -> Router {
         .layer(SetRequestIdLayer::x_request_id(RequestNumbers::begin()))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(cors())
-        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(SizeAbove::new(LEAST_COMPRESSED))))
+        .layer(
+            CompressionLayer::new()
+                .compress_when(DefaultPredicate::new().and(SizeAbove::new(LEAST_COMPRESSED))),
+        )
         .layer(from_fn(problem::render))
         .layer(authentication)
         .layer(DefaultBodyLimit::max(MOST_BODY));

@@ -3,7 +3,8 @@
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, Decimal128Type, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampNanosecondType, UInt64Type,
+    DataType, Decimal128Type, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampNanosecondType,
+    UInt64Type,
 };
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use depthlake_orderbook::time::Timestamp;
@@ -162,9 +163,10 @@ impl WrittenColumn {
                 as_type(&DataType::Timestamp(TimeUnit::Nanosecond, None)).map(Self::Time)
             }
             data_type if is_text(data_type) => as_type(&DataType::Utf8).map(Self::Text),
-            DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
-                as_type(&DataType::LargeBinary).map(Self::Bytes)
-            }
+            DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView
+            | DataType::FixedSizeBinary(_) => as_type(&DataType::LargeBinary).map(Self::Bytes),
             _ => None,
         };
         written.unwrap_or_else(|| Self::Shown(column.clone()))
@@ -194,7 +196,9 @@ impl WrittenColumn {
                     write_float(json, &value, value.is_finite());
                 }
             },
-            Self::Decimal(array, scale) => json.decimal(array.as_primitive::<Decimal128Type>().value(row), *scale),
+            Self::Decimal(array, scale) => {
+                json.decimal(array.as_primitive::<Decimal128Type>().value(row), *scale)
+            }
             Self::Time(array) => {
                 json.time(Timestamp(array.as_primitive::<TimestampNanosecondType>().value(row)));
             }
@@ -242,7 +246,12 @@ mod tests {
             ("n", Arc::new(Int32Array::from(vec![Some(-3), None]))),
             ("price", Arc::new(decimals.with_precision_and_scale(18, 8).unwrap())),
             ("x", Arc::new(Float64Array::from(vec![0.5, f64::NAN]))),
-            ("at", Arc::new(TimestampMicrosecondArray::from(vec![1_723_116_031_120_000, -1]).with_timezone("+00:00"))),
+            (
+                "at",
+                Arc::new(
+                    TimestampMicrosecondArray::from(vec![1_723_116_031_120_000, -1]).with_timezone("+00:00"),
+                ),
+            ),
             ("text", Arc::new(StringArray::from(vec!["a\"b", "ü"]))),
             ("bytes", Arc::new(LargeBinaryArray::from(vec![&b"{}"[..], &b"\xff"[..]]))),
         ];

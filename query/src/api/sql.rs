@@ -77,7 +77,12 @@ pub(crate) async fn sql(
     }
 }
 
-async fn as_json(columns: &[Column], mut rows: Rows, limit: usize, begun: Instant) -> Result<Response, Problem> {
+async fn as_json(
+    columns: &[Column],
+    mut rows: Rows,
+    limit: usize,
+    begun: Instant,
+) -> Result<Response, Problem> {
     let mut json = JsonText::with_capacity(16 << 10);
     json.raw("{\"columns\":");
     write_columns(&mut json, columns);
@@ -108,13 +113,16 @@ async fn as_json(columns: &[Column], mut rows: Rows, limit: usize, begun: Instan
 fn as_csv(rows: Rows, limit: usize) -> Response {
     let head = RecordBatch::new_empty(rows.schema());
     let head = futures::stream::once(async move { batch_as_csv(&head, true).map(Bytes::from) });
-    let lines = limited(rows, limit).map(|batch| Ok::<_, OutputError>(Bytes::from(batch_as_csv(&batch?, false)?)));
+    let lines =
+        limited(rows, limit).map(|batch| Ok::<_, OutputError>(Bytes::from(batch_as_csv(&batch?, false)?)));
     file(Body::from_stream(head.chain(lines)), "text/csv; charset=utf-8", "answer.csv")
 }
 
 async fn as_parquet(rows: Rows, limit: usize) -> Result<Response, Problem> {
     let failed = |error: datafusion::parquet::errors::ParquetError| {
-        Problem::from(QueryError::Failed { message: format!("the answer cannot be written as Parquet: {error}") })
+        Problem::from(QueryError::Failed {
+            message: format!("the answer cannot be written as Parquet: {error}"),
+        })
     };
     let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), None).map_err(failed)?;
     let mut batches = std::pin::pin!(limited(rows, limit));

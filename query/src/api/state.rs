@@ -38,6 +38,8 @@ pub struct Shared {
     pub(crate) references: References,
     pub(crate) replays: Replays,
     pub(crate) hub: Arc<Hub>,
+    /// Whether the engine's events are heard here; where not, bars come from the lake alone.
+    pub(crate) hears_events: bool,
     _follower: MarketFollower,
     _pump: Pump,
 }
@@ -54,6 +56,7 @@ impl ApiState {
         let follower = market.follow()?;
         let (bars, hub, full_depth) = (Arc::<Bars>::default(), Arc::<Hub>::default(), Arc::default());
         let references = References::default();
+        let hears_events = events.is_some();
         let sources = PumpSources {
             market: market.clone(),
             full_depth: Arc::clone(&full_depth),
@@ -73,6 +76,7 @@ impl ApiState {
             references,
             replays: Replays::default(),
             hub,
+            hears_events,
             _follower: follower,
             _pump: pump,
         });

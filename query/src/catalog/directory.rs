@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -28,8 +28,11 @@ pub(crate) struct Directory {
     finds_anywhere: bool,
     /// How many views this query lies in.
     depth: usize,
-    found: Mutex<HashMap<(String, String, String), Arc<dyn TableProvider>>>,
+    found: Mutex<Found>,
 }
+
+/// Tables by catalog, schema and name.
+type Found = HashMap<(String, String, String), Arc<dyn TableProvider>>;
 
 /// The query that a view is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +92,10 @@ impl Directory {
     /// Whether there is a schema that may not be read.
     pub(crate) fn denies(&self, catalog: &str, schema: &str) -> bool {
         !self.grants().reads(catalog, schema)
-            && self.catalogs.iter().any(|known| known.name() == catalog && known.schemas().iter().any(|known| known == schema))
+            && self
+                .catalogs
+                .iter()
+                .any(|known| known.name() == catalog && known.schemas().iter().any(|known| known == schema))
     }
 
     /// The tables and views of a schema that may be read, in the order of their names.
@@ -182,7 +188,7 @@ impl Directory {
         Err(external(QueryError::refused("PERMISSION_DENIED", message)))
     }
 
-    fn found(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String, String), Arc<dyn TableProvider>>> {
+    fn found(&self) -> MutexGuard<'_, Found> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

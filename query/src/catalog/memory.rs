@@ -147,7 +147,9 @@ impl Scratch {
         rows: Vec<RecordBatch>,
     ) -> Result<(), QueryError> {
         let mut schemas = self.lock();
-        let Some(ScratchRelation::Table(former)) = schemas.get(schema).and_then(|relations| relations.get(name)) else {
+        let Some(ScratchRelation::Table(former)) =
+            schemas.get(schema).and_then(|relations| relations.get(name))
+        else {
             return Err(conflict(schema, name));
         };
         if former.schema != *columns {
@@ -164,7 +166,11 @@ impl Scratch {
         former: &ScratchTable,
     ) -> Result<(), QueryError> {
         match schemas.get(schema).and_then(|relations| relations.get(name)) {
-            Some(ScratchRelation::Table(now)) if Arc::ptr_eq(&now.rows, &former.rows) && now.schema == former.schema => Ok(()),
+            Some(ScratchRelation::Table(now))
+                if Arc::ptr_eq(&now.rows, &former.rows) && now.schema == former.schema =>
+            {
+                Ok(())
+            }
             _ => Err(conflict(schema, name)),
         }
     }
@@ -192,7 +198,9 @@ impl Scratch {
     pub(crate) fn comment(&self, schema: &str, name: &str, text: Option<String>) {
         let mut schemas = self.lock();
         match schemas.get_mut(schema).and_then(|relations| relations.get_mut(name)) {
-            Some(ScratchRelation::Table(ScratchTable { comment, .. }) | ScratchRelation::View { comment, .. }) => {
+            Some(
+                ScratchRelation::Table(ScratchTable { comment, .. }) | ScratchRelation::View { comment, .. },
+            ) => {
                 *comment = text;
             }
             None => {}
@@ -276,11 +284,9 @@ impl Catalog for MemoryCatalog {
         let relations = schemas.get(schema).into_iter().flatten();
         relations
             .map(|(name, relation)| match relation {
-                ScratchRelation::Table(table) => Relation {
-                    name: name.clone(),
-                    kind: RelationKind::Table,
-                    comment: table.comment.clone(),
-                },
+                ScratchRelation::Table(table) => {
+                    Relation { name: name.clone(), kind: RelationKind::Table, comment: table.comment.clone() }
+                }
                 ScratchRelation::View { query, comment } => Relation {
                     name: name.clone(),
                     kind: RelationKind::View(query.text.clone()),

@@ -71,31 +71,21 @@ impl Sheet {
     fn column(&self, place: usize, kind: Kind) -> ArrayRef {
         let cells = || self.rows.iter().map(move |row| row.get(place).unwrap_or(&Cell::Null));
         match kind {
-            Kind::Text => Arc::new(StringArray::from_iter(cells().map(Cell::text))),
-            Kind::Number => Arc::new(Int64Array::from_iter(cells().map(|cell| match cell {
-                Cell::Number(number) => Some(*number),
-                _ => None,
-            }))),
-            Kind::Double => Arc::new(Float64Array::from_iter(cells().map(|cell| match cell {
-                Cell::Double(number) => Some(*number),
-                _ => None,
-            }))),
-            Kind::Flag => Arc::new(BooleanArray::from_iter(cells().map(|cell| match cell {
-                Cell::Flag(flag) => Some(*flag),
-                _ => None,
-            }))),
+            Kind::Text => Arc::new(cells().map(Cell::text).collect::<StringArray>()),
+            Kind::Number => Arc::new(cells().map(Cell::number).collect::<Int64Array>()),
+            Kind::Double => Arc::new(cells().map(Cell::double).collect::<Float64Array>()),
+            Kind::Flag => Arc::new(cells().map(Cell::flag).collect::<BooleanArray>()),
             Kind::Time => {
-                let times = cells().map(|cell| match cell {
-                    Cell::Time(time) => Some(*time),
-                    _ => None,
-                });
-                Arc::new(TimestampMillisecondArray::from_iter(times).with_timezone("UTC"))
+                let times: TimestampMillisecondArray = cells().map(Cell::time).collect();
+                Arc::new(times.with_timezone("UTC"))
             }
             Kind::Texts => {
                 let mut lists = ListBuilder::new(StringBuilder::new());
                 for cell in cells() {
                     if let Cell::Texts(texts) = cell {
-                        texts.iter().for_each(|text| lists.values().append_value(text));
+                        for text in texts {
+                            lists.values().append_value(text);
+                        }
                         lists.append(true);
                     } else {
                         lists.append(false);
@@ -113,6 +103,22 @@ impl Cell {
             Self::Text(text) => Some(text),
             _ => None,
         }
+    }
+
+    fn number(&self) -> Option<i64> {
+        if let Self::Number(number) = self { Some(*number) } else { None }
+    }
+
+    fn double(&self) -> Option<f64> {
+        if let Self::Double(number) = self { Some(*number) } else { None }
+    }
+
+    fn flag(&self) -> Option<bool> {
+        if let Self::Flag(flag) = self { Some(*flag) } else { None }
+    }
+
+    fn time(&self) -> Option<i64> {
+        if let Self::Time(time) = self { Some(*time) } else { None }
     }
 }
 

@@ -4,6 +4,7 @@ mod planning;
 mod trino;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::arrow::error::ArrowError;
@@ -146,12 +147,30 @@ pub(crate) fn nearest<T: AsRef<str>>(name: &str, candidates: impl Iterator<Item 
     candidates.min_by_key(|candidate| damerau_levenshtein(&name, &candidate.as_ref().to_lowercase()))
 }
 
+/// What can be told of an error that several streams have: what a value did wrong, a limit, or its text.
+fn copied(shared: &DataFusionError) -> DataFusionError {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(shared);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<DialectError>() {
+            return error.clone().into();
+        }
+        source = error.source();
+    }
+    match shared.find_root() {
+        DataFusionError::ResourcesExhausted(detail) => DataFusionError::ResourcesExhausted(detail.clone()),
+        root => DataFusionError::Execution(message_of(root)),
+    }
+}
+
 /// The error without the layers that only add context, of several the first.
 fn innermost(mut error: DataFusionError) -> DataFusionError {
     loop {
         error = match error {
             DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => *inner,
             DataFusionError::Collection(mut errors) if !errors.is_empty() => errors.swap_remove(0),
+            DataFusionError::Shared(shared) => {
+                Arc::try_unwrap(shared).unwrap_or_else(|shared| copied(&shared))
+            }
             innermost => return innermost,
         }
     }

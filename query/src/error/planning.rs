@@ -20,13 +20,17 @@ impl QueryError {
     pub(crate) fn of_trino_planning(error: DataFusionError) -> Self {
         let position = error.diagnostic().and_then(position_of);
         match innermost(error) {
-            DataFusionError::SQL(error, _) => Self::Trino { name: "SYNTAX_ERROR", message: error.to_string(), position },
+            DataFusionError::SQL(error, _) => {
+                Self::Trino { name: "SYNTAX_ERROR", message: error.to_string(), position }
+            }
             DataFusionError::SchemaError(error, _) => of_schema(&error, position),
             DataFusionError::External(error) => external(error),
             DataFusionError::ArrowError(error, context) => {
                 Self::of_execution(DataFusionError::ArrowError(error, context))
             }
-            DataFusionError::NotImplemented(message) => Self::Trino { name: "NOT_SUPPORTED", message, position },
+            DataFusionError::NotImplemented(message) => {
+                Self::Trino { name: "NOT_SUPPORTED", message, position }
+            }
             other => of_message(message_of(&other), position),
         }
     }
@@ -50,14 +54,23 @@ fn of_schema(error: &SchemaError, position: Option<Position>) -> QueryError {
 
 /// What the planner only says in words.
 fn of_message(message: String, position: Option<Position>) -> QueryError {
-    if let Some(function) = message.strip_prefix("Invalid function '").and_then(|rest| rest.split('\'').next()) {
+    if let Some(function) =
+        message.strip_prefix("Invalid function '").and_then(|rest| rest.split('\'').next())
+    {
         let message = format!("Function '{function}' not registered");
         return QueryError::Trino { name: "FUNCTION_NOT_FOUND", message, position };
     }
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     let name = if says(&["must be in GROUP BY", "must appear in the GROUP BY"]) {
         "EXPRESSION_NOT_AGGREGATE"
-    } else if says(&["oerc", "ncompatible", "Cannot infer common", "No function matches", "Unsupported CAST", "argument types"]) {
+    } else if says(&[
+        "oerc",
+        "ncompatible",
+        "Cannot infer common",
+        "No function matches",
+        "Unsupported CAST",
+        "argument types",
+    ]) {
         "TYPE_MISMATCH"
     } else if says(&["Divide by zero"]) {
         "DIVISION_BY_ZERO"

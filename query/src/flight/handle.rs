@@ -38,7 +38,8 @@ impl Prepared {
             let unreadable = |error: datafusion::arrow::error::ArrowError| HandleError::Unreadable {
                 reason: error.to_string(),
             };
-            let mut writer = StreamWriter::try_new((&mut handle).writer(), &batch.schema()).map_err(unreadable)?;
+            let mut writer =
+                StreamWriter::try_new((&mut handle).writer(), &batch.schema()).map_err(unreadable)?;
             writer.write(batch).map_err(unreadable)?;
             writer.finish().map_err(unreadable)?;
         }
@@ -76,7 +77,9 @@ impl Prepared {
             return Err(HandleError::Rows { rows: batch.num_rows() });
         }
         let values = batch.columns().iter().map(|column| ScalarValue::try_from_array(&Arc::clone(column), 0));
-        values.collect::<Result<_, _>>().map_err(|error| HandleError::Unreadable { reason: error.to_string() })
+        values
+            .collect::<Result<_, _>>()
+            .map_err(|error| HandleError::Unreadable { reason: error.to_string() })
     }
 }
 

@@ -26,6 +26,7 @@ const MESSAGE_LIMIT: usize = 4 << 20;
 
 /// The route of the service, `/arrow.flight.protocol.FlightService/*`. It needs HTTP/2.
 pub fn router(database: Database, access: Access) -> Router {
-    let service = FlightServiceServer::new(Service { database, access }).max_decoding_message_size(MESSAGE_LIMIT);
+    let service =
+        FlightServiceServer::new(Service { database, access }).max_decoding_message_size(MESSAGE_LIMIT);
     tonic::service::Routes::new(service).into_axum_router()
 }

@@ -94,7 +94,12 @@ impl Service {
     }
 
     /// Runs a statement for what it does.
-    async fn update(&self, metadata: &MetadataMap, text: &str, values: Vec<ScalarValue>) -> Result<i64, Status> {
+    async fn update(
+        &self,
+        metadata: &MetadataMap,
+        text: &str,
+        values: Vec<ScalarValue>,
+    ) -> Result<i64, Status> {
         let mut answer = self.execute(metadata, text, values).await?;
         while let Some(batch) = answer.rows.next().await {
             batch.map_err(|error| status::of_query(&error))?;
@@ -131,7 +136,11 @@ fn ready(batch: RecordBatch) -> Response<Batches> {
 }
 
 /// Where rows of this schema are to be had: here, by the ticket.
-fn info(schema: &Schema, ticket: Vec<u8>, descriptor: FlightDescriptor) -> Result<Response<FlightInfo>, Status> {
+fn info(
+    schema: &Schema,
+    ticket: Vec<u8>,
+    descriptor: FlightDescriptor,
+) -> Result<Response<FlightInfo>, Status> {
     let endpoint = FlightEndpoint::new().with_ticket(Ticket { ticket: ticket.into() });
     let info = FlightInfo::new().try_with_schema(schema).map_err(status::internal)?;
     Ok(Response::new(info.with_endpoint(endpoint).with_descriptor(descriptor)))
@@ -139,7 +148,8 @@ fn info(schema: &Schema, ticket: Vec<u8>, descriptor: FlightDescriptor) -> Resul
 
 fn schema_bytes(schema: &Schema) -> Result<Bytes, Status> {
     let message = SchemaAsIpc::new(schema, &IpcWriteOptions::default()).try_into();
-    let IpcMessage(bytes) = message.map_err(|error: datafusion::arrow::error::ArrowError| status::internal(error))?;
+    let IpcMessage(bytes) =
+        message.map_err(|error: datafusion::arrow::error::ArrowError| status::internal(error))?;
     Ok(bytes)
 }
 
@@ -204,7 +214,8 @@ impl FlightSqlService for Service {
             told.to_field(&format!("${}", index + 1))
         });
         let parameters = Schema::new(parameters.collect::<Vec<_>>());
-        let handle = Prepared { text: query.query, parameters: None }.to_handle().map_err(status::internal)?;
+        let handle =
+            Prepared { text: query.query, parameters: None }.to_handle().map_err(status::internal)?;
         Ok(ActionCreatePreparedStatementResult {
             prepared_statement_handle: handle,
             dataset_schema: schema_bytes(&schema_of(&described.columns))?,

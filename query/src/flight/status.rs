@@ -9,7 +9,9 @@ use crate::error::{ErrorKind, QueryError};
 pub(super) fn of_query(error: &QueryError) -> Status {
     let named = error.trino();
     let code = match (named.name, named.kind) {
-        ("TABLE_NOT_FOUND" | "SCHEMA_NOT_FOUND" | "CATALOG_NOT_FOUND" | "COLUMN_NOT_FOUND", _) => Code::NotFound,
+        ("TABLE_NOT_FOUND" | "SCHEMA_NOT_FOUND" | "CATALOG_NOT_FOUND" | "COLUMN_NOT_FOUND", _) => {
+            Code::NotFound
+        }
         ("PERMISSION_DENIED" | "READ_ONLY_VIOLATION", _) => Code::PermissionDenied,
         ("NOT_SUPPORTED", _) => Code::Unimplemented,
         ("USER_CANCELED" | "ADMINISTRATIVELY_KILLED" | "ABANDONED_QUERY", _) => Code::Cancelled,

@@ -21,7 +21,8 @@ async fn answer(router: &Router, method: &str, path: &str) -> (u16, Value) {
 }
 
 async fn whole(router: &Router, request: axum::http::request::Builder) -> (u16, HeaderMap, Value) {
-    let response: Response<Body> = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let response: Response<Body> =
+        router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     (status, headers, serde_json::from_slice(&body).unwrap_or(Value::Null))
@@ -53,7 +54,10 @@ async fn names_are_listed_and_asked_for() {
         ("namespaces/raw/nothing", "RESTException"),
     ] {
         let (status, body) = get(path).await;
-        assert_eq!((status, &body["error"]["type"], &body["error"]["code"]), (404, &json!(exception), &json!(404)));
+        assert_eq!(
+            (status, &body["error"]["type"], &body["error"]["code"]),
+            (404, &json!(exception), &json!(404))
+        );
     }
     for (path, status) in [
         ("namespaces/raw", 200),
@@ -80,7 +84,11 @@ async fn nothing_can_be_written() {
         ("POST", "tables/rename"),
     ] {
         let (status, body) = answer(&router, method, &format!("/iceberg/v1/{path}")).await;
-        assert_eq!((status, &body["error"]["type"]), (406, &json!("UnsupportedOperationException")), "{path}");
+        assert_eq!(
+            (status, &body["error"]["type"]),
+            (406, &json!("UnsupportedOperationException")),
+            "{path}"
+        );
     }
     let metrics = "/iceberg/v1/namespaces/raw/tables/trades/metrics";
     assert_eq!(answer(&router, "POST", metrics).await.0, 204);
@@ -120,7 +128,8 @@ fn guarded() -> Access {
         };
         json!({ "tokens": [token], "read": [read] })
     };
-    let users = serde_json::from_value(json!({ "ana": user("ana", "*"), "bo": user("bo", "depthlake.marts") }));
+    let users =
+        serde_json::from_value(json!({ "ana": user("ana", "*"), "bo": user("bo", "depthlake.marts") }));
     Access::new(&AccessConfiguration { users: users.unwrap(), jwt: None }).unwrap()
 }
 
@@ -129,7 +138,8 @@ async fn only_who_may_read_a_schema_sees_it() {
     let lake = empty_lake().await;
     let router = router(IcebergCatalog { lake: lake.lake.clone(), access: guarded(), reader: None });
     let get = async |path: &str, token: &str| {
-        let request = Request::get(format!("/iceberg/v1/{path}")).header("authorization", format!("Bearer {token}"));
+        let request =
+            Request::get(format!("/iceberg/v1/{path}")).header("authorization", format!("Bearer {token}"));
         whole(&router, request).await
     };
     let (status, headers, body) = get("config", "nobody").await;

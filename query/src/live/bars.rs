@@ -231,7 +231,8 @@ mod tests {
         bars.put(symbol, bar(29, 777, false));
         bars.put(symbol, bar(30, 151, true));
         let known = bars.of(symbol).unwrap();
-        let closes: Vec<_> = known.last(5).iter().map(|kept| (kept.bar.close / 1_000_000, kept.bar.is_final)).collect();
+        let closes: Vec<_> =
+            known.last(5).iter().map(|kept| (kept.bar.close / 1_000_000, kept.bar.is_final)).collect();
         assert_eq!(closes, [(130, true), (140, true), (151, true)]);
         bars.put(symbol, bar(28, 131, true));
         assert_eq!(bars.of(symbol).unwrap().last(9)[0].bar.close / 1_000_000, 131, "a correction replaces");

@@ -22,8 +22,11 @@ impl Source for StreamFigures {
     fn tell(&self, page: &mut Page) {
         page.gauge("depthlake_stream_clients", "Clients of live streams.")
             .whole(&[], self.0.clients.load(Relaxed));
-        page.counter("depthlake_stream_dropped_clients_total", "Clients let go because they did not keep up.")
-            .whole(&[], self.0.dropped.load(Relaxed));
+        page.counter(
+            "depthlake_stream_dropped_clients_total",
+            "Clients let go because they did not keep up.",
+        )
+        .whole(&[], self.0.dropped.load(Relaxed));
         page.counter("depthlake_stream_messages_total", "Messages handed to clients of live streams.")
             .whole(&[], self.0.messages.load(Relaxed));
     }

@@ -1,6 +1,6 @@
 //! `INSERT`, `DELETE`, `UPDATE` and `TRUNCATE` of tables that clients have made.
 
-use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::datatypes::Field;
 use datafusion::physical_plan::execute_stream;
 use datafusion::sql::sqlparser::ast::{Expr, Query};
@@ -12,6 +12,7 @@ use crate::catalog::ScratchTable;
 use crate::error::QueryError;
 use crate::session::plan::FullName;
 use crate::session::rows_of_tables::{check_types, conformed, counted};
+use crate::session::state::task_of;
 use crate::session::statements::{Begun, Context};
 
 /// The column that says of a row whether an update changes it.
@@ -43,7 +44,8 @@ impl Context<'_> {
         let given = physical.schema();
         let given: Vec<&Field> = given.fields().iter().map(AsRef::as_ref).collect();
         check_types(&targets(&found, columns), &given, "Insert query")?;
-        let mut batches = execute_stream(physical, state.task_ctx()).map_err(QueryError::of_execution)?;
+        let mut batches =
+            execute_stream(physical, task_of(&state, self.run)).map_err(QueryError::of_execution)?;
         let mut rows: Vec<RecordBatch> = Vec::new();
         let mut bytes = 0_usize;
         while let Some(batch) = batches.try_next().await.map_err(QueryError::of_execution)? {
@@ -66,7 +68,8 @@ impl Context<'_> {
         let kept = match condition {
             None => Vec::new(),
             Some(condition) => {
-                let text = format!("SELECT * FROM {} WHERE NOT coalesce({condition}, false)", written(&target));
+                let text =
+                    format!("SELECT * FROM {} WHERE NOT coalesce({condition}, false)", written(&target));
                 self.rows_of(&text).await?
             }
         };
@@ -102,7 +105,7 @@ impl Context<'_> {
         let rows = self.rows_of(&text).await?;
         let changed = rows.iter().map(|batch| {
             let flags = batch.columns().last().and_then(|column| column.as_boolean_opt());
-            flags.map_or(0, |flags| flags.true_count())
+            flags.map_or(0, BooleanArray::true_count)
         });
         let changed = changed.sum();
         let rows = in_schema(&rows, &found)?;
@@ -116,11 +119,17 @@ impl Context<'_> {
         };
         let state = self.state();
         let physical = self.physical(&state, *query).await?;
-        let batches = execute_stream(physical, state.task_ctx()).map_err(QueryError::of_execution)?;
+        let batches =
+            execute_stream(physical, task_of(&state, self.run)).map_err(QueryError::of_execution)?;
         batches.try_collect().await.map_err(QueryError::of_execution)
     }
 
-    fn replace(&self, target: &FullName, found: &ScratchTable, rows: Vec<RecordBatch>) -> Result<(), QueryError> {
+    fn replace(
+        &self,
+        target: &FullName,
+        found: &ScratchTable,
+        rows: Vec<RecordBatch>,
+    ) -> Result<(), QueryError> {
         let new = ScratchTable { rows: rows.into(), ..found.clone() };
         self.database.scratch().replace_table(&target.schema, &target.name, found, new)
     }

@@ -17,8 +17,8 @@ use crate::catalog::Scratch;
 use crate::error::QueryError;
 use crate::session::limits::{Limits, Turn, Turnstile};
 use crate::session::memory::QueryMemory;
-use crate::session::settings::SessionSettings;
 use crate::session::queries::{Queries, Query, QueryFailure, QueryId, QueryState, StopReason};
+use crate::session::settings::SessionSettings;
 use crate::session::state::{Language, engine_state, trino_state};
 use crate::session::{Session, properties};
 use crate::table::Tables;
@@ -94,7 +94,10 @@ impl Database {
             tables = tables.with_board(board);
         }
         Ok(Self(Arc::new(Shared {
-            states: States { engine: engine_state(&runtime), trino: trino_state(&runtime).map_err(QueryError::of_planning)? },
+            states: States {
+                engine: engine_state(&runtime),
+                trino: trino_state(&runtime).map_err(QueryError::of_planning)?,
+            },
             tables,
             scratch: Scratch::new(options.limits.scratch),
             queries: Queries::new(),
@@ -154,9 +157,10 @@ impl Database {
     ) -> Result<Run, QueryError> {
         let query = self.0.queries.begin(id, text, settings);
         let allowed = properties::time_allowed(&settings.properties).unwrap_or(UNLIMITED);
-        let time_limit = self.0.limits.time_per_query.min(allowed);
+        let time_limit = self.0.limits.time_per_query.min(allowed).min(UNLIMITED);
         let deadline = tokio::time::Instant::now() + time_limit;
-        let mut run = Run { database: self.clone(), query, time_limit, deadline, turn: None, has_ended: false };
+        let mut run =
+            Run { database: self.clone(), query, time_limit, deadline, turn: None, has_ended: false };
         let turn = tokio::select! {
             turn = self.0.turnstile.turn() => turn,
             stopped = run.stopped() => Err(stopped),
@@ -238,4 +242,4 @@ impl QueryFailure {
 }
 
 /// How long a query without a limit may take.
-pub(crate) const UNLIMITED: Duration = Duration::from_secs(365 * 86_400);
+pub(crate) const UNLIMITED: Duration = Duration::from_hours(365 * 24);

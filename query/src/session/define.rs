@@ -16,6 +16,7 @@ use crate::catalog::{MEMORY, RelationKind, ScratchTable, ViewQuery};
 use crate::error::QueryError;
 use crate::session::plan::FullName;
 use crate::session::rows_of_tables::{compacted, counted};
+use crate::session::state::task_of;
 use crate::session::statements::{Begun, Context};
 
 /// Where such a statement begins, which is where its errors are.
@@ -26,7 +27,9 @@ impl Context<'_> {
         let kind = definition.kind();
         match definition {
             Definition::CreateSchema { name, if_not_exists } => self.create_schema(&name, if_not_exists)?,
-            Definition::DropSchema { name, if_exists, cascade } => self.drop_schema(&name, if_exists, cascade)?,
+            Definition::DropSchema { name, if_exists, cascade } => {
+                self.drop_schema(&name, if_exists, cascade)?
+            }
             Definition::RenameSchema { name, to } => self.rename_schema(&name, &to)?,
             Definition::CreateTable { name, columns, comment, existing } => {
                 let target = self.writable(&name, "create table", "creating tables")?;
@@ -64,12 +67,15 @@ impl Context<'_> {
             Definition::AddColumn { table, column } => self.add_column(&table, &column)?,
             Definition::DropColumn { table, column } => self.drop_column(&table, &column)?,
             Definition::RenameColumn { table, column, to } => self.rename_column(&table, &column, &to)?,
-            Definition::CommentTable { table: name, comment } | Definition::CommentView { view: name, comment } => {
+            Definition::CommentTable { table: name, comment }
+            | Definition::CommentView { view: name, comment } => {
                 let target = self.writable(&name, "comment table to", "setting table comments")?;
                 self.scratch_relation(&target)?;
                 self.database.scratch().comment(&target.schema, &target.name, comment);
             }
-            Definition::CommentColumn { column, comment } => self.comment_column(&column, comment)?,
+            Definition::CommentColumn { column, comment } => {
+                self.comment_column(&column, comment.as_deref())?
+            }
         }
         Ok(Begun::done(kind, Vec::new()))
     }
@@ -79,7 +85,10 @@ impl Context<'_> {
         let target = self.scope().table(name)?;
         self.check_may_write(&target.catalog, &target.schema, &target.to_string(), action, ability)?;
         if !self.database.scratch().has_schema(&target.schema) {
-            return Err(QueryError::refused("SCHEMA_NOT_FOUND", format!("Schema {} not found", target.schema)));
+            return Err(QueryError::refused(
+                "SCHEMA_NOT_FOUND",
+                format!("Schema {} not found", target.schema),
+            ));
         }
         Ok(target)
     }
@@ -97,10 +106,16 @@ impl Context<'_> {
             return Err(QueryError::refused_at("CATALOG_NOT_FOUND", message, START));
         }
         if !self.settings.principal.grants.writes(catalog, schema) {
-            return Err(QueryError::refused("PERMISSION_DENIED", format!("Access Denied: Cannot {action} {target}")));
+            return Err(QueryError::refused(
+                "PERMISSION_DENIED",
+                format!("Access Denied: Cannot {action} {target}"),
+            ));
         }
         if catalog != MEMORY {
-            return Err(QueryError::refused("NOT_SUPPORTED", format!("This connector does not support {ability}")));
+            return Err(QueryError::refused(
+                "NOT_SUPPORTED",
+                format!("This connector does not support {ability}"),
+            ));
         }
         Ok(())
     }
@@ -152,7 +167,9 @@ impl Context<'_> {
 
     /// Whether a table of the name is to be made; an error where one may not be replaced.
     fn makes_way(&self, target: &FullName, existing: Existing) -> Result<bool, QueryError> {
-        let Some(relation) = self.directory.relation(MEMORY, &target.schema, &target.name) else { return Ok(true) };
+        let Some(relation) = self.directory.relation(MEMORY, &target.schema, &target.name) else {
+            return Ok(true);
+        };
         match existing {
             Existing::Kept => Ok(false),
             Existing::Replaced if relation.kind == RelationKind::Table => Ok(true),
@@ -177,7 +194,8 @@ impl Context<'_> {
         let mut rows = Vec::new();
         let mut bytes = 0_usize;
         if with_data {
-            let mut batches = execute_stream(physical, state.task_ctx()).map_err(QueryError::of_execution)?;
+            let mut batches =
+                execute_stream(physical, task_of(&state, self.run)).map_err(QueryError::of_execution)?;
             while let Some(batch) = batches.try_next().await.map_err(QueryError::of_execution)? {
                 let batch = compacted(&batch, &schema)?;
                 bytes = bytes.saturating_add(batch.get_array_memory_size());
@@ -256,7 +274,11 @@ impl Context<'_> {
             _ => self.scope().table(to)?,
         };
         if to.catalog != from.catalog {
-            return Err(QueryError::refused_at("NOT_SUPPORTED", "Table rename across catalogs is not supported", START));
+            return Err(QueryError::refused_at(
+                "NOT_SUPPORTED",
+                "Table rename across catalogs is not supported",
+                START,
+            ));
         }
         self.check_may_write(&to.catalog, &to.schema, &to.to_string(), "rename table to", "renaming tables")?;
         if self.directory.relation(MEMORY, &to.schema, &to.name).is_some() {
@@ -287,10 +309,21 @@ impl Context<'_> {
         let place = place_of(&found.schema, column)?;
         let others: Vec<usize> = (0..found.schema.fields().len()).filter(|other| *other != place).collect();
         if others.is_empty() {
-            return Err(QueryError::refused_at("NOT_SUPPORTED", "Cannot drop the only column in a table", START));
+            return Err(QueryError::refused_at(
+                "NOT_SUPPORTED",
+                "Cannot drop the only column in a table",
+                START,
+            ));
         }
-        let schema = Arc::new(found.schema.project(&others).map_err(|error| QueryError::Failed { message: error.to_string() })?);
-        let kept = |batch: &RecordBatch| others.iter().filter_map(|other| batch.columns().get(*other).cloned()).collect();
+        let schema = Arc::new(
+            found
+                .schema
+                .project(&others)
+                .map_err(|error| QueryError::Failed { message: error.to_string() })?,
+        );
+        let kept = |batch: &RecordBatch| {
+            others.iter().filter_map(|other| batch.columns().get(*other).cloned()).collect()
+        };
         self.reshape(&target, &found, schema, kept)
     }
 
@@ -305,16 +338,17 @@ impl Context<'_> {
         self.reshape(&target, &found, schema, |batch| batch.columns().to_vec())
     }
 
-    fn comment_column(&self, column: &Name, comment: Option<String>) -> Result<(), QueryError> {
+    fn comment_column(&self, column: &Name, comment: Option<&str>) -> Result<(), QueryError> {
         let Some((Some(table), name)) = column.split_last() else {
             return Err(QueryError::refused_at("MISSING_COLUMN_NAME", "Table must be specified", START));
         };
-        let (target, found) = self.scratch_table(&table, "comment column in table", "setting column comments")?;
+        let (target, found) =
+            self.scratch_table(&table, "comment column in table", "setting column comments")?;
         let place = place_of(&found.schema, name)?;
         let schema = with_field(&found.schema, place, |field| {
             let mut metadata = field.metadata().clone();
             metadata.remove(COMMENT);
-            metadata.extend(comment.clone().map(|comment| (COMMENT.to_owned(), comment)));
+            metadata.extend(comment.map(|comment| (COMMENT.to_owned(), comment.to_owned())));
             field.with_metadata(metadata)
         });
         self.reshape(&target, &found, schema, |batch| batch.columns().to_vec())
@@ -346,8 +380,9 @@ impl Context<'_> {
         columns: impl Fn(&RecordBatch) -> Vec<datafusion::arrow::array::ArrayRef>,
     ) -> Result<(), QueryError> {
         let rows = found.rows.iter().map(|batch| RecordBatch::try_new(Arc::clone(&schema), columns(batch)));
-        let rows: Vec<RecordBatch> =
-            rows.collect::<Result<_, _>>().map_err(|error| QueryError::Failed { message: error.to_string() })?;
+        let rows: Vec<RecordBatch> = rows
+            .collect::<Result<_, _>>()
+            .map_err(|error| QueryError::Failed { message: error.to_string() })?;
         let new = ScratchTable { schema, rows: rows.into(), comment: found.comment.clone() };
         self.database.scratch().replace_table(&target.schema, &target.name, found, new)
     }
@@ -363,7 +398,11 @@ fn missing_schema(schema: &str) -> QueryError {
 
 fn place_of(schema: &Schema, column: &Identifier) -> Result<usize, QueryError> {
     schema.column_with_name(&column.value).map(|(place, _)| place).ok_or_else(|| {
-        QueryError::refused_at("COLUMN_NOT_FOUND", format!("Column '{}' does not exist", column.value), column.position)
+        QueryError::refused_at(
+            "COLUMN_NOT_FOUND",
+            format!("Column '{}' does not exist", column.value),
+            column.position,
+        )
     })
 }
 
@@ -394,11 +433,19 @@ fn field_of(column: &ColumnDefinition) -> Result<Field, QueryError> {
 }
 
 /// The columns of a query as a table's: each has a name, a type, and may be NULL.
-fn kept_schema(schema: &Schema, names: &[OutputName], columns: &[Identifier]) -> Result<SchemaRef, QueryError> {
+fn kept_schema(
+    schema: &Schema,
+    names: &[OutputName],
+    columns: &[Identifier],
+) -> Result<SchemaRef, QueryError> {
     let planned = schema.fields().iter().map(|field| field.name().as_str());
     let written = column_names(names, planned);
     if !columns.is_empty() && columns.len() != written.len() {
-        let message = format!("Column alias list has {} entries but relation has {} columns", columns.len(), written.len());
+        let message = format!(
+            "Column alias list has {} entries but relation has {} columns",
+            columns.len(),
+            written.len()
+        );
         return Err(QueryError::refused_at("MISMATCHED_COLUMN_ALIASES", message, START));
     }
     let mut fields = Vec::new();

@@ -32,7 +32,7 @@ pub(super) async fn plan(state: &SessionState, text: &str) -> Result<LogicalPlan
 /// A query of ours within the query of a client, on our own behalf.
 pub(crate) async fn plan_in_engine(directory: &Arc<Directory>, text: &str) -> Result<LogicalPlan> {
     let inside = directory.inside(SessionSettings::local().principal, true);
-    state_of(Language::Engine, &inside, &Defaults::anywhere(), None, None).create_logical_plan(text).await
+    state_of(Language::Engine, &inside, &Defaults::anywhere(), None).create_logical_plan(text).await
 }
 
 /// A plan that changes nothing.

@@ -1,14 +1,17 @@
 //! `EXPLAIN` and `EXPLAIN ANALYZE`.
 
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::{displayable, execute_stream};
 use datafusion::sql::sqlparser::ast::Query;
-use depthlake_dialect::statement::{ExplainForm, ExplainFormat, ExplainKind, Statement};
+use depthlake_dialect::statement::{Change, Definition, ExplainForm, ExplainFormat, ExplainKind, Statement};
 use futures::TryStreamExt;
 use serde_json::json;
 
 use crate::catalog::sheet::{Columns, Kind, Sheet};
 use crate::error::QueryError;
+use crate::session::state::{Defaults, task_of};
 use crate::session::statements::{Begun, Context};
 
 const PLAN: Columns = &[("Query Plan", Kind::Text)];
@@ -19,13 +22,16 @@ impl Context<'_> {
             if form.kind == ExplainKind::Validate {
                 return validated();
             }
-            return Err(QueryError::refused("NOT_SUPPORTED", "EXPLAIN of a statement that is no query is not supported"));
+            return Err(QueryError::refused(
+                "NOT_SUPPORTED",
+                "EXPLAIN of a statement that is no query is not supported",
+            ));
         };
         let state = self.state();
         let plan = self.planner(&state).plan(query).await?;
         let text = match (form.kind, form.format) {
             (ExplainKind::Validate, _) => return validated(),
-            (ExplainKind::Io, _) => io_of(&plan, self.scope().defaults()),
+            (ExplainKind::Io, _) => io_of(&plan, &self.scope().defaults()),
             (ExplainKind::Logical, format) => {
                 let plan = state.optimize(&plan).map_err(QueryError::of_trino_planning)?;
                 match format {
@@ -34,7 +40,8 @@ impl Context<'_> {
                 }
             }
             (ExplainKind::Distributed, ExplainFormat::Text) => {
-                let physical = state.create_physical_plan(&plan).await.map_err(QueryError::of_trino_planning)?;
+                let physical =
+                    state.create_physical_plan(&plan).await.map_err(QueryError::of_trino_planning)?;
                 displayable(physical.as_ref()).indent(false).to_string()
             }
             (ExplainKind::Distributed, ExplainFormat::Json) => {
@@ -48,11 +55,15 @@ impl Context<'_> {
     /// Runs a query to its end, and tells what its parts took.
     pub(super) async fn explain_analyze(&self, statement: Statement) -> Result<Begun, QueryError> {
         let Some(query) = query_of(statement) else {
-            return Err(QueryError::refused("NOT_SUPPORTED", "EXPLAIN ANALYZE of a statement that is no query is not supported"));
+            return Err(QueryError::refused(
+                "NOT_SUPPORTED",
+                "EXPLAIN ANALYZE of a statement that is no query is not supported",
+            ));
         };
         let state = self.state();
         let physical = self.physical(&state, query).await?;
-        let mut batches = execute_stream(std::sync::Arc::clone(&physical), state.task_ctx()).map_err(QueryError::of_execution)?;
+        let mut batches = execute_stream(std::sync::Arc::clone(&physical), task_of(&state, self.run))
+            .map_err(QueryError::of_execution)?;
         while batches.try_next().await.map_err(QueryError::of_execution)?.is_some() {}
         let text = DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(false).to_string();
         Begun::sheet(&Sheet::of(PLAN, vec![vec![text.into()]]))
@@ -61,9 +72,9 @@ impl Context<'_> {
 
 fn query_of(statement: Statement) -> Option<Query> {
     match statement {
-        Statement::Query { query, .. } => Some(*query),
-        Statement::Change(depthlake_dialect::statement::Change::Insert { query, .. })
-        | Statement::Define(depthlake_dialect::statement::Definition::CreateTableAs { query, .. }) => Some(*query),
+        Statement::Query { query, .. }
+        | Statement::Change(Change::Insert { query, .. })
+        | Statement::Define(Definition::CreateTableAs { query, .. }) => Some(*query),
         _ => None,
     }
 }
@@ -73,10 +84,7 @@ fn validated() -> Result<Begun, QueryError> {
 }
 
 /// The tables that a plan reads, as JSON.
-fn io_of(plan: &datafusion::logical_expr::LogicalPlan, defaults: crate::session::state::Defaults) -> String {
-    use datafusion::common::tree_node::TreeNodeRecursion;
-    use datafusion::logical_expr::LogicalPlan;
-
+fn io_of(plan: &LogicalPlan, defaults: &Defaults) -> String {
     let mut tables = Vec::new();
     let visited = plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {

@@ -33,7 +33,7 @@ impl Default for Limits {
         Self {
             memory_per_query: 1 << 30,
             memory: 2 << 30,
-            time_per_query: Duration::from_secs(600),
+            time_per_query: Duration::from_mins(10),
             rows_per_query: 100_000_000,
             running: 16,
             queued: 200,

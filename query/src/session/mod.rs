@@ -48,7 +48,7 @@ pub(crate) use plan::plan_view;
 use crate::catalog::{Catalog, Directory, LakeCatalog, MemoryCatalog, SystemCatalog, TpchCatalog};
 use crate::error::QueryError;
 use database::{Run, UNLIMITED};
-use state::{Defaults, Language, state_of};
+use state::{Defaults, Language, state_of, task_of};
 use statements::{Begun, Context};
 
 /// Answers SQL over the tables of one lake for one client.
@@ -73,13 +73,10 @@ impl Session {
         Self::with_limits(lake, Limits::default())
     }
 
-    fn with_limits(lake: Lake, limits: Limits) -> Result<Self, QueryError> {
-        let limits = Limits {
-            time_per_query: UNLIMITED,
-            rows_per_query: u64::MAX,
-            text_length: usize::MAX,
-            ..limits
-        };
+    fn with_limits(lake: Lake, mut limits: Limits) -> Result<Self, QueryError> {
+        limits.time_per_query = UNLIMITED;
+        limits.rows_per_query = u64::MAX;
+        limits.text_length = usize::MAX;
         let database = Database::open(lake, DatabaseOptions { limits, ..DatabaseOptions::default() })?;
         Ok(Self { database, settings: SessionSettings::local(), language: Language::Engine, given: None })
     }
@@ -141,7 +138,7 @@ impl Session {
         let mut run = self.database.run(id, text, &self.settings).await?;
         let stopped = run.stopped();
         let answered = tokio::select! {
-            answered = self.begin(text, &values, &run) => answered,
+            answered = self.begin(text, values, &run) => answered,
             stopped = stopped => Err(stopped),
         };
         match answered {
@@ -172,20 +169,22 @@ impl Session {
         Ok(self.execute(text).await?.rows)
     }
 
-    async fn begin(&self, text: &str, values: &[ScalarValue], run: &Run) -> Result<Begun, QueryError> {
+    async fn begin(&self, text: &str, values: Vec<ScalarValue>, run: &Run) -> Result<Begun, QueryError> {
         self.check_length(text)?;
         run.enter(QueryState::Planning);
         match self.language {
             Language::Trino => {
-                let values: Vec<Expr> = values.iter().map(prepared::expression).collect::<Result<_, _>>()?;
+                let values: Vec<Expr> =
+                    values.into_iter().map(prepared::expression).collect::<Result<_, _>>()?;
                 self.context(Some(run)).text(text, &values).await
             }
             Language::Engine => {
-                let state = self.engine_state(Some(run));
+                let state = self.engine_state();
                 let plan = engine::plan(&state, text).await?;
                 let physical = state.create_physical_plan(&plan).await.map_err(QueryError::of_planning)?;
                 run.enter(QueryState::Running);
-                let batches = execute_stream(physical, state.task_ctx()).map_err(QueryError::of_planning)?;
+                let batches =
+                    execute_stream(physical, task_of(&state, Some(run))).map_err(QueryError::of_planning)?;
                 Ok(Begun::rows(batches))
             }
         }
@@ -200,8 +199,8 @@ impl Session {
         Context { database: &self.database, settings: &self.settings, directory: self.directory(), run }
     }
 
-    fn engine_state(&self, run: Option<&Run>) -> SessionState {
-        state_of(Language::Engine, &self.directory(), &Defaults::anywhere(), None, run)
+    fn engine_state(&self) -> SessionState {
+        state_of(Language::Engine, &self.directory(), &Defaults::anywhere(), None)
     }
 
     /// The catalogs as the client sees them.
@@ -219,7 +218,7 @@ impl Session {
     /// The tables and views that a statement names, as it names them.
     #[cfg(test)]
     pub(crate) fn tables_of(&self, text: &str) -> Result<Vec<String>, QueryError> {
-        let tables = self.engine_state(None).resolve_table_references(&crate::statement::parse(text)?);
+        let tables = self.engine_state().resolve_table_references(&crate::statement::parse(text)?);
         Ok(tables.map_err(QueryError::of_planning)?.iter().map(ToString::to_string).collect())
     }
 }

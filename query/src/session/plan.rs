@@ -8,7 +8,9 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::TableReference;
 use datafusion::sql::parser::Statement as EngineStatement;
-use datafusion::sql::sqlparser::ast::{ObjectName, Query, Spanned, Statement as SqlStatement, visit_relations};
+use datafusion::sql::sqlparser::ast::{
+    ObjectName, Query, Spanned, Statement as SqlStatement, visit_relations,
+};
 use depthlake_dialect::parse::parse;
 use depthlake_dialect::rewrite::{shaped, with_names};
 use depthlake_dialect::semantics::adapt;
@@ -47,7 +49,7 @@ pub(super) struct FullName {
 impl Planner<'_> {
     /// A plan of a query that reads.
     pub(super) async fn plan(&self, query: Query) -> Result<LogicalPlan, QueryError> {
-        let mut query = with_constants(query, &self.constants);
+        let mut query = with_constants(query, self.constants);
         query = with_names(query);
         shaped(&mut query).map_err(|error| QueryError::refused("NOT_SUPPORTED", error.to_string()))?;
         let places = places_of(&query);
@@ -59,9 +61,9 @@ impl Planner<'_> {
             Ok(plan) => plan,
             Err(error) => return Err(self.why(&tables, &places, error)),
         };
-        only_reads().verify_plan(&plan).map_err(|_| {
-            QueryError::refused("NOT_SUPPORTED", "a query that writes is not supported")
-        })?;
+        only_reads()
+            .verify_plan(&plan)
+            .map_err(|_| QueryError::refused("NOT_SUPPORTED", "a query that writes is not supported"))?;
         Ok(plan)
     }
 
@@ -75,7 +77,8 @@ impl Planner<'_> {
         for table in tables {
             let place = places.iter().find(|(name, _)| *name == table.to_string().to_lowercase());
             let position = place.map(|(_, position)| *position);
-            let parts: Vec<&str> = [table.catalog(), table.schema(), Some(table.table())].into_iter().flatten().collect();
+            let parts: Vec<&str> =
+                [table.catalog(), table.schema(), Some(table.table())].into_iter().flatten().collect();
             let missing = match self.scope.full_name(&parts, position) {
                 Ok(name) => self.missing(&name, position),
                 Err(error) => Some(error),
@@ -169,13 +172,20 @@ fn places_of(query: &Query) -> Vec<(String, Position)> {
 }
 
 /// The plan of a view.
-pub(crate) async fn plan_view(directory: &Arc<Directory>, view: &ViewQuery) -> Result<LogicalPlan, QueryError> {
+pub(crate) async fn plan_view(
+    directory: &Arc<Directory>,
+    view: &ViewQuery,
+) -> Result<LogicalPlan, QueryError> {
     let Statement::Query { query, .. } = parse(&view.text).map_err(QueryError::of_syntax)? else {
         return Err(QueryError::refused("INVALID_VIEW", "a view must be a query"));
     };
     let scope = Scope { catalog: view.catalog.as_deref(), schema: view.schema.as_deref() };
-    let state = state_of(Language::Trino, directory, &scope.defaults(), None, None);
-    let settings = SessionSettings { catalog: view.catalog.clone(), schema: view.schema.clone(), ..SessionSettings::new(view.definer.clone(), crate::Door::Local) };
+    let state = state_of(Language::Trino, directory, &scope.defaults(), None);
+    let settings = SessionSettings {
+        catalog: view.catalog.clone(),
+        schema: view.schema.clone(),
+        ..SessionSettings::new(view.definer.clone(), crate::Door::Local)
+    };
     let planner = Planner { state: &state, directory, scope, constants: Constants { settings: &settings } };
     planner.plan(*query).await
 }

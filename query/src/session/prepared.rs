@@ -38,7 +38,8 @@ impl Context<'_> {
         let mut rows = Vec::new();
         if let Statement::Query { query, names } = statement {
             let plan = self.described_query(*query, parameter_count(text)).await?;
-            let planned = column_names(&names, plan.schema().fields().iter().map(|field| field.name().as_str()));
+            let planned =
+                column_names(&names, plan.schema().fields().iter().map(|field| field.name().as_str()));
             for (name, field) in planned.into_iter().zip(plan.schema().fields()) {
                 let trino = TrinoType::of_field(field);
                 let [catalog, schema, table] = ["", "", ""].map(Cell::from);
@@ -56,7 +57,15 @@ impl Context<'_> {
             for column in self.described(text).await?.columns {
                 let trino = column.r#type;
                 let size = Cell::Number(size(&trino));
-                rows.push(vec![column.name.into(), "".into(), "".into(), "".into(), trino.to_string().into(), size, false.into()]);
+                rows.push(vec![
+                    column.name.into(),
+                    "".into(),
+                    "".into(),
+                    "".into(),
+                    trino.to_string().into(),
+                    size,
+                    false.into(),
+                ]);
             }
         }
         Begun::sheet(&Sheet::of(OUTPUT, rows))
@@ -72,18 +81,27 @@ impl Context<'_> {
                 let plan = self.described_query(*query, count).await?;
                 let planned = plan.schema().fields().iter().map(|field| field.name().as_str());
                 let names = column_names(&names, planned);
-                let column = |(name, field): (String, &std::sync::Arc<datafusion::arrow::datatypes::Field>)| Column { name, r#type: TrinoType::of_field(field) };
-                Ok(Description { parameters, columns: names.into_iter().zip(plan.schema().fields()).map(column).collect() })
+                let column =
+                    |(name, field): (String, &std::sync::Arc<datafusion::arrow::datatypes::Field>)| Column {
+                        name,
+                        r#type: TrinoType::of_field(field),
+                    };
+                Ok(Description {
+                    parameters,
+                    columns: names.into_iter().zip(plan.schema().fields()).map(column).collect(),
+                })
             }
             Statement::Show(show) => {
                 let columns = columns_of(&self.show(show).await?.batches.schema());
                 Ok(Description { parameters: unknown, columns })
             }
             Statement::Explain { .. } | Statement::ExplainAnalyze { .. } => {
-                let column = Column { name: "Query Plan".to_owned(), r#type: TrinoType::Varchar { length: None } };
+                let column =
+                    Column { name: "Query Plan".to_owned(), r#type: TrinoType::Varchar { length: None } };
                 Ok(Description { parameters: unknown, columns: vec![column] })
             }
-            Statement::Change(_) | Statement::Define(depthlake_dialect::statement::Definition::CreateTableAs { .. }) => {
+            Statement::Change(_)
+            | Statement::Define(depthlake_dialect::statement::Definition::CreateTableAs { .. }) => {
                 let column = Column { name: "rows".to_owned(), r#type: TrinoType::Bigint };
                 Ok(Description { parameters: unknown, columns: vec![column] })
             }
@@ -120,22 +138,33 @@ fn size(trino: &TrinoType) -> i64 {
         TrinoType::Bigint | TrinoType::Double | TrinoType::Time { .. } => 8,
         TrinoType::Timestamp { precision } if *precision <= 6 => 8,
         TrinoType::TimestampWithTimeZone { precision } if *precision <= 3 => 8,
-        TrinoType::Decimal { precision, .. } => if *precision <= 18 { 8 } else { 16 },
+        TrinoType::Decimal { precision, .. } => {
+            if *precision <= 18 {
+                8
+            } else {
+                16
+            }
+        }
         _ => 0,
     }
 }
 
 /// A value as an expression.
-pub(super) fn expression(value: &ScalarValue) -> Result<Expr, QueryError> {
+pub(super) fn expression(value: ScalarValue) -> Result<Expr, QueryError> {
     let trino = TrinoType::of_arrow(&value.data_type());
     let text = match value {
         value if value.is_null() => format!("CAST(NULL AS {})", nullable_type(&trino)),
         ScalarValue::Boolean(Some(value)) => value.to_string(),
-        ScalarValue::Binary(Some(bytes)) | ScalarValue::LargeBinary(Some(bytes)) | ScalarValue::BinaryView(Some(bytes)) => {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+        ScalarValue::Binary(Some(bytes))
+        | ScalarValue::LargeBinary(Some(bytes))
+        | ScalarValue::BinaryView(Some(bytes)) => {
+            let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+            let digits: String = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
             format!("X'{digits}'")
         }
-        ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)) => {
+        ScalarValue::Utf8(Some(text))
+        | ScalarValue::LargeUtf8(Some(text))
+        | ScalarValue::Utf8View(Some(text)) => {
             format!("'{}'", text.replace('\'', "''"))
         }
         value => {

@@ -68,14 +68,23 @@ const KNOWN: &[Property] = &[
         r#type: "integer",
         description: "Taken and without effect: the engine uses the cores there are",
     },
-    Property { name: "time_zone_id", default: "", r#type: "varchar", description: "Time zone of the session" },
+    Property {
+        name: "time_zone_id",
+        default: "",
+        r#type: "varchar",
+        description: "Time zone of the session",
+    },
 ];
 
 /// What `SET SESSION` changes.
 pub(super) fn set(property: &Name, value: &Expr) -> Result<Effect, QueryError> {
     let known = known(property)?;
     let not_constant = || {
-        QueryError::refused_at("INVALID_SESSION_PROPERTY", format!("{property} must be set to a constant"), START)
+        QueryError::refused_at(
+            "INVALID_SESSION_PROPERTY",
+            format!("{property} must be set to a constant"),
+            START,
+        )
     };
     let value = text(value).ok_or_else(not_constant)?;
     let is_right = match known.name {
@@ -109,7 +118,8 @@ pub(super) fn set_time_zone(zone: Option<&Expr>) -> Result<Effect, QueryError> {
     match zone {
         Some(zone) if is_zone(&zone) => Ok(Effect::SetTimeZone(zone)),
         other => {
-            let message = format!("Time zone not supported: {}", other.unwrap_or_else(|| "no constant".to_owned()));
+            let message =
+                format!("Time zone not supported: {}", other.unwrap_or_else(|| "no constant".to_owned()));
             Err(QueryError::refused_at("INVALID_ARGUMENTS", message, START))
         }
     }
@@ -120,7 +130,9 @@ pub(super) fn shown(settings: &SessionSettings, like: Option<&Like>) -> Sheet {
     let fits = |name: &str| like.is_none_or(|like| like.fits(name));
     let rows = KNOWN.iter().filter(|property| fits(property.name)).map(|property| {
         let value = settings.properties.get(property.name).map_or(property.default, String::as_str);
-        [property.name, value, property.default, property.r#type, property.description].map(Into::into).to_vec()
+        [property.name, value, property.default, property.r#type, property.description]
+            .map(Into::into)
+            .to_vec()
     });
     Sheet::of(COLUMNS, rows.collect())
 }

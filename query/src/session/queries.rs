@@ -110,7 +110,12 @@ pub(crate) struct Query {
 impl Queries {
     pub(crate) fn new() -> Self {
         let suffix = uuid::Uuid::new_v4().simple().to_string().chars().take(5).collect();
-        Self { suffix, next: AtomicU64::new(0), known: Mutex::default(), ended_figures: EndedQueries::default() }
+        Self {
+            suffix,
+            next: AtomicU64::new(0),
+            known: Mutex::default(),
+            ended_figures: EndedQueries::default(),
+        }
     }
 
     /// A name that no other query has.

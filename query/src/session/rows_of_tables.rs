@@ -30,7 +30,7 @@ pub(super) fn compacted(batch: &RecordBatch, schema: &SchemaRef) -> Result<Recor
             _ => Arc::clone(column),
         }
     });
-    RecordBatch::try_new(Arc::clone(schema), columns.collect()).map_err(failed)
+    RecordBatch::try_new(Arc::clone(schema), columns.collect()).map_err(|error| failed(&error))
 }
 
 /// Rows of a query as a table's. `places` says for each of the table's columns which of the query's it is.
@@ -52,14 +52,17 @@ pub(super) fn conformed(
         }
         columns.push(column);
     }
-    let batch = RecordBatch::try_new(Arc::clone(schema), columns).map_err(failed)?;
+    let batch = RecordBatch::try_new(Arc::clone(schema), columns).map_err(|error| failed(&error))?;
     compacted(&batch, schema)
 }
 
 /// `TYPE_MISMATCH` where a column of the query cannot be one of the table's.
 pub(super) fn check_types(table: &[&Field], query: &[&Field], what: &str) -> Result<(), QueryError> {
     let fits = table.len() == query.len()
-        && table.iter().zip(query).all(|(to, from)| becomes(&TrinoType::of_field(from), &TrinoType::of_field(to)));
+        && table
+            .iter()
+            .zip(query)
+            .all(|(to, from)| becomes(&TrinoType::of_field(from), &TrinoType::of_field(to)));
     if fits {
         return Ok(());
     }
@@ -88,13 +91,17 @@ fn becomes(from: &TrinoType, to: &TrinoType) -> bool {
     };
     let is_text = |trino: &TrinoType| matches!(trino, TrinoType::Varchar { .. } | TrinoType::Char { .. });
     let is_time = |trino: &TrinoType| {
-        matches!(trino, TrinoType::Date | TrinoType::Timestamp { .. } | TrinoType::TimestampWithTimeZone { .. })
+        matches!(
+            trino,
+            TrinoType::Date | TrinoType::Timestamp { .. } | TrinoType::TimestampWithTimeZone { .. }
+        )
     };
     let is_time_of_day = |trino: &TrinoType| matches!(trino, TrinoType::Time { .. });
     match (from, to) {
-        (TrinoType::Unknown, _) => true,
+        (TrinoType::Unknown, _)
+        | (TrinoType::Map(..), TrinoType::Map(..))
+        | (TrinoType::Row(_), TrinoType::Row(_)) => true,
         (TrinoType::Array(from), TrinoType::Array(to)) => becomes(from, to),
-        (TrinoType::Map(..), TrinoType::Map(..)) | (TrinoType::Row(_), TrinoType::Row(_)) => true,
         _ => {
             from == to
                 || (is_number(from) && is_number(to))
@@ -114,6 +121,6 @@ fn unfit(error: ArrowError) -> QueryError {
     }
 }
 
-fn failed(error: ArrowError) -> QueryError {
+fn failed(error: &ArrowError) -> QueryError {
     QueryError::Failed { message: error.to_string() }
 }

@@ -42,7 +42,8 @@ impl Context<'_> {
     pub(super) async fn show(&self, show: Show) -> Result<Begun, QueryError> {
         let sheet = match show {
             Show::Catalogs(like) => {
-                let mut names: Vec<_> = self.directory.catalogs().map(|catalog| catalog.name().to_owned()).collect();
+                let mut names: Vec<_> =
+                    self.directory.catalogs().map(|catalog| catalog.name().to_owned()).collect();
                 names.sort();
                 listed(&[("Catalog", Kind::Text)], names, like.as_ref())
             }
@@ -80,7 +81,11 @@ impl Context<'_> {
             QueryError::refused_at("MISSING_CATALOG_NAME", message, START)
         })?;
         if self.directory.catalog(&name).is_none() {
-            return Err(QueryError::refused_at("CATALOG_NOT_FOUND", format!("Catalog '{name}' not found"), START));
+            return Err(QueryError::refused_at(
+                "CATALOG_NOT_FOUND",
+                format!("Catalog '{name}' not found"),
+                START,
+            ));
         }
         Ok(name)
     }
@@ -124,7 +129,8 @@ impl Context<'_> {
         let mut full = self.scope().table(name)?;
         if full.schema == crate::catalog::ANY_SCHEMA {
             let schemas = self.directory.schemas(&full.catalog).unwrap_or_default();
-            let has_it = |schema: &String| self.directory.relation(&full.catalog, schema, &full.name).is_some();
+            let has_it =
+                |schema: &String| self.directory.relation(&full.catalog, schema, &full.name).is_some();
             if let Some(schema) = schemas.into_iter().find(has_it) {
                 full.schema = schema;
             }
@@ -157,7 +163,10 @@ impl Context<'_> {
         Ok(Sheet::of(COLUMNS, rows.collect()))
     }
 
-    async fn schema_of(&self, name: &FullName) -> Result<datafusion::arrow::datatypes::SchemaRef, QueryError> {
+    async fn schema_of(
+        &self,
+        name: &FullName,
+    ) -> Result<datafusion::arrow::datatypes::SchemaRef, QueryError> {
         let table = self.directory.table(&name.catalog, &name.schema, &name.name).await;
         let table = table.map_err(QueryError::of_trino_planning)?;
         table.map(|table| table.schema()).ok_or_else(|| {
@@ -181,23 +190,20 @@ impl Context<'_> {
             })
             .collect();
         let comment = relation.and_then(|relation| relation.comment);
-        let comment = comment.map(|text| format!("\nCOMMENT '{}'", text.replace('\'', "''"))).unwrap_or_default();
+        let comment =
+            comment.map(|text| format!("\nCOMMENT '{}'", text.replace('\'', "''"))).unwrap_or_default();
         let text = format!("CREATE TABLE {} (\n{}\n){comment}", quoted_name(&name), lines.join(",\n"));
         Ok(one(&[("Create Table", Kind::Text)], text))
     }
 
     fn create_view(&self, view: &Name) -> Result<Sheet, QueryError> {
         let (name, relation) = self.known_relation(view)?;
-        match relation.map(|relation| relation.kind) {
-            Some(RelationKind::View(text)) => {
-                let text = format!("CREATE VIEW {} SECURITY DEFINER AS\n{text}", quoted_name(&name));
-                Ok(one(&[("Create View", Kind::Text)], text))
-            }
-            _ => {
-                let message = format!("Relation '{name}' is a table, not a view");
-                Err(QueryError::refused_at("NOT_SUPPORTED", message, START))
-            }
-        }
+        let Some(Relation { kind: RelationKind::View(text), .. }) = relation else {
+            let message = format!("Relation '{name}' is a table, not a view");
+            return Err(QueryError::refused_at("NOT_SUPPORTED", message, START));
+        };
+        let text = format!("CREATE VIEW {} SECURITY DEFINER AS\n{text}", quoted_name(&name));
+        Ok(one(&[("Create View", Kind::Text)], text))
     }
 
     /// The number of rows, where it is known without reading them; no column's figures are kept.

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use datafusion::error::Result;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
+use datafusion::execution::{SessionStateBuilder, TaskContext};
 use datafusion::prelude::SessionConfig;
 use depthlake_dialect::rewrite::UnnestPlanner;
 use depthlake_dialect::semantics::{install, session_config};
 
 use crate::catalog::{ANY_SCHEMA, CATALOG, Directory, QueryCatalogs};
 use crate::session::database::Run;
-
 
 /// The language a text is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,28 +47,37 @@ pub(crate) struct Defaults {
     pub(crate) schema: String,
 }
 
-/// The state of one query.
+/// The state with which one query is planned.
 pub(crate) fn state_of(
     language: Language,
     directory: &Arc<Directory>,
     defaults: &Defaults,
     time_zone: Option<&str>,
-    run: Option<&Run>,
 ) -> SessionState {
-    let base = directory.database().state(language).clone();
-    let mut config = base.config().clone().with_default_catalog_and_schema(&defaults.catalog, &defaults.schema);
+    let mut state = directory.database().state(language).clone();
+    let options = state.config_mut().options_mut();
+    options.catalog.default_catalog.clone_from(&defaults.catalog);
+    options.catalog.default_schema.clone_from(&defaults.schema);
     if let Some(zone) = time_zone {
-        config.options_mut().execution.time_zone = Some(zone.to_owned());
+        options.execution.time_zone = Some(zone.to_owned());
     }
-    let mut builder = SessionStateBuilder::new_from_existing(base)
-        .with_config(config)
-        .with_catalog_list(Arc::new(QueryCatalogs(Arc::clone(directory))));
-    if let Some(run) = run {
-        builder = builder.with_runtime_env(run.runtime());
-    }
-    let mut state = builder.build();
+    state.register_catalog_list(Arc::new(QueryCatalogs(Arc::clone(directory))));
     state.mark_start_execution();
     state
+}
+
+/// What a query runs in: its own memory, where it is counted.
+pub(crate) fn task_of(state: &SessionState, run: Option<&Run>) -> Arc<TaskContext> {
+    let Some(run) = run else { return state.task_ctx() };
+    Arc::new(TaskContext::new(
+        Some(run.id().to_string()),
+        state.session_id().to_owned(),
+        state.config().clone(),
+        state.scalar_functions().clone(),
+        state.aggregate_functions().clone(),
+        state.window_functions().clone(),
+        run.runtime(),
+    ))
 }
 
 fn config() -> SessionConfig {
@@ -79,5 +87,8 @@ fn config() -> SessionConfig {
     let options = config.options_mut();
     options.execution.parquet.pushdown_filters = true;
     options.execution.parquet.reorder_filters = true;
+    // Where one aggregate is the least or greatest of a column, and another that of an expression, rows that only the second
+    // needs would be filtered away.
+    options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     config
 }

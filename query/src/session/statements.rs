@@ -26,7 +26,7 @@ use crate::session::plan::{Planner, Scope};
 use crate::session::properties;
 use crate::session::queries::{QueryState, StopReason};
 use crate::session::settings::{Door, SessionSettings};
-use crate::session::state::{Language, state_of};
+use crate::session::state::{Language, state_of, task_of};
 use crate::session::{Database, QueryId};
 
 /// An answer without its query.
@@ -102,7 +102,8 @@ impl Context<'_> {
         let schema = physical.schema();
         let planned = schema.fields().iter().map(|field| field.name().as_str());
         let names = column_names(names, planned);
-        let batches = execute_stream(physical, state.task_ctx()).map_err(QueryError::of_trino_planning)?;
+        let batches =
+            execute_stream(physical, task_of(&state, self.run)).map_err(QueryError::of_trino_planning)?;
         Ok(Begun::rows(renamed(batches, &names)))
     }
 
@@ -122,7 +123,7 @@ impl Context<'_> {
 
     pub(super) fn state(&self) -> SessionState {
         let zone = self.settings.time_zone.as_deref();
-        state_of(Language::Trino, &self.directory, &self.scope().defaults(), zone, self.run)
+        state_of(Language::Trino, &self.directory, &self.scope().defaults(), zone)
     }
 
     pub(super) fn planner<'b>(&'b self, state: &'b SessionState) -> Planner<'b> {
@@ -148,7 +149,11 @@ impl Context<'_> {
         })
     }
 
-    fn use_names(&self, catalog: Option<&Identifier>, schema: &Identifier) -> Result<Vec<Effect>, QueryError> {
+    fn use_names(
+        &self,
+        catalog: Option<&Identifier>,
+        schema: &Identifier,
+    ) -> Result<Vec<Effect>, QueryError> {
         let name = match catalog {
             Some(catalog) => &catalog.value,
             None => self.settings.catalog.as_ref().ok_or_else(|| {
@@ -158,7 +163,11 @@ impl Context<'_> {
         };
         if self.directory.catalog(name).is_none() {
             let position = catalog.unwrap_or(schema).position;
-            return Err(QueryError::refused_at("CATALOG_NOT_FOUND", format!("Catalog '{name}' not found"), position));
+            return Err(QueryError::refused_at(
+                "CATALOG_NOT_FOUND",
+                format!("Catalog '{name}' not found"),
+                position,
+            ));
         }
         if !self.directory.has_schema(name, &schema.value) {
             let message = format!("Schema does not exist: {name}.{}", schema.value);
@@ -194,7 +203,8 @@ impl Context<'_> {
             return Err(QueryError::refused_at("PROCEDURE_NOT_FOUND", message, procedure.position()));
         }
         let argument = |place: usize, name: &str| {
-            let named = arguments.iter().find(|argument| argument.name.as_ref().is_some_and(|n| n.value == name));
+            let named =
+                arguments.iter().find(|argument| argument.name.as_ref().is_some_and(|n| n.value == name));
             let found = named.or_else(|| arguments.get(place).filter(|argument| argument.name.is_none()));
             found.and_then(|argument| properties::text(&argument.value))
         };
@@ -211,10 +221,17 @@ impl Context<'_> {
         let known = queries.get(id);
         match known {
             Some(query) if query.user != principal.user && !principal.grants.writes("system", "runtime") => {
-                Err(QueryError::refused("PERMISSION_DENIED", format!("Access Denied: Cannot kill query owned by {}", query.user)))
+                Err(QueryError::refused(
+                    "PERMISSION_DENIED",
+                    format!("Access Denied: Cannot kill query owned by {}", query.user),
+                ))
             }
-            Some(query) if query.ended.is_none() && queries.cancel(id, StopReason::Killed { message }) => Ok(()),
-            Some(_) => Err(QueryError::refused("NOT_SUPPORTED", format!("Target query is not running: {id}"))),
+            Some(query) if query.ended.is_none() && queries.cancel(id, StopReason::Killed { message }) => {
+                Ok(())
+            }
+            Some(_) => {
+                Err(QueryError::refused("NOT_SUPPORTED", format!("Target query is not running: {id}")))
+            }
             None => Err(QueryError::refused("NOT_FOUND", format!("Target query not found: {id}"))),
         }
     }
@@ -229,7 +246,8 @@ pub(super) fn parsed(text: &str, parameters: &[Expr]) -> Result<Statement, Query
         Statement::Prepare { .. } | Statement::Execute { .. } | Statement::ExecuteImmediate { .. }
     );
     if expected != parameters.len() && !takes_its_own {
-        let message = format!("Incorrect number of parameters: expected {expected} but found {}", parameters.len());
+        let message =
+            format!("Incorrect number of parameters: expected {expected} but found {}", parameters.len());
         return Err(QueryError::refused_at(
             "INVALID_PARAMETER_USAGE",
             message,
@@ -265,8 +283,12 @@ fn renamed(batches: SendableRecordBatchStream, names: &[String]) -> SendableReco
     if schema.fields().iter().zip(names).all(|(field, name)| field.name() == name) {
         return batches;
     }
-    let fields: Vec<Field> =
-        schema.fields().iter().zip(names).map(|(field, name)| field.as_ref().clone().with_name(name)).collect();
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .zip(names)
+        .map(|(field, name)| field.as_ref().clone().with_name(name))
+        .collect();
     let schema = Arc::new(Schema::new(fields));
     let new = Arc::clone(&schema);
     let batches = batches.map(move |batch| {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod evolution;
+mod limits;
 mod marts;
 mod refusals;
 mod snapshots;

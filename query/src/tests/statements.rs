@@ -58,7 +58,9 @@ impl AsyncDB for Client {
         let batches = answer.rows.collect().await?;
         *self.settings.lock().unwrap() = changed;
         if columns == 0 {
-            return Ok(DBOutput::StatementComplete(update.and_then(|update| update.count).unwrap_or_default()));
+            return Ok(DBOutput::StatementComplete(
+                update.and_then(|update| update.count).unwrap_or_default(),
+            ));
         }
         let mut rows = vec![];
         if text.trim_start().starts_with("SHOW") || text.trim_start().starts_with("DESC") {
@@ -77,8 +79,12 @@ fn texts(batch: &RecordBatch) -> Vec<Vec<String>> {
     let options = FormatOptions::default().with_null("NULL");
     let columns: Vec<_> =
         batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
-    let text = |row: usize| columns.iter().map(|column| column.value(row).to_string().replace('\n', "\\n"));
-    (0..batch.num_rows()).map(|row| text(row).collect()).collect()
+    let text = |column: &ArrayFormatter<'_>, row: usize| match column.value(row).to_string() {
+        text if text.is_empty() => "(empty)".to_owned(),
+        text => text.replace('\n', "\\n"),
+    };
+    let row = |row: usize| columns.iter().map(|column| text(column, row)).collect();
+    (0..batch.num_rows()).map(row).collect()
 }
 
 async fn lake() -> LakeInFolder {
@@ -89,12 +95,12 @@ async fn lake() -> LakeInFolder {
 
 /// Reads everything and writes to `memory`.
 fn analyst() -> Principal {
-    let grant = |catalog: Option<&str>, writes| Grant {
-        catalog: catalog.map(str::to_owned),
-        schema: None,
-        writes,
-    };
-    Principal { user: "ada".to_owned(), grants: Grants::new(vec![grant(None, false), grant(Some("memory"), true)]) }
+    let grant =
+        |catalog: Option<&str>, writes| Grant { catalog: catalog.map(str::to_owned), schema: None, writes };
+    Principal {
+        user: "ada".to_owned(),
+        grants: Grants::new(vec![grant(None, false), grant(Some("memory"), true)]),
+    }
 }
 
 async fn run(file: &str) {
@@ -103,9 +109,8 @@ async fn run(file: &str) {
     let path = format!("{}/tests/statements/{file}", env!("CARGO_MANIFEST_DIR"));
     let settings = SessionSettings::new(analyst(), Door::Trino);
     let settings = Arc::new(Mutex::new(settings));
-    let mut runner = Runner::new(|| async {
-        Ok(Client { database: database.clone(), settings: Arc::clone(&settings) })
-    });
+    let mut runner =
+        Runner::new(|| async { Ok(Client { database: database.clone(), settings: Arc::clone(&settings) }) });
     runner.with_column_validator(|_, _| true);
     runner.run_file_async(path).await.unwrap();
 }

@@ -14,8 +14,8 @@ use super::Protocol;
 use crate::access::Principal;
 use crate::session::{QueryId, QueryInfo, QueryState};
 
-/// The version of Trino whose protocol is spoken.
-pub const VERSION: &str = "481";
+/// The version of Trino whose protocol is spoken, as `version()` tells it.
+pub use depthlake_dialect::functions::VERSION;
 
 /// `GET /v1/info`. Nobody needs to be known for it: drivers look here before they log in.
 pub(super) async fn info(State(protocol): State<Arc<Protocol>>) -> Json<Value> {

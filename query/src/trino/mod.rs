@@ -63,11 +63,7 @@ struct Protocol {
 
 /// The routes of the protocol: `/v1/statement`, `/v1/query` and `/v1/info`. Must be called within a runtime.
 pub fn router(database: Database, access: Access) -> Router {
-    with_keeping(database, access, Keeping::default())
-}
-
-fn with_keeping(database: Database, access: Access, keeping: Keeping) -> Router {
-    let statements = Statements::new(database, keeping);
+    let statements = Statements::new(database, Keeping::default());
     let protocol = Arc::new(Protocol { statements, access: access.clone(), begun: Instant::now() });
     let compression = CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
@@ -253,6 +249,3 @@ impl IntoResponse for NoPage {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use depthlake_dialect::types::TrinoType;
 use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -104,7 +105,7 @@ impl Statement {
     /// The first page, without a row, whether or not there are some already.
     pub(super) async fn acknowledgement(&self, base: &str) -> Page {
         let mut pages = self.pages.lock().await;
-        self.conclude(&mut pages, base, Vec::new(), Content::Nothing)
+        self.conclude(&mut pages, base, &[], &Content::Nothing)
     }
 
     /// The page with this token. Waits for rows for so long; a page without rows means that there are none yet.
@@ -138,7 +139,7 @@ impl Statement {
                 Ok(None) => break Content::Failure(Failure::internal("the query ended unexpectedly")),
             }
         };
-        Ok(self.conclude(&mut pages, base, effects, content))
+        Ok(self.conclude(&mut pages, base, &effects, &content))
     }
 
     /// When the client was last heard of.
@@ -154,8 +155,8 @@ impl Statement {
     }
 
     /// Makes the page of its content and remembers it.
-    fn conclude(&self, pages: &mut Pages, base: &str, effects: Vec<Effect>, content: Content) -> Page {
-        let (rows, is_last, failure) = match &content {
+    fn conclude(&self, pages: &mut Pages, base: &str, effects: &[Effect], content: &Content) -> Page {
+        let (rows, is_last, failure) = match content {
             Content::Nothing => (None, false, None),
             Content::Rows { json, is_last } => (Some(json.as_slice()), *is_last, None),
             Content::Failure(failure) => (None, true, Some(failure)),
@@ -182,7 +183,7 @@ impl Statement {
             failure,
         };
         let body = envelope.with(columns, rows.filter(|_| columns.is_some()));
-        let page = Page { body, headers: of_effects(&effects, self.dialect), is_last };
+        let page = Page { body, headers: of_effects(effects, self.dialect), is_last };
         self.touch(is_last.then_some(page.body.len()));
         pages.last = Some(page.clone());
         page
@@ -223,8 +224,12 @@ async fn work(
 
 async fn send(answer: Answer, precisions: Precisions, parts: &mpsc::Sender<Part>) -> Result<(), Failure> {
     let Answer { columns, mut rows, effects, update, .. } = answer;
-    let told = (!columns.is_empty()).then(|| columns_json(&columns, precisions).to_string());
-    let head = Head { columns: told, effects, update };
+    let outcome = columns.is_empty().then(|| Outcome::of(update.as_ref()));
+    let told = match &outcome {
+        None => columns_json(&columns, precisions),
+        Some(outcome) => columns_json(std::slice::from_ref(&outcome.column), precisions),
+    };
+    let head = Head { columns: Some(told.to_string()), effects, update };
     if parts.send(Part::Head(head)).await.is_err() {
         return Ok(());
     }
@@ -242,13 +247,30 @@ async fn send(answer: Answer, precisions: Precisions, parts: &mpsc::Sender<Part>
             continue;
         };
         let Some(batch) = next else {
-            let _ = parts.send(Part::Rows { json: page, is_last: true }).await;
+            let json = outcome.map_or(page, |outcome| outcome.row.into_bytes());
+            let _ = parts.send(Part::Rows { json, is_last: true }).await;
             return Ok(());
         };
         let batch = batch.map_err(|error| Failure::of(&error))?;
         if !columns.is_empty() && !send_whole_pages(&batch, &columns, precisions, &mut page, parts).await? {
             return Ok(());
         }
+    }
+}
+
+/// What stands for the rows of a statement that has none: drivers want columns of every statement, and these.
+struct Outcome {
+    column: Column,
+    row: String,
+}
+
+impl Outcome {
+    fn of(update: Option<&Update>) -> Self {
+        let (name, r#type, row) = match update.and_then(|update| update.count) {
+            Some(count) => ("rows", TrinoType::Bigint, format!("[{count}]")),
+            None => ("result", TrinoType::Boolean, "[true]".to_owned()),
+        };
+        Self { column: Column { name: name.to_owned(), r#type }, row }
     }
 }
 

@@ -51,12 +51,15 @@ pub async fn run(folder: &Path, frames: u32) -> Result<()> {
     sink.await??;
     delays.sort();
     let [p50, p99, most] = [50, 99, 100].map(|percent| milliseconds(percentile(&delays, percent)));
-    println!("a row is seen by SQL after {p50:.1} ms (p50), {p99:.1} ms (p99), {most:.1} ms at most; {frames} rows");
+    println!(
+        "a row is seen by SQL after {p50:.1} ms (p50), {p99:.1} ms (p99), {most:.1} ms at most; {frames} rows"
+    );
     Ok(())
 }
 
 async fn newest(session: &Session) -> Result<i64> {
-    let batches = session.sql("SELECT coalesce(max(received_ns), 0) FROM raw.trades").await?.collect().await?;
+    let batches =
+        session.sql("SELECT coalesce(max(received_ns), 0) FROM raw.trades").await?.collect().await?;
     let newest = batches.first().and_then(|batch| batch.columns().first()).context("no row")?;
     Ok(newest.as_primitive::<Int64Type>().value(0))
 }

@@ -45,6 +45,7 @@ impl Latencies {
 }
 
 impl fmt::Display for Latencies {
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = |quantile| self.0.value_at_quantile(quantile) as f64 / 1e6;
         write!(

@@ -22,6 +22,7 @@ const SAMPLED: usize = 20;
 const CONNECTING: usize = 50;
 
 #[tokio::main]
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
 async fn main() -> Result<()> {
     let mut given = std::env::args().skip(1);
     let address = given.next().unwrap_or_else(|| "127.0.0.1:8080".to_owned());

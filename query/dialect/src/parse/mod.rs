@@ -45,16 +45,16 @@ fn statement(tokens: &mut Tokens<'_>) -> Result<Statement> {
         Some("DESCRIBE" | "DESC") => show::describe(tokens),
         Some("EXPLAIN") => explain::explain(tokens),
         Some(_) => define::definition(tokens),
-        None => match session::statement(tokens)? {
-            Some(statement) => Ok(statement),
-            None => match change::change(tokens)? {
-                Some(statement) => Ok(statement),
-                None => {
-                    let (query, names) = query::named_query(tokens)?;
-                    Ok(Statement::Query { query, names })
-                }
-            },
-        },
+        None => {
+            if let Some(statement) = session::statement(tokens)? {
+                return Ok(statement);
+            }
+            if let Some(statement) = change::change(tokens)? {
+                return Ok(statement);
+            }
+            let (query, names) = query::named_query(tokens)?;
+            Ok(Statement::Query { query, names })
+        }
     }
 }
 

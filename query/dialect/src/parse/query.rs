@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use datafusion::sql::sqlparser::ast::Query;
 use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Word};
+use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
 
 use super::tokens::{Result, Tokens};
 use crate::rewrite::{OutputName, output_names};
@@ -20,9 +20,13 @@ pub(super) fn named_query(tokens: &mut Tokens<'_>) -> Result<(Box<Query>, Vec<Ou
 }
 
 /// The query that is the rest of the tokens.
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the method is not general enough in its lifetimes"
+)]
 pub(super) fn query(tokens: &mut Tokens<'_>) -> Result<Box<Query>> {
     let rest = tokens.clone().take_rest();
-    tokens.replace_rest(tables_selected(states_named(rest)));
+    tokens.replace_rest(rows_in_parentheses(&tables_selected(&states_named(&rest))));
     let starts = ["SELECT", "WITH", "VALUES", "FROM"].iter().any(|word| tokens.at(&[word]));
     if !starts && tokens.peek(0) != Some(&Token::LParen) {
         return Err(tokens.unexpected(
@@ -35,7 +39,7 @@ pub(super) fn query(tokens: &mut Tokens<'_>) -> Result<Box<Query>> {
 }
 
 /// `TABLE t` as `SELECT * FROM t`.
-fn tables_selected(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+fn tables_selected(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut written: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     for (place, token) in tokens.iter().enumerate() {
         let starts_query = written.last().is_none_or(|before| match &before.token {
@@ -60,28 +64,97 @@ fn tables_selected(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     written
 }
 
-/// `t FOR VERSION AS OF 17` and `t FOR TIMESTAMP AS OF TIMESTAMP '…'` as `"t@17"` and `"t@…"`, unless it is already in
-/// the state's name.
-fn states_named(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+/// `VALUES 1, 2` as `VALUES (1), (2)`.
+fn rows_in_parentheses(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut written: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
-    let mut rest = tokens.as_slice();
+    let mut rest = tokens;
     while let Some((token, after)) = rest.split_first() {
-        match (written.last_mut(), state(rest)) {
-            (Some(TokenWithSpan { token: Token::Word(table), .. }), Some((state, after))) => {
-                *table = quoted(&format!("{}@{state}", table.value.to_lowercase()));
-                rest = after;
+        written.push(token.clone());
+        rest = after;
+        let starts_query = is(&token.token, "VALUES") && !after.is_empty();
+        while starts_query {
+            let length = row_length(rest);
+            let (row, after) = rest.split_at(length);
+            let row = rows_in_parentheses(row);
+            if is_in_parentheses(&row) || row.is_empty() {
+                written.extend(row);
+            } else {
+                let at = |token, place: Option<&TokenWithSpan>| {
+                    let span = place.map_or(Span::empty(), |token| token.span);
+                    TokenWithSpan { token, span }
+                };
+                let (first, last) = (at(Token::LParen, row.first()), at(Token::RParen, row.last()));
+                written.push(first);
+                written.extend(row);
+                written.push(last);
             }
-            _ => {
-                let mut token = token.clone();
-                if let Token::Word(word) = &mut token.token
-                    && word.quote_style.is_some()
-                {
-                    word.value = word.value.to_lowercase();
+            rest = after;
+            match rest.split_first() {
+                Some((comma, after)) if comma.token == Token::Comma => {
+                    written.push(comma.clone());
+                    rest = after;
                 }
-                written.push(token);
-                rest = after;
+                _ => break,
             }
         }
+    }
+    written
+}
+
+/// The number of tokens up to the end of a row.
+fn row_length(tokens: &[TokenWithSpan]) -> usize {
+    let ends = ["ORDER", "LIMIT", "OFFSET", "FETCH", "UNION", "EXCEPT", "INTERSECT"];
+    let mut depth = 0_usize;
+    for (place, token) in tokens.iter().enumerate() {
+        match &token.token {
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen | Token::RBracket if depth == 0 => return place,
+            Token::RParen | Token::RBracket => depth -= 1,
+            Token::Comma | Token::SemiColon if depth == 0 => return place,
+            word if depth == 0 && ends.iter().any(|end| is(word, end)) => return place,
+            _ => {}
+        }
+    }
+    tokens.len()
+}
+
+/// Whether the first token opens the parenthesis that the last closes.
+fn is_in_parentheses(row: &[TokenWithSpan]) -> bool {
+    let mut depth = 0_usize;
+    for (place, token) in row.iter().enumerate() {
+        match token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            return place > 0 && place + 1 == row.len();
+        }
+    }
+    false
+}
+
+/// `t FOR VERSION AS OF 17` and `t FOR TIMESTAMP AS OF TIMESTAMP '…'` as `"t@17"` and `"t@…"`, unless it is already in
+/// the state's name.
+fn states_named(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
+    let mut written: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut rest = tokens;
+    while let Some((token, after)) = rest.split_first() {
+        if let (Some(TokenWithSpan { token: Token::Word(table), .. }), Some((state, after))) =
+            (written.last_mut(), state(rest))
+        {
+            *table = quoted(&format!("{}@{state}", table.value.to_lowercase()));
+            rest = after;
+            continue;
+        }
+        let mut token = token.clone();
+        if let Token::Word(word) = &mut token.token
+            && word.quote_style.is_some()
+        {
+            word.value = word.value.to_lowercase();
+        }
+        written.push(token);
+        rest = after;
     }
     written
 }

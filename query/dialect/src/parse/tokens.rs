@@ -17,7 +17,7 @@ const DEPTH: usize = 100;
 #[derive(Debug, Clone)]
 pub(super) struct Tokens<'a> {
     text: &'a str,
-    tokens: Vec<TokenWithSpan>,
+    read_and_unread: Vec<TokenWithSpan>,
     next: usize,
 }
 
@@ -32,11 +32,11 @@ impl<'a> Tokens<'a> {
         while tokens.last().is_some_and(|token| token.token == Token::SemiColon) {
             tokens.pop();
         }
-        Ok(Self { text, tokens, next: 0 })
+        Ok(Self { text, read_and_unread: tokens, next: 0 })
     }
 
     pub(super) fn is_at_end(&self) -> bool {
-        self.next >= self.tokens.len()
+        self.next >= self.read_and_unread.len()
     }
 
     /// Whether the next tokens are these keywords.
@@ -93,7 +93,7 @@ impl<'a> Tokens<'a> {
     }
 
     pub(super) fn peek(&self, ahead: usize) -> Option<&Token> {
-        self.tokens.get(self.next + ahead).map(|token| &token.token)
+        self.read_and_unread.get(self.next + ahead).map(|token| &token.token)
     }
 
     pub(super) fn identifier(&mut self) -> Result<Identifier> {
@@ -181,7 +181,7 @@ impl<'a> Tokens<'a> {
                 Token::Word(_) if depth == 0 && says_more => break,
                 _ => {}
             }
-            end = self.tokens.get(self.next).map_or(end, |token| offset(self.text, token.span.end));
+            end = self.read_and_unread.get(self.next).map_or(end, |token| offset(self.text, token.span.end));
             self.next += 1;
         }
         match self.text.get(start..end) {
@@ -190,6 +190,10 @@ impl<'a> Tokens<'a> {
         }
     }
 
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method is not general enough in its lifetimes"
+    )]
     pub(super) fn expression(&mut self) -> Result<Expr> {
         self.parsed(|parser| parser.parse_expr())
     }
@@ -203,7 +207,7 @@ impl<'a> Tokens<'a> {
         &mut self,
         read: impl FnOnce(&mut Parser<'_>) -> std::result::Result<T, ParserError>,
     ) -> Result<T> {
-        let rest = self.tokens.get(self.next..).unwrap_or_default().to_vec();
+        let rest = self.read_and_unread.get(self.next..).unwrap_or_default().to_vec();
         let end = self.end();
         let dialect = GenericDialect {};
         let mut parser = Parser::new(&dialect).with_recursion_limit(DEPTH).with_tokens_with_locations(rest);
@@ -214,15 +218,15 @@ impl<'a> Tokens<'a> {
 
     /// The tokens that have not been read, all of which are taken.
     pub(super) fn take_rest(&mut self) -> Vec<TokenWithSpan> {
-        let rest = self.tokens.get(self.next..).unwrap_or_default().to_vec();
-        self.next = self.tokens.len();
+        let rest = self.read_and_unread.get(self.next..).unwrap_or_default().to_vec();
+        self.next = self.read_and_unread.len();
         rest
     }
 
     /// These tokens instead of those that have not been read.
     pub(super) fn replace_rest(&mut self, rest: Vec<TokenWithSpan>) {
-        self.tokens.truncate(self.next);
-        self.tokens.extend(rest);
+        self.read_and_unread.truncate(self.next);
+        self.read_and_unread.extend(rest);
     }
 
     /// The text from the next token on.
@@ -232,12 +236,12 @@ impl<'a> Tokens<'a> {
     }
 
     fn location(&self) -> Location {
-        self.tokens.get(self.next).map_or_else(|| self.end(), |token| token.span.start)
+        self.read_and_unread.get(self.next).map_or_else(|| self.end(), |token| token.span.start)
     }
 
     /// Where the last token ends.
     fn end(&self) -> Location {
-        self.tokens.last().map_or(Location { line: 1, column: 1 }, |token| token.span.end)
+        self.read_and_unread.last().map_or(Location { line: 1, column: 1 }, |token| token.span.end)
     }
 }
 

@@ -40,12 +40,12 @@ impl RelationPlanner for UnnestPlanner {
             TableFactor::UNNEST { alias, array_exprs, with_ordinality, with_offset: false, .. } => {
                 let unnest = Unnest { alias, arrays: array_exprs, with_ordinality, keeps_rows: false };
                 let one_row = LogicalPlanBuilder::empty(true).build()?;
-                planned(unnest.plan(one_row, context)?)
+                Ok(planned(unnest.plan(one_row, context)?))
             }
             TableFactor::NestedJoin { table_with_joins, alias: None } => match joined(*table_with_joins)? {
                 Joined::Unnest(left, unnest) => {
                     let left = context.plan(left)?;
-                    planned(unnest.plan(left, context)?)
+                    Ok(planned(unnest.plan(left, context)?))
                 }
                 Joined::Other(table) => Ok(RelationPlanning::Original(Box::new(TableFactor::NestedJoin {
                     table_with_joins: Box::new(table),
@@ -57,8 +57,8 @@ impl RelationPlanner for UnnestPlanner {
     }
 }
 
-fn planned(plan: LogicalPlan) -> Result<RelationPlanning> {
-    Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, None))))
+fn planned(plan: LogicalPlan) -> RelationPlanning {
+    RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, None)))
 }
 
 enum Joined {

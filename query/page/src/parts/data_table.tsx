@@ -50,12 +50,15 @@ export function DataTable({ name, columns, rows, height }: Props) {
 
 function Cell({ column, value }: { column: Column; value: Value }) {
   const text = valueText(value);
-  const kind = value === null ? 'null' : isNumeric(column) ? 'at-right' : '';
+  const kind = `${value === null ? 'null ' : ''}${isNumeric(column) ? 'at-right' : ''}`;
   return <td class={kind} title={text.length > 24 ? text : undefined}>{text.length > 300 ? `${text.slice(0, 300)}…` : text}</td>;
 }
 
 function widthOf(column: Column, rows: readonly Value[][], index: number): number {
-  let longest = column.name.length;
-  for (let row = 0; row < Math.min(rows.length, 200); row += 1) longest = Math.max(longest, valueText(rows[row]?.[index] ?? null).length);
-  return Math.min(420, Math.max(64, Math.round(longest * 8.3 + 28)));
+  let widest = column.name.length * 7;
+  for (let row = 0; row < Math.min(rows.length, 200); row += 1) {
+    const text = valueText(rows[row]?.[index] ?? null);
+    widest = Math.max(widest, text.length * (/[A-Z]{3}/.test(text) ? 9.6 : 8));
+  }
+  return Math.min(420, Math.max(64, Math.round(widest + 28)));
 }

@@ -14,7 +14,9 @@ import { verdict } from '../parts/header';
 import { Mark } from '../parts/mark';
 import { VolumeChart } from './volume_chart';
 
-const EVERY = 5000;
+/** Milliseconds between questions: what is cheap to answer is asked often. */
+const OFTEN = 5000;
+const SELDOM = 30_000;
 
 interface Asked<T> {
   value: T | null;
@@ -22,7 +24,7 @@ interface Asked<T> {
 }
 
 /** Asks at once and again every few seconds while the page is in sight; a failure leaves the last answer standing. */
-function useAsked<T>(ask: (signal: AbortSignal) => Promise<T>, key: string): Asked<T> {
+function useAsked<T>(ask: (signal: AbortSignal) => Promise<T>, key: string, every = OFTEN): Asked<T> {
   const [asked, setAsked] = useState<Asked<T>>({ value: null, failure: null });
   const newest = useRef(ask);
   newest.current = ask;
@@ -39,7 +41,7 @@ function useAsked<T>(ask: (signal: AbortSignal) => Promise<T>, key: string): Ask
           setAsked(({ value }) => ({ value, failure: api.explain(error) }));
         }
       }
-      if (!leaving.signal.aborted) timer = setTimeout(() => void again(), EVERY);
+      if (!leaving.signal.aborted) timer = setTimeout(() => void again(), every);
     };
     setAsked({ value: null, failure: null });
     void again();
@@ -53,7 +55,7 @@ function useAsked<T>(ask: (signal: AbortSignal) => Promise<T>, key: string): Ask
 
 export function LakeView() {
   const lake = useAsked(api.lake, 'lake');
-  const volume = useAsked((signal) => api.volume(14, signal), 'volume');
+  const volume = useAsked((signal) => api.volume(14, signal), 'volume', SELDOM);
   const [table, setTable] = useState('marts.mart_liquidity');
   return (
     <>
@@ -173,7 +175,7 @@ function trustOf(outcome: string | null): Trust {
 }
 
 function Latest({ table }: { table: string }) {
-  const rows = useAsked((signal) => api.latestRows(table, 20, signal), table);
+  const rows = useAsked((signal) => api.latestRows(table, 20, signal), table, SELDOM);
   return (
     <section class="card wide" aria-label="Latest rows">
       <div class="card-head"><h2>Latest rows <span class="muted">{table}</span></h2></div>
@@ -184,7 +186,7 @@ function Latest({ table }: { table: string }) {
 }
 
 function DeadLetters() {
-  const letters = useAsked((signal) => api.deadLetters(50, signal), 'letters');
+  const letters = useAsked((signal) => api.deadLetters(50, signal), 'letters', SELDOM);
   return (
     <section class="card wide" aria-label="Dead letters">
       <div class="card-head"><h2>Dead letters <span class="muted">messages that could not be used</span></h2></div>
@@ -213,7 +215,7 @@ function Letter({ letter }: { letter: DeadLetter }) {
 }
 
 function Breaks() {
-  const asked = useAsked((signal) => api.breaks(50, signal), 'breaks');
+  const asked = useAsked((signal) => api.breaks(50, signal), 'breaks', SELDOM);
   return (
     <section class="card wide" aria-label="Reconciliation breaks">
       <div class="card-head"><h2>Reconciliation breaks <span class="muted">where a layer differs from the one before it</span></h2></div>

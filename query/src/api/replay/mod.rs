@@ -169,7 +169,8 @@ fn step_of(from: Timestamp, to: Timestamp, step: Option<i64>) -> Result<i64, Pro
     let step = step.unwrap_or((length / DEFAULT_FRAMES).max(1));
     if step < 1 || length / step >= MOST_FRAMES {
         let least = length / MOST_FRAMES + 1;
-        let detail = format!("step is {step}: expected at least {least} ms, for {MOST_FRAMES} frames at most");
+        let detail =
+            format!("step is {step}: expected at least {least} ms, for {MOST_FRAMES} frames at most");
         return Err(Problem::bad_request(detail));
     }
     Ok(step.saturating_mul(MILLISECOND))
@@ -188,7 +189,9 @@ fn check_within(symbol: Symbol, at: Timestamp, extent: Extent) -> Result<(), Pro
 
 fn outside(symbol: Symbol, extent: Extent) -> String {
     let (earliest, latest) = (rfc3339(extent.earliest), rfc3339(extent.latest));
-    format!("books of {symbol} can be rebuilt from {earliest}, its first snapshot, to {latest}, its last message")
+    format!(
+        "books of {symbol} can be rebuilt from {earliest}, its first snapshot, to {latest}, its last message"
+    )
 }
 
 fn view(book: &PastBook) -> BookView<'_> {

@@ -106,7 +106,11 @@ impl Output for Applied {
 impl<'a> Rebuilding<'a> {
     /// # Errors
     /// A problem where there is nothing to rebuild from, or the lake cannot be read.
-    pub(super) async fn of(state: &'a ApiState, principal: Principal, symbol: Symbol) -> Result<Self, Problem> {
+    pub(super) async fn of(
+        state: &'a ApiState,
+        principal: Principal,
+        symbol: Symbol,
+    ) -> Result<Self, Problem> {
         let sql = format!(
             "SELECT min(CASE WHEN kind = 'snapshot' THEN received_ns END) AS earliest, max(received_ns) AS latest
             FROM raw.orderbook_diffs WHERE symbol = '{symbol}'"
@@ -139,15 +143,22 @@ impl<'a> Rebuilding<'a> {
             Some(standing) => standing,
             None => self.begin(&snapshot).await?,
         };
-        let mut walk =
-            Walk { standing, times: times.into(), depth, seen: Vec::new(), since_kept: 0, put_aside: Vec::new() };
+        let mut walk = Walk {
+            standing,
+            times: times.into(),
+            depth,
+            seen: Vec::new(),
+            since_kept: 0,
+            put_aside: Vec::new(),
+        };
         let sql = self.question(&walk.standing, &snapshot, last);
         let mut batches = session_of(self.state, &self.principal).sql(&sql).await?;
         let mut count = 0;
         while let Some(batch) = batches.try_next().await? {
             count += batch.num_rows();
             if count > MOST_MESSAGES {
-                let detail = format!("more than {MOST_MESSAGES} messages lie between a snapshot and that time");
+                let detail =
+                    format!("more than {MOST_MESSAGES} messages lie between a snapshot and that time");
                 return Err(Problem::bad_request(detail));
             }
             let symbol = self.symbol;

@@ -169,7 +169,10 @@ mod tests {
     use super::*;
 
     fn side(levels: &BTreeMap<i64, i64>) -> Vec<Level> {
-        levels.iter().map(|(price, quantity)| Level { price: Price(*price), quantity: Quantity(*quantity) }).collect()
+        levels
+            .iter()
+            .map(|(price, quantity)| Level { price: Price(*price), quantity: Quantity(*quantity) })
+            .collect()
     }
 
     proptest! {

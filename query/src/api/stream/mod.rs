@@ -23,9 +23,9 @@ mod trades;
 
 use depthlake_orderbook::time::Timestamp;
 
-pub use hub::StreamCounts;
 pub(crate) use events::{__path_events, events};
 pub(crate) use hub::Hub;
+pub use hub::StreamCounts;
 pub(crate) use pump::{Pump, PumpSources};
 pub(crate) use socket::{__path_stream, stream};
 

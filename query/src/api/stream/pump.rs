@@ -247,8 +247,7 @@ impl Pumping {
         }
         let references = |symbol| self.sources.references.price_a_day_ago(symbol);
         let look = Look { now, is_writer_alive: self.is_writer_alive, references: &references };
-        let mut whole =
-            |json: &mut JsonText, seq| tickers::write_whole(json, topic, seq, quotes, &look);
+        let mut whole = |json: &mut JsonText, seq| tickers::write_whole(json, topic, seq, quotes, &look);
         let mut shown = match std::mem::take(&mut audience.shown) {
             Shown::Tickers(shown) => shown,
             Shown::Nothing | Shown::Book(_) | Shown::Health(_) => {
@@ -330,8 +329,7 @@ impl Pumping {
         };
         match self.heard.bars.get(&symbol).filter(|bars| !bars.is_empty()) {
             Some(bars) => {
-                let mut update =
-                    |json: &mut JsonText, seq| write_bars(json, topic, seq, now, bars.iter());
+                let mut update = |json: &mut JsonText, seq| write_bars(json, topic, seq, now, bars.iter());
                 audience.tell_change(instant, &self.counts, Some(&mut update), &mut whole);
             }
             None if audience.has_newcomers() => audience.tell_newcomers(&self.counts, &mut whole),
@@ -349,7 +347,8 @@ impl Pumping {
         };
         let slowly = Topic { pace: topic.pace.max(LEAST_HEALTH_PACE), ..*topic };
         let is_news = !matches!(&audience.shown, Shown::Health(shown) if Arc::ptr_eq(shown, &health));
-        if (is_news && audience.is_due(&slowly, instant)) || audience.is_silent_for(HEALTH_INTERVAL, instant) {
+        if (is_news && audience.is_due(&slowly, instant)) || audience.is_silent_for(HEALTH_INTERVAL, instant)
+        {
             audience.tell_change(instant, &self.counts, None, &mut whole);
             audience.shown = Shown::Health(Arc::clone(&health));
         } else if audience.has_newcomers() {

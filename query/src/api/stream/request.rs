@@ -8,6 +8,9 @@ use super::topic::{Channel, Pace, Topic};
 use crate::api::market::{MOST_LEVELS, known_symbol};
 use crate::api::state::ApiState;
 
+const NO_EVENTS: &str =
+    "trades and bars are streamed by the process that keeps the books; this one only reads its board";
+
 /// A message of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
@@ -47,6 +50,9 @@ impl Wish {
         })?;
         let depth = self.levels()?;
         let topic = |symbol| Topic { channel: self.channel, symbol, depth, pace };
+        if matches!(self.channel, Channel::Trades | Channel::Bars) && !state.hears_events {
+            return Err(NO_EVENTS.to_owned());
+        }
         let wants_all = self.symbols.is_empty() || self.symbols.iter().any(|name| name == "*");
         match self.channel {
             Channel::Health => return Ok(vec![topic(None)]),

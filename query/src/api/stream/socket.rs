@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
+use axum::extract::ws::{
+    CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection,
+};
 use axum::response::Response;
 use depthlake_engine::clock;
 use futures::SinkExt;
@@ -52,7 +54,8 @@ pub(crate) async fn stream(
     State(state): State<ApiState>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    let upgrade = upgrade.map_err(|rejection| Problem::of_status(rejection.status(), rejection.body_text()))?;
+    let upgrade =
+        upgrade.map_err(|rejection| Problem::of_status(rejection.status(), rejection.body_text()))?;
     let seat = state.hub.seat().ok_or_else(too_many)?;
     let upgrade = upgrade.max_message_size(MOST_BYTES).max_frame_size(MOST_BYTES).write_buffer_size(0);
     Ok(upgrade.on_upgrade(move |socket| async move {
@@ -158,7 +161,9 @@ impl Connection {
         self.heard = Instant::now();
         let text = match message {
             Message::Text(text) => text,
-            Message::Binary(_) => return self.refuse("binary messages are not understood: send JSON as text").await,
+            Message::Binary(_) => {
+                return self.refuse("binary messages are not understood: send JSON as text").await;
+            }
             // A close is answered by the WebSocket itself, as a ping is; after it there is nothing more to receive.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return Ok(()),
         };

@@ -91,13 +91,7 @@ impl ShownTicker {
 }
 
 /// Writes a message with all fields of all tickers.
-pub(super) fn write_whole(
-    json: &mut JsonText,
-    topic: &Topic,
-    seq: u64,
-    quotes: &[Quote],
-    look: &Look<'_>,
-) {
+pub(super) fn write_whole(json: &mut JsonText, topic: &Topic, seq: u64, quotes: &[Quote], look: &Look<'_>) {
     begin_message(json, topic, seq, look.now);
     json.raw(",\"tickers\":[");
     for (index, quote) in quotes.iter().enumerate() {
@@ -132,7 +126,8 @@ fn write_change(json: &mut JsonText, before: &ShownTicker, quote: &Quote, look: 
     }
     let price = |level: Option<&Level>| level.map(|level| level.price.0);
     let quantity = |level: Option<&Level>| level.map(|level| level.quantity.0);
-    let (old_bid, bid, old_ask, ask) = (old.bids.first(), row.bids.first(), old.asks.first(), row.asks.first());
+    let (old_bid, bid, old_ask, ask) =
+        (old.bids.first(), row.bids.first(), old.asks.first(), row.asks.first());
     for (name, old, new, scale) in [
         (",\"bid\":", price(old_bid), price(bid), row.price_scale),
         (",\"bid_quantity\":", quantity(old_bid), quantity(bid), row.quantity_scale),

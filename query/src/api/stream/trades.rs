@@ -42,7 +42,11 @@ impl HeardTrade {
         json.units(trade.price.0, self.scales.price);
         json.raw(",\"quantity\":");
         json.units(trade.quantity.0, self.scales.quantity);
-        json.raw(if trade.taker == Taker::Seller { ",\"buyer_is_maker\":true" } else { ",\"buyer_is_maker\":false" });
+        json.raw(if trade.taker == Taker::Seller {
+            ",\"buyer_is_maker\":true"
+        } else {
+            ",\"buyer_is_maker\":false"
+        });
         for (name, time) in [
             (",\"trade_time\":", trade.trade_time),
             (",\"event_time\":", trade.event_time),

@@ -40,7 +40,8 @@ async fn what_is_sent_is_what_is_described() {
     append(&lake.lake, Table::Trades, &trades(1, 50)).await;
     let served = Served::over(lake).await;
     let description = served.json("/openapi.json").await;
-    let mut described: Vec<_> = description["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+    let mut described: Vec<_> =
+        description["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     let mut asked: Vec<_> = ANSWERS.map(|(route, ..)| route).into_iter().chain(OTHERS).collect();
     described.sort_unstable();
     asked.sort_unstable();

@@ -43,13 +43,18 @@ fn received() -> Vec<Received> {
         let mut sides = [BTreeMap::new(), BTreeMap::new()];
         for part in 0..4 {
             let noise = noise(step * 4 + part);
-            let (side, price) = if noise % 2 == 0 { (0, 9_000 + noise / 2 % 50) } else { (1, 9_050 + noise / 2 % 50) };
+            let (side, price) =
+                if noise % 2 == 0 { (0, 9_000 + noise / 2 % 50) } else { (1, 9_050 + noise / 2 % 50) };
             let quantity = if noise / 200 % 3 == 0 { 0 } else { noise / 1_000 % 900 + 1 };
             sides[side].insert(price, quantity);
         }
         for (known, changes) in book.iter_mut().zip(&sides) {
             for (price, quantity) in changes {
-                if *quantity == 0 { known.remove(price) } else { known.insert(*price, *quantity) };
+                if *quantity == 0 {
+                    known.remove(price)
+                } else {
+                    known.insert(*price, *quantity)
+                };
             }
         }
         let first = id + 1;
@@ -93,7 +98,11 @@ fn twin(all: &[Received], until: i64) -> Option<([BTreeMap<u64, u64>; 2], u64, b
 fn apply(book: &mut ([BTreeMap<u64, u64>; 2], u64, bool), change: &Received) {
     for (known, changes) in book.0.iter_mut().zip(&change.sides) {
         for (price, quantity) in changes {
-            if *quantity == 0 { known.remove(price) } else { known.insert(*price, *quantity) };
+            if *quantity == 0 {
+                known.remove(price)
+            } else {
+                known.insert(*price, *quantity)
+            };
         }
     }
     book.1 = change.last;
@@ -123,7 +132,8 @@ async fn land(folder: &LakeInFolder, all: &[Received]) {
     append(&Envelope::own(FrameKind::Instrument, Some(symbol), begun), entry.to_owned());
     for message in all {
         let side = |levels: &BTreeMap<u64, u64>| {
-            let levels = levels.iter().map(texts).map(|[price, quantity]| format!("[\"{price}\",\"{quantity}\"]"));
+            let levels =
+                levels.iter().map(texts).map(|[price, quantity]| format!("[\"{price}\",\"{quantity}\"]"));
             format!("[{}]", levels.collect::<Vec<_>>().join(","))
         };
         let [bids, asks] = &message.sides;
@@ -193,7 +203,10 @@ async fn books_of_the_past_are_those_of_a_twin() {
     }
     let before = served.problem(&format!("/api/v1/replay/BTCUSDT?at={BEGIN}"), StatusCode::NOT_FOUND).await;
     let detail = before["detail"].as_str().unwrap();
-    assert!(detail.contains("from 2024-08-08T11:20:00.290Z, its first snapshot, to 2024-08-08T11:20:59.900Z"), "{detail}");
+    assert!(
+        detail.contains("from 2024-08-08T11:20:00.290Z, its first snapshot, to 2024-08-08T11:20:59.900Z"),
+        "{detail}"
+    );
     let ahead = format!("/api/v1/replay/BTCUSDT?at={}", BEGIN + 3_600_000);
     served.problem(&ahead, StatusCode::NOT_FOUND).await;
 }

@@ -15,7 +15,8 @@ use crate::samples::{append, empty_lake, trades};
 async fn tickers_and_books_are_those_of_the_board() {
     let mut served = Served::start().await;
     let tickers = served.json("/api/v1/tickers").await;
-    let states: Vec<_> = tickers["tickers"].as_array().unwrap().iter().map(|ticker| &ticker["state"]).collect();
+    let states: Vec<_> =
+        tickers["tickers"].as_array().unwrap().iter().map(|ticker| &ticker["state"]).collect();
     assert_eq!(states, ["live", "resyncing", "waiting"]);
     let ticker = served.json("/api/v1/ticker/btcusdt").await;
     assert_eq!((ticker["symbol"].as_str(), ticker["bid"].as_str()), (Some("BTCUSDT"), Some("61837.63")));
@@ -127,7 +128,8 @@ async fn long_answers_are_compressed_as_the_client_can() {
         let answer = asked.send().await.unwrap();
         assert_eq!(answer.headers()[header::CONTENT_ENCODING], encoding);
     }
-    let short = served.client.get(served.url("/api/v1/ticker/BTCUSDT")).header(header::ACCEPT_ENCODING, "gzip");
+    let short =
+        served.client.get(served.url("/api/v1/ticker/BTCUSDT")).header(header::ACCEPT_ENCODING, "gzip");
     assert!(!short.send().await.unwrap().headers().contains_key(header::CONTENT_ENCODING));
 }
 
@@ -154,7 +156,9 @@ async fn trades_come_in_pages_none_twice_and_none_missing() {
     let (mut found, mut path) = (Vec::new(), "/api/v1/trades/BTCUSDT?limit=30".to_owned());
     loop {
         let page = served.json(&path).await;
-        found.extend(page["trades"].as_array().unwrap().iter().map(|trade| trade["trade_id"].as_i64().unwrap()));
+        found.extend(
+            page["trades"].as_array().unwrap().iter().map(|trade| trade["trade_id"].as_i64().unwrap()),
+        );
         let Some(next) = page["next"].as_str() else { break };
         path = format!("/api/v1/trades/BTCUSDT?limit=30&before={next}");
     }
@@ -180,7 +184,10 @@ async fn sql_is_answered_as_json_and_as_files() {
     let batches = ParquetRecordBatchReaderBuilder::try_new(parquet).unwrap().build().unwrap();
     assert_eq!(batches.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 5);
 
-    let wrong = problem(ask(json!({"query": "SELECT nothing FROM raw.trades"})).await.unwrap(), StatusCode::BAD_REQUEST);
+    let wrong = problem(
+        ask(json!({"query": "SELECT nothing FROM raw.trades"})).await.unwrap(),
+        StatusCode::BAD_REQUEST,
+    );
     assert!(wrong.await["error_name"].is_string());
     problem(ask(json!({"query": "DROP TABLE raw.trades"})).await.unwrap(), StatusCode::BAD_REQUEST).await;
     problem(ask(json!({"question": "?"})).await.unwrap(), StatusCode::UNPROCESSABLE_ENTITY).await;

@@ -93,7 +93,9 @@ fn shown(row: &BoardRow, depth: usize) -> [BTreeMap<String, String>; 2] {
 
 /// A book that looks random and repeats itself exactly.
 fn invented(step: u64) -> BoardRow {
-    let noise = |salt: u64| (step + 1).wrapping_mul(6_364_136_223_846_793_005).rotate_left(17).wrapping_mul(salt | 1) >> 33;
+    let noise = |salt: u64| {
+        (step + 1).wrapping_mul(6_364_136_223_846_793_005).rotate_left(17).wrapping_mul(salt | 1) >> 33
+    };
     let part = |salt: u64, range: u64| i64::try_from(noise(salt) % range).unwrap();
     let bid = 6_183_000 + part(3, 40);
     let level = |price, salt| Level { price: Price(price), quantity: Quantity(part(salt, 3) + 1) };
@@ -170,6 +172,7 @@ async fn what_is_not_understood_is_answered_and_harms_nobody() {
         (r#"{"op":"subscribe","channel":"book","symbols":["BTCUSD"]}"#, "BTCUSDT"),
         (r#"{"op":"subscribe","channel":"book","symbols":["BTCUSDT"],"depth":6000}"#, "1 to 5000"),
         (r#"{"op":"subscribe","channel":"tickers","conflate_ms":99999}"#, "conflate_ms"),
+        (r#"{"op":"subscribe","channel":"trades"}"#, "the process that keeps the books"),
     ] {
         client.say(text).await;
         let answer = client.hear().await;
@@ -183,7 +186,13 @@ async fn what_is_not_understood_is_answered_and_harms_nobody() {
     client.say(r#"{"op":"unsubscribe","channel":"health"}"#).await;
     assert_eq!(client.hear_of("control").await["subscriptions"], 0);
     client.0.send(Message::text("x".repeat(100 << 10))).await.unwrap();
-    let ends = async { while let Some(Ok(message)) = client.0.next().await { if message.is_close() { break; } } };
+    let ends = async {
+        while let Some(Ok(message)) = client.0.next().await {
+            if message.is_close() {
+                break;
+            }
+        }
+    };
     tokio::time::timeout(PATIENCE, ends).await.unwrap();
     let mut other = Client::connect(&served).await;
     other.say(r#"{"op":"ping"}"#).await;
@@ -196,7 +205,8 @@ async fn a_slow_client_is_let_go_and_others_are_not() {
     let mut slow = Client::connect(&served).await;
     // Many topics, so that what the system buffers for a connection is full soon.
     for depth in 1..=20 {
-        slow.say(&format!(r#"{{"op":"subscribe","channel":"book","symbols":["BTCUSDT"],"depth":{depth}}}"#)).await;
+        slow.say(&format!(r#"{{"op":"subscribe","channel":"book","symbols":["BTCUSDT"],"depth":{depth}}}"#))
+            .await;
     }
     slow.hear_of("book").await;
     let mut quick = Client::connect(&served).await;

@@ -59,13 +59,7 @@ pub(super) const TABLES: Tables = &[
 /// Transactions are known to clients only, so there are no rows of them.
 pub(super) fn rows(table: &str, directory: &Arc<Directory>) -> Vec<Vec<Cell>> {
     match table {
-        "nodes" => vec![vec![
-            "depthlake".into(),
-            Cell::Null,
-            VERSION.into(),
-            true.into(),
-            "active".into(),
-        ]],
+        "nodes" => vec![vec!["depthlake".into(), Cell::Null, VERSION.into(), true.into(), "active".into()]],
         "queries" => {
             let sees_all = directory.principal().grants.writes("system", "runtime");
             let user = &directory.principal().user;

@@ -44,8 +44,11 @@ impl Catalog for TpchCatalog {
     }
 
     fn relations(&self, schema: &str) -> Vec<Relation> {
-        let relation =
-            |table: TpchTable| Relation { name: table.name().to_owned(), kind: RelationKind::Table, comment: None };
+        let relation = |table: TpchTable| Relation {
+            name: table.name().to_owned(),
+            kind: RelationKind::Table,
+            comment: None,
+        };
         let is_known = SCHEMAS.iter().any(|(name, _)| *name == schema);
         TpchTable::ALL.into_iter().filter(|_| is_known).map(relation).collect()
     }
@@ -62,7 +65,7 @@ impl Catalog for TpchCatalog {
         let parts = if table.grows() { PARTS } else { 1 };
         let streams = (1..=parts).map(|part| {
             let stream: Arc<dyn PartitionStream> =
-                Arc::new(Part { table, scale, part, parts, schema: table.schema() });
+                Arc::new(Part { table, scale, number: part, parts, schema: table.schema() });
             stream
         });
         Ok(Some(Arc::new(StreamingTable::try_new(table.schema(), streams.collect())?)))
@@ -74,7 +77,7 @@ impl Catalog for TpchCatalog {
 struct Part {
     table: TpchTable,
     scale: f64,
-    part: i32,
+    number: i32,
     parts: i32,
     schema: SchemaRef,
 }
@@ -85,7 +88,7 @@ impl PartitionStream for Part {
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let batches = rows::batches(self.table, self.scale, self.part, self.parts);
+        let batches = rows::batches(self.table, self.scale, self.number, self.parts);
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), iter(batches)))
     }
 }

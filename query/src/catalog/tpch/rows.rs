@@ -9,8 +9,8 @@ use datafusion::arrow::array::{
 use datafusion::error::Result;
 use tpchgen::decimal::TPCHDecimal;
 use tpchgen::generators::{
-    Customer, CustomerGenerator, LineItem, LineItemGenerator, Nation, NationGenerator, Order, OrderGenerator, Part,
-    PartGenerator, PartSupp, PartSuppGenerator, Region, RegionGenerator, Supplier, SupplierGenerator,
+    Customer, CustomerGenerator, LineItem, LineItemGenerator, Nation, NationGenerator, Order, OrderGenerator,
+    Part, PartGenerator, PartSupp, PartSuppGenerator, Region, RegionGenerator, Supplier, SupplierGenerator,
 };
 
 use super::columns::{ColumnKind, TpchTable};
@@ -132,7 +132,7 @@ impl Row<'_> {
 }
 
 fn customer(row: &mut Row<'_>, it: &Customer<'_>) {
-    row.key(it.c_custkey).text(&it.c_name).text(&it.c_address).key(it.c_nationkey).text(&it.c_phone);
+    row.key(it.c_custkey).text(it.c_name).text(&it.c_address).key(it.c_nationkey).text(&it.c_phone);
     row.money(it.c_acctbal).text(it.c_mktsegment).text(it.c_comment);
 }
 
@@ -152,13 +152,13 @@ fn nation(row: &mut Row<'_>, it: &Nation<'_>) {
 }
 
 fn order(row: &mut Row<'_>, it: &Order<'_>) {
-    row.key(it.o_orderkey).key(it.o_custkey).text(&it.o_orderstatus).money(it.o_totalprice);
-    row.date(it.o_orderdate.to_unix_epoch()).text(it.o_orderpriority).text(&it.o_clerk);
+    row.key(it.o_orderkey).key(it.o_custkey).text(it.o_orderstatus).money(it.o_totalprice);
+    row.date(it.o_orderdate.to_unix_epoch()).text(it.o_orderpriority).text(it.o_clerk);
     row.count(it.o_shippriority).text(it.o_comment);
 }
 
 fn part_row(row: &mut Row<'_>, it: &Part<'_>) {
-    row.key(it.p_partkey).text(&it.p_name).text(&it.p_mfgr).text(&it.p_brand).text(it.p_type);
+    row.key(it.p_partkey).text(&it.p_name).text(it.p_mfgr).text(it.p_brand).text(it.p_type);
     row.count(it.p_size).text(it.p_container).money(it.p_retailprice).text(it.p_comment);
 }
 
@@ -172,6 +172,6 @@ fn region(row: &mut Row<'_>, it: &Region<'_>) {
 }
 
 fn supplier(row: &mut Row<'_>, it: &Supplier) {
-    row.key(it.s_suppkey).text(&it.s_name).text(&it.s_address).key(it.s_nationkey).text(&it.s_phone);
+    row.key(it.s_suppkey).text(it.s_name).text(&it.s_address).key(it.s_nationkey).text(&it.s_phone);
     row.money(it.s_acctbal).text(&it.s_comment);
 }

@@ -2,8 +2,8 @@
 
 use std::hash::Hasher;
 
-use super::relation::Relation;
 use super::World;
+use super::relation::Relation;
 use crate::listing::ListedTable;
 use crate::postgres::types::ColumnType;
 

@@ -22,7 +22,7 @@ pub(super) fn time_type() -> DataType {
 }
 
 pub(super) fn times(times: impl Iterator<Item = Timestamp>) -> ArrayRef {
-    let milliseconds = times.map(|time| time.milliseconds());
+    let milliseconds = times.map(Timestamp::milliseconds);
     Arc::new(TimestampMillisecondArray::from_iter_values(milliseconds).with_timezone("+00:00"))
 }
 
@@ -56,13 +56,13 @@ pub(super) fn map_type(key: DataType, value: DataType) -> DataType {
     DataType::Map(Arc::new(Field::new("entries", entries, false)), false)
 }
 
-fn names() -> Option<MapFieldNames> {
+fn names() -> MapFieldNames {
     let [entry, key, value] = ["entries", "key", "value"].map(str::to_owned);
-    Some(MapFieldNames { entry, key, value })
+    MapFieldNames { entry, key, value }
 }
 
 pub(super) fn maps_of_counts<'a>(maps: impl Iterator<Item = &'a BTreeMap<i32, u64>>) -> Result<ArrayRef> {
-    let mut builder = MapBuilder::new(names(), Int32Builder::new(), Int64Builder::new());
+    let mut builder = MapBuilder::new(Some(names()), Int32Builder::new(), Int64Builder::new());
     for map in maps {
         for (key, count) in map {
             builder.keys().append_value(*key);
@@ -74,7 +74,7 @@ pub(super) fn maps_of_counts<'a>(maps: impl Iterator<Item = &'a BTreeMap<i32, u6
 }
 
 pub(super) fn maps_by_number(maps: impl Iterator<Item = BTreeMap<i32, String>>) -> Result<ArrayRef> {
-    let mut builder = MapBuilder::new(names(), Int32Builder::new(), StringBuilder::new());
+    let mut builder = MapBuilder::new(Some(names()), Int32Builder::new(), StringBuilder::new());
     for map in maps {
         for (key, text) in map {
             builder.keys().append_value(key);
@@ -88,7 +88,7 @@ pub(super) fn maps_by_number(maps: impl Iterator<Item = BTreeMap<i32, String>>) 
 pub(super) fn maps_of_texts<'a>(
     maps: impl Iterator<Item = &'a BTreeMap<String, String>>,
 ) -> Result<ArrayRef> {
-    let mut builder = MapBuilder::new(names(), StringBuilder::new(), StringBuilder::new());
+    let mut builder = MapBuilder::new(Some(names()), StringBuilder::new(), StringBuilder::new());
     for map in maps {
         for (key, text) in map {
             builder.keys().append_value(key);

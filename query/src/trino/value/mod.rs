@@ -113,15 +113,15 @@ impl ValueWriter {
         match &self.kind {
             Kind::Scalar(scalar) => scalar(row, out),
             Kind::List { bounds, elements } => {
-                separated(bounds(row), b"[]", out, |element, out| elements.write(element, out))
+                separated(bounds(row), *b"[]", out, |element, out| elements.write(element, out))
             }
-            Kind::Map { bounds, keys, values } => separated(bounds(row), b"{}", out, |entry, out| {
+            Kind::Map { bounds, keys, values } => separated(bounds(row), *b"{}", out, |entry, out| {
                 write_key(keys, entry, out)?;
                 out.push(b':');
                 values.write(entry, out)
             }),
             Kind::Row(fields) => {
-                separated(0..fields.len(), b"[]", out, |field, out| fields[field].write(row, out))
+                separated(0..fields.len(), *b"[]", out, |field, out| fields[field].write(row, out))
             }
         }
     }
@@ -186,7 +186,7 @@ fn bounds_of<O: Copy + TryInto<usize>>(offsets: &[O], row: usize) -> std::ops::R
 
 fn separated(
     range: std::ops::Range<usize>,
-    brackets: &[u8; 2],
+    brackets: [u8; 2],
     out: &mut Vec<u8>,
     write: impl Fn(usize, &mut Vec<u8>) -> Result<(), String>,
 ) -> Result<(), String> {

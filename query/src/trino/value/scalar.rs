@@ -38,7 +38,9 @@ pub(super) fn writer(array: &ArrayRef, r#type: &TrinoType, precisions: Precision
             }))
         }
         (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View, _) => texts(array, r#type),
-        (_, TrinoType::Uuid) if matches!(array.data_type(), DataType::FixedSizeBinary(16)) => uuids(array),
+        (_, TrinoType::Uuid) if matches!(array.data_type(), DataType::FixedSizeBinary(16)) => {
+            Ok(uuids(array))
+        }
         (
             DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_),
             _,
@@ -178,13 +180,13 @@ fn binaries(array: &ArrayRef) -> Result<Scalar, String> {
     Ok(quoted(move |row, out| out.extend_from_slice(STANDARD.encode(values.value(row)).as_bytes())))
 }
 
-fn uuids(array: &ArrayRef) -> Result<Scalar, String> {
+fn uuids(array: &ArrayRef) -> Scalar {
     let values = array.as_fixed_size_binary().clone();
-    Ok(Box::new(move |row, out| {
+    Box::new(move |row, out| {
         let id = uuid::Uuid::from_slice(values.value(row)).map_err(|error| error.to_string())?;
         text(&id.hyphenated().to_string(), out);
         Ok(())
-    }))
+    })
 }
 
 /// What Trino has no type for is shown as a text.
@@ -261,7 +263,7 @@ fn durations(array: &ArrayRef, unit: TimeUnit) -> Scalar {
 fn intervals(array: &ArrayRef, unit: IntervalUnit, r#type: &TrinoType) -> Scalar {
     match unit {
         IntervalUnit::YearMonth => primitive::<IntervalYearMonthType>(array, |value, out| {
-            in_quotes(out, |out| time::months(value.into(), out))
+            in_quotes(out, |out| time::months(value.into(), out));
         }),
         IntervalUnit::DayTime => primitive::<IntervalDayTimeType>(array, |value, out| {
             let millis = i64::from(value.days) * MILLIS_A_DAY + i64::from(value.milliseconds);
