@@ -289,7 +289,7 @@ pub struct ServerOptions {
     /// Asks this server by Trino's protocol, such as `http://127.0.0.1:8080`, instead of opening a lake.
     #[arg(long, env = "DEPTHLAKE_SERVER", value_name = "URL")]
     pub server: Option<String>,
-    /// As whom the server is asked; the password is taken from DEPTHLAKE_PASSWORD, a token from DEPTHLAKE_TOKEN.
+    /// As whom the server is asked; the password is taken from `DEPTHLAKE_PASSWORD`, a token from `DEPTHLAKE_TOKEN`.
     #[arg(long, env = "DEPTHLAKE_USER", value_name = "USER", requires = "server")]
     pub user: Option<String>,
 }

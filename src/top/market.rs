@@ -88,7 +88,7 @@ pub fn text_of(writer: Writer, now: Timestamp) -> String {
 
 #[cfg(test)]
 pub mod tests {
-    use depthlake_engine::board::{BoardRow, BoardWriter, FeedCounters, LastTrade, SlotSpec, SlotWriter};
+    use depthlake_engine::board::{BoardRow, BoardWriter, FeedCounters, LastTrade, SlotSpec};
     use depthlake_orderbook::decimal::{Price, Quantity, Scale};
     use depthlake_orderbook::event::{Level, Taker, Touch, UpdateId};
     use depthlake_orderbook::features::Features;
@@ -102,7 +102,6 @@ pub mod tests {
     pub struct TestBoard {
         _folder: tempfile::TempDir,
         pub writer: BoardWriter,
-        pub slots: Vec<SlotWriter>,
     }
 
     impl TestBoard {
@@ -116,7 +115,7 @@ pub mod tests {
             .unwrap();
             slots[0].write(&row(6_183_763, 0.42, BoardState::Live));
             slots[1].write(&row(245_000, -0.9, BoardState::Resyncing));
-            Self { _folder: folder, writer, slots }
+            Self { _folder: folder, writer }
         }
 
         pub fn open(&self) -> Market {

@@ -11,8 +11,11 @@ use crate::support::{finish, text};
 /// A collector that takes whatever comes, and remembers it.
 struct Collector {
     address: String,
-    taken: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    taken: Arc<Mutex<Vec<Taken>>>,
 }
+
+/// A request's head and body.
+type Taken = (String, Vec<u8>);
 
 impl Collector {
     fn start() -> Self {

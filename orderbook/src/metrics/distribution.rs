@@ -109,7 +109,9 @@ mod tests {
 
     fn of(values: &[u64]) -> Distribution {
         let mut counts = vec![0; CELLS];
-        values.iter().for_each(|&value| counts[cell_of(value)] += 1);
+        for &value in values {
+            counts[cell_of(value)] += 1;
+        }
         Distribution::new(counts, values.iter().sum())
     }
 

@@ -110,7 +110,9 @@ async fn fill_bars(state: &ApiState) -> Result<(), QueryError> {
         if state.hears_events {
             state.bars.fill(symbol, bars);
         } else {
-            bars.into_iter().for_each(|bar| state.bars.put(symbol, bar));
+            for bar in bars {
+                state.bars.put(symbol, bar);
+            }
         }
     }
     Ok(())

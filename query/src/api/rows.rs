@@ -198,7 +198,7 @@ impl WrittenColumn {
                 }
             }
             Self::Decimal(array, scale) => {
-                json.decimal(array.as_primitive::<Decimal128Type>().value(row), *scale)
+                json.decimal(array.as_primitive::<Decimal128Type>().value(row), *scale);
             }
             Self::Time(array) => {
                 json.time(Timestamp(array.as_primitive::<TimestampNanosecondType>().value(row)));

@@ -67,9 +67,12 @@ fn received() -> Vec<Received> {
     all
 }
 
+/// Quantities by price of bids and asks, the last update, and whether the book was live.
+type Known = ([BTreeMap<u64, u64>; 2], u64, bool);
+
 /// The book after everything up to a time, and whether it was live; none before the first snapshot.
-fn twin(all: &[Received], until: i64) -> Option<([BTreeMap<u64, u64>; 2], u64, bool)> {
-    let mut book: Option<([BTreeMap<u64, u64>; 2], u64, bool)> = None;
+fn twin(all: &[Received], until: i64) -> Option<Known> {
+    let mut book: Option<Known> = None;
     let mut kept: Vec<&Received> = Vec::new();
     for message in all.iter().filter(|message| message.at <= until) {
         let Some(first) = message.first else {
