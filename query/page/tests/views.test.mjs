@@ -59,8 +59,28 @@ test('the overview tells first whether the data can be trusted, then shows every
   await context.close();
 });
 
+/** The best bid after each update that a page is told of, in the order of its stream. */
+function bestBids(page, symbol) {
+  const best = new Map();
+  let bids = new Map();
+  page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => {
+    const message = JSON.parse(payload);
+    if (message.channel !== 'book' || message.symbol !== symbol) return;
+    if (message.type === 'snapshot') bids = new Map();
+    for (const [price, quantity] of message.bids) {
+      if (Number(quantity) > 0) bids.set(Number(price), Number(quantity));
+      else bids.delete(Number(price));
+    }
+    const price = Math.max(...bids.keys());
+    best.set(message.update_id, [price, bids.get(price)]);
+  }));
+  return best;
+}
+
 test('the symbol view shows the book that the program has', async () => {
-  const { page, context, complaints } = await view('/symbol/ETHUSDT');
+  const { page, context, complaints } = await pageOf(opened);
+  const told = bestBids(page, 'ETHUSDT');
+  await page.goto(`${program.address}/symbol/ETHUSDT`);
   await page.waitForFunction(() => document.querySelectorAll('.ladder .bid th:not(:empty)').length >= 10);
   const { bids, asks } = await page.evaluate(() => ({
     bids: [...document.querySelectorAll('.ladder .bid th')].map((cell) => cell.textContent).filter(Boolean),
@@ -69,27 +89,25 @@ test('the symbol view shows the book that the program has', async () => {
   const falls = (list) => list.every((text, index) => index === 0 || number(text) < number(list[index - 1]));
   assert.ok(falls(asks) && falls(bids) && number(asks.at(-1)) > number(bids[0]), `${asks} / ${bids}`);
 
-  // Levels of the ladder and of the API are the same as soon as both speak of the same update.
-  await until('page and API show the same update', async () => {
-    const book = await program.ask('book/ETHUSDT?depth=20');
-    return page.evaluate(({ update, best, quantity }) => {
-      const shownUpdate = [...document.querySelectorAll('.facts dd')].some((cell) => cell.textContent === update);
-      const row = document.querySelector('.ladder .bid');
-      const plain = (text) => Number(text.replaceAll(',', ''));
-      return shownUpdate && plain(row.querySelector('th').textContent) === Number(best) && plain(row.children[1].textContent) === Number(quantity);
-    }, { update: String(book.update_id), best: book.bids[0][0], quantity: book.bids[0][1] });
+  // What is shown of an update is what the stream told of it.
+  const shown = await page.evaluate(() => {
+    const fact = [...document.querySelectorAll('.facts > div')].find(({ firstChild }) => firstChild.textContent === 'Update');
+    const row = document.querySelector('.ladder .bid');
+    return { update: Number(fact.lastChild.textContent), price: row.querySelector('th').textContent, quantity: row.children[1].textContent };
   });
+  assert.ok(told.has(shown.update), `update ${shown.update} was told`);
+  assert.deepEqual([number(shown.price), number(shown.quantity)], told.get(shown.update));
 
   // The heat map has colours, the bars and figures have lines.
-  const painted = (selector) => page.waitForFunction((which) => {
+  const painted = (selector, least) => page.waitForFunction(([which, wanted]) => {
     const canvas = document.querySelector(which);
     const pixels = canvas?.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
     const colours = new Set();
     for (let at = 0; pixels && at < pixels.length; at += 4) if (pixels[at + 3] > 200) colours.add((pixels[at] << 16) | (pixels[at + 1] << 8) | pixels[at + 2]);
-    return colours.size > 12;
-  }, selector);
-  await painted('.canvas-box canvas');
-  await painted('.bars canvas');
+    return colours.size > wanted;
+  }, [selector, least]);
+  await painted('.canvas-box canvas', 12);
+  await painted('.bars canvas', 2);
   await page.waitForFunction(() => [...document.querySelectorAll('.figure strong')].every((figure) => /\d/.test(figure.textContent)));
   await page.keyboard.press(']');
   await page.waitForFunction(() => !location.pathname.endsWith('ETHUSDT'));
