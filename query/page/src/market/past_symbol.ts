@@ -117,6 +117,8 @@ export class PastSymbol {
   private showFrame(): void {
     let index = this.times.length - 1;
     while (index >= 0 && (this.times[index] as number) > this.wanted) index -= 1;
+    // The first frame is a little after the first book there is.
+    if (index < 0 && (this.times[0] ?? Number.NaN) - this.wanted <= PAST_STEP) index = 0;
     const frame = this.frames[index];
     if (frame) {
       this.book.replace(frame.bids, frame.asks);
