@@ -29,6 +29,7 @@ const LIVE_DEPTH = 100;
 const SAMPLE_EVERY = 500;
 const SAMPLES = 400;
 const MOST_TRADES = 3000;
+const MARK_EVERY = 500;
 const MOST_BARS = 180;
 
 export class LiveSymbol {
@@ -184,11 +185,17 @@ export function marksOf(trades: readonly Trade[]): TradeMark[] {
   return marks;
 }
 
-/** Trades of one side at one price in quick succession make one mark: a large order takes many small ones. */
+/** Trades of one side within half a second make one mark, at their mean price: a busy market has forty of them a second. */
 function add(marks: TradeMark[], mark: TradeMark): void {
-  const last = marks.at(-1);
-  if (last && last.sell === mark.sell && last.price === mark.price && mark.at - last.at < LIVE_STEP) last.size += mark.size;
-  else marks.push(mark);
+  const moment = (at: number) => Math.floor(at / MARK_EVERY);
+  const same = marks.slice(-2).findLast((other) => other.sell === mark.sell && moment(other.at) === moment(mark.at));
+  if (!same) {
+    marks.push(mark);
+    return;
+  }
+  const size = same.size + mark.size;
+  if (size > 0) same.price = (same.price * same.size + mark.price * mark.size) / size;
+  same.size = size;
 }
 
 function markOf(trade: Trade): TradeMark {

@@ -40,7 +40,7 @@ export function DepthCard({ view }: { view: View }) {
   return (
     <section class="card depth" aria-label="Depth over time">
       <div class="card-head">
-        <h2>Depth over time <span class="muted">stronger colour is deeper · circles are trades</span></h2>
+        <h2>Depth over time <span class="muted">stronger colour is deeper · circles are trades of half a second</span></h2>
         <div class="choice" role="group" aria-label="Time shown">
           {SPANS.map(([ms, name]) => (
             <button type="button" aria-pressed={!past && span === ms} disabled={past} onClick={() => setSpan(ms)}>{name}</button>
