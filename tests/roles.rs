@@ -127,7 +127,8 @@ fn roles_apart_need_a_broker_and_a_shared_catalog_a_warehouse() {
     let place = tempfile::tempdir().unwrap();
     for (arguments, expected) in [
         (&["run", "--roles", "lake"][..], "kafka://HOST:PORT"),
-        (&["run", "--roles", "query"][..], "unknown role"),
+        (&["run", "--roles", "query"][..], "there is no lake"),
+        (&["run", "--roles", "feed"][..], "unknown role"),
         (&["tables", "--catalog", "http://localhost:1"][..], "--warehouse"),
     ] {
         let output = finish(place.path(), arguments);

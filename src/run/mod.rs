@@ -29,6 +29,7 @@ use depthlake_ingest::live::{self, FeedConfig, FeedError, FeedMetrics, FeedRepor
 use depthlake_ingest::sim;
 use depthlake_lake::model::Targets;
 use depthlake_query::{Database, DatabaseOptions, Limits, live as live_market};
+use futures::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -37,7 +38,7 @@ use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
 use crate::lake_options::LakePlace;
 use crate::messages::MessageOptions;
-use crate::serve::{self, Doors, Served};
+use crate::serve::{self, Doors, Served, Serving};
 use crate::{messages, top};
 use deployment::{Deployment, Layout};
 use feed_source::{FeedSource, PENDING_REQUESTS};
@@ -107,6 +108,19 @@ struct Opened {
     targets: Targets,
 }
 
+async fn open_doors(
+    doors: Option<Doors>,
+    deployment: &Deployment,
+    folder: &Path,
+    limits: Limits,
+    observing: &Observing,
+) -> Result<Option<Serving>> {
+    match doors {
+        Some(doors) => Ok(Some(doors.serve(served(deployment, folder, limits).await?, observing)?)),
+        None => Ok(None),
+    }
+}
+
 async fn feed(
     options: &RunOptions,
     place: &LakePlace,
@@ -130,15 +144,16 @@ async fn feed(
         .lake()
         .map(|lake| Jobs::spawn(lake, deployment.log(), layout, opened.targets))
         .transpose()?;
-    let serving = match opened.doors {
-        Some(doors) => {
-            Some(doors.serve(served(&deployment, &place.folder, opened.limits).await?, &observing)?)
-        }
-        None => None,
+    let stop = stop::stop_requested(options.duration).shared();
+    // A broker or a catalog that is away keeps the doors closed, and nobody from ending the run.
+    let serving = tokio::select! {
+        biased;
+        () = stop.clone() => None,
+        serving = open_doors(opened.doors, &deployment, &place.folder, opened.limits, &observing) => serving?,
     };
 
     let failure = tokio::select! {
-        () = stop::stop_requested(options.duration) => None,
+        () = stop => None,
         () = view.closed() => None,
         error = deployment.failed() => Some(error),
         () = running.ended() => None,

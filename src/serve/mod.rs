@@ -11,7 +11,7 @@ use clap::Args;
 use depthlake_query::{Database, DatabaseOptions, live};
 
 pub use configuration::ServeConfiguration;
-pub use doors::{Doors, Served};
+pub use doors::{Doors, Served, Serving};
 
 use crate::arguments::positive_seconds;
 use crate::configuration::Configuration;

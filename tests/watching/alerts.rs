@@ -88,6 +88,7 @@ impl Scene {
 }
 
 #[test]
+#[ignore = "takes minutes, and a machine that is not busy: cargo test --test watching -- --ignored"]
 fn each_fault_fires_its_alert_and_no_other() {
     if !is_there("prometheus") {
         return;

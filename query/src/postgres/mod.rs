@@ -1,7 +1,7 @@
 //! `PostgreSQL`'s wire protocol, for psql, drivers, and the tools that speak nothing else.
 //!
 //! A connection is a session: what it sets, its prepared statements and cursors live as long as it does. Its database is a
-//! catalog. Questions about rows go to the session, those about `pg_catalog` and `information_schema` to [`catalog`].
+//! catalog. Questions about rows go to the session, those about `pg_catalog` and `information_schema` to `catalog`.
 //!
 //! Invariants:
 //! - nobody is let in whom [`Access`] does not know, and no password crosses a network in the clear;

@@ -1,8 +1,8 @@
 //! The tables that SQL reads: those of the lake, joined to what the log has behind them; what is said about them; and the
 //! live books.
 //!
-//! `NAME` is a table as it is now, `NAME@STATE` one of its past ([`state`]), `NAME$files` and the like are about it
-//! ([`metadata`]). Invariants:
+//! `NAME` is a table as it is now, `NAME@STATE` one of its past (`state`), `NAME$files` and the like are about it
+//! (`metadata`). Invariants:
 //!
 //! - a provider is for one query: however often that scans a table, it sees the same rows, those of one snapshot and, where
 //!   a tail is given, exactly those behind it;
