@@ -1,10 +1,12 @@
 //! A program that keeps two simulated books and serves them, for tests that ask it over the network.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -21,13 +23,32 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// `depthlake run` with two pairs, and with these lines of configuration.
+    /// `depthlake run` with two pairs, and with these lines of configuration, as soon as its books are there: one that ends
+    /// without has failed.
     pub fn start(configuration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("depthlake.toml"), configuration).unwrap();
         let arguments = ["run", "--symbols", "BTCUSDT,ETHUSDT", "--listen", "127.0.0.1:0", "--data", "data"];
         let (child, url) = listening(folder.path(), &arguments);
-        Self { child: Some(child), folder, url }
+        let serving = Self { child: Some(child), folder, url };
+        let deadline = Instant::now() + START;
+        while !serving.is_ready() {
+            assert!(Instant::now() < deadline, "the program's books are not there");
+            sleep(Duration::from_millis(50));
+        }
+        serving
+    }
+
+    fn is_ready(&self) -> bool {
+        let ask = || -> std::io::Result<String> {
+            let mut connection = TcpStream::connect(self.address())?;
+            connection.set_read_timeout(Some(START))?;
+            connection.write_all(b"GET /readyz HTTP/1.1\r\nHost: depthlake\r\nConnection: close\r\n\r\n")?;
+            let mut answer = String::new();
+            connection.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
     }
 
     /// Host and port.
