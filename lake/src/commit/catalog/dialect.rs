@@ -1,7 +1,7 @@
 //! What sets the databases of a catalog apart: how one is reached, its transactions, and what its errors mean.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Url;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers};
@@ -23,6 +23,9 @@ const WRITE_AHEAD: &str = "PRAGMA journal_mode = WAL";
 
 /// Of each connection. A commit waits for another process to finish its own, and is on disk when it is acknowledged.
 const SETTINGS_OF_SQLITE: [&str; 2] = ["PRAGMA busy_timeout = 30000", "PRAGMA synchronous = FULL"];
+
+/// Between two attempts at a file that another holds.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Which database a catalog is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,10 +82,9 @@ impl Dialect {
     pub(super) fn corruption(self, error: &sqlx::Error) -> Option<String> {
         const CORRUPT: i32 = 11;
         const NOT_A_DATABASE: i32 = 26;
-        let database = error.as_database_error()?;
-        let primary_code = database.code()?.parse::<i32>().ok()? & 0xff;
-        let is_damaged = self == Self::Sqlite && matches!(primary_code, CORRUPT | NOT_A_DATABASE);
-        is_damaged.then(|| database.message().to_owned())
+        let is_damaged =
+            self == Self::Sqlite && matches!(primary_code(error), Some(CORRUPT | NOT_A_DATABASE));
+        error.as_database_error().filter(|_| is_damaged).map(|error| error.message().to_owned())
     }
 
     /// Whether an error says that the transaction gave way to another.
@@ -118,7 +120,7 @@ pub(super) async fn connect_sqlite(path: &Path) -> Result<AnyPool, LakeError> {
 async fn open_sqlite(url: &str) -> Result<AnyPool, sqlx::Error> {
     let options: AnyConnectOptions = url.parse()?;
     let mut first = AnyConnection::connect_with(&options).await?;
-    first.execute(WRITE_AHEAD).await?;
+    write_ahead(&mut first).await?;
     first.close().await?;
     let pool = AnyPoolOptions::new().max_connections(CONNECTIONS).after_connect(|connection, _| {
         Box::pin(async move {
@@ -131,6 +133,28 @@ async fn open_sqlite(url: &str) -> Result<AnyPool, sqlx::Error> {
     pool.connect_with(options).await
 }
 
+/// `SQLite` does not wait for a lock where two that hold the file both want the other gone, as two that open a new
+/// catalog do: one of them is told that it is busy at once, and asks again here.
+async fn write_ahead(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    let started = Instant::now();
+    while let Err(error) = connection.execute(WRITE_AHEAD).await {
+        if !is_busy(&error) || started.elapsed() > PATIENCE {
+            return Err(error);
+        }
+        tokio::time::sleep(BUSY_PAUSE).await;
+    }
+    Ok(())
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    const BUSY: i32 = 5;
+    primary_code(error) == Some(BUSY)
+}
+
+fn primary_code(error: &sqlx::Error) -> Option<i32> {
+    Some(error.as_database_error()?.code()?.parse::<i32>().ok()? & 0xff)
+}
+
 pub(super) async fn connect_postgres(url: &DatabaseUrl) -> Result<AnyPool, LakeError> {
     install_default_drivers();
     let opened = async {
@@ -140,4 +164,30 @@ pub(super) async fn connect_postgres(url: &DatabaseUrl) -> Result<AnyPool, LakeE
         AnyPoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await
     };
     opened.await.map_err(|source| LakeError::Catalog { catalog: url.to_string(), action: "open", source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_that_open_a_new_catalog_at_once_all_get_it() {
+        const AT_ONCE: usize = 8;
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("catalog.db");
+            let start = std::sync::Barrier::new(AT_ONCE);
+            std::thread::scope(|scope| {
+                let open = || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    start.wait();
+                    runtime.block_on(async { connect_sqlite(&path).await.map(|pool| drop(pool)) })
+                };
+                let opening: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(open)).collect();
+                for opened in opening {
+                    opened.join().unwrap().unwrap();
+                }
+            });
+        }
+    }
 }
