@@ -11,6 +11,7 @@ mod relation;
 mod relations;
 mod schema;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::catalog::{
@@ -26,6 +27,7 @@ use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{Array, Expr, FunctionArguments, VisitMut, VisitorMut};
 use datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
 use datafusion_pg_catalog::setup_pg_catalog;
 use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
@@ -39,10 +41,15 @@ pub(super) use relations::is_own_table;
 
 const PG_CATALOG: &str = "pg_catalog";
 
+/// The types, with the number of the function that reads each, by which drivers look it up.
+const TYPES: &str = "SELECT t.* EXCLUDE (typreceive), coalesce(p.oid, 0) AS typreceive FROM pg_catalog.pg_type t \
+    LEFT JOIN (SELECT proname, min(oid) AS oid FROM pg_catalog.pg_proc GROUP BY proname) p ON p.proname = t.typreceive";
+
 /// What is the same for every connection. Made once, for it takes a while.
 pub(super) struct Catalog {
     base: SessionState,
     fixed: Arc<dyn SchemaProvider>,
+    types: Arc<dyn TableProvider>,
     parser: PostgresCompatibilityParser,
 }
 
@@ -68,7 +75,7 @@ pub(super) struct CatalogPlan {
 }
 
 impl Catalog {
-    pub(super) fn new() -> Result<Self> {
+    pub(super) async fn new() -> Result<Self> {
         let mut config = SessionConfig::new()
             .with_default_catalog_and_schema("base", PG_CATALOG)
             .with_create_default_catalog_and_schema(false)
@@ -82,7 +89,10 @@ impl Catalog {
         setup_pg_catalog(&context, "base", EmptyContextProvider).map_err(|error| *error)?;
         let fixed = catalog.schema(PG_CATALOG);
         let fixed = fixed.ok_or_else(|| DataFusionError::Internal("pg_catalog was not made".to_owned()))?;
-        Ok(Self { base: context.state(), fixed, parser: PostgresCompatibilityParser::new() })
+        let types = context.sql(TYPES).await?;
+        let schema = Arc::new(types.schema().as_arrow().clone());
+        let types = Arc::new(MemTable::try_new(schema, vec![types.collect().await?])?);
+        Ok(Self { base: context.state(), fixed, types, parser: PostgresCompatibilityParser::new() })
     }
 
     /// Plans a question.
@@ -92,9 +102,10 @@ impl Catalog {
     pub(super) async fn plan(&self, text: &str, world: &World) -> Result<CatalogPlan> {
         let mut statements =
             self.parser.parse(text).map_err(|error| DataFusionError::SQL(Box::new(error), None))?;
-        let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
+        let (Some(mut statement), true) = (statements.pop(), statements.is_empty()) else {
             return Err(DataFusionError::Plan("expected one statement".to_owned()));
         };
+        let _: ControlFlow<()> = statement.visit(&mut NoMembers);
         let state = self.state(world)?;
         let plan = state.statement_to_plan(Statement::Statement(Box::new(statement))).await?;
         SQLOptions::new()
@@ -108,7 +119,7 @@ impl Catalog {
     fn state(&self, world: &World) -> Result<SessionState> {
         let catalog = MemoryCatalogProvider::new();
         catalog
-            .register_schema(PG_CATALOG, Arc::new(schema::PgCatalog::new(world, Arc::clone(&self.fixed))?))?;
+            .register_schema(PG_CATALOG, Arc::new(schema::PgCatalog::new(world, Arc::clone(&self.types), Arc::clone(&self.fixed))?))?;
         let information = MemorySchemaProvider::new();
         for relation in information_schema::relations(world) {
             let (name, table) = relation.into_table()?;
@@ -126,6 +137,24 @@ impl Catalog {
             state.register_udf(Arc::new(function))?;
         }
         Ok(state)
+    }
+}
+
+/// Makes `ARRAY(SELECT …)`, which is not understood, an empty list. Tools gather the members of roles and policies so, and
+/// there are none.
+struct NoMembers;
+
+impl VisitorMut for NoMembers {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr
+            && matches!(function.args, FunctionArguments::Subquery(_))
+            && function.name.to_string().eq_ignore_ascii_case("array")
+        {
+            *expr = Expr::Array(Array { elem: Vec::new(), named: true });
+        }
+        ControlFlow::Continue(())
     }
 }
 
