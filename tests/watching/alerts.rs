@@ -4,7 +4,6 @@
 //! thresholds where a count would take minutes to reach.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use crate::program::{Watched, until};
 use crate::prometheus::{Prometheus, is_there, rules};
@@ -20,7 +19,7 @@ const WINDOWS: [(&str, &str); 11] = [
     ("[2m]", "[10s]"),
     ("[5m]", "[10s]"),
     ("[10m]", "[10s]"),
-    ("[15m]", "[40s]"),
+    ("[15m]", "[60s]"),
     ("[30m]", "[15s]"),
     ("[1h]", "[15s]"),
     ("[6h]", "[20s]"),
@@ -28,15 +27,17 @@ const WINDOWS: [(&str, &str); 11] = [
     ("for: 5m", "for: 0s"),
     ("for: 1m", "for: 1s"),
 ];
-const THRESHOLDS: [(&str, &str); 4] = [
-    ("for: 30s", "for: 1s"),
-    ("for: 15s", "for: 1s"),
+const OTHERS: [(&str, &str); 5] = [
+    // A book that is being built anew, however slow the machine is, is no stale one yet.
+    ("expr: depthlake_symbol_fresh == 0\n        for: 30s", "expr: depthlake_symbol_fresh == 0\n        for: 15s"),
+    ("for: 30s", "for: 3s"),
+    ("for: 15s\n        labels:\n          severity: page", "for: 1s\n        labels:\n          severity: page"),
     ("(depthlake_feed_disconnects_total[10s]) > 5", "(depthlake_feed_disconnects_total[10s]) > 0"),
-    ("[40s]) > 2", "[40s]) > 1"),
+    ("[60s]) > 2", "[60s]) > 0"),
 ];
 
 fn quick(name: &str) -> String {
-    let pairs = WINDOWS.iter().chain(&THRESHOLDS);
+    let pairs = WINDOWS.iter().chain(&OTHERS);
     pairs.fold(rules(name), |text, (written, quick)| text.replace(written, quick))
 }
 
@@ -47,7 +48,10 @@ struct Scene {
 
 impl Scene {
     fn firing(&self) -> BTreeSet<String> {
-        self.prometheus.firing(&self.watched.runtime)
+        let mut firing = self.prometheus.firing(&self.watched.runtime);
+        // How full the disk of this machine is, is not the program's doing.
+        firing.remove("DiskFilling");
+        firing
     }
 
     /// Waits until nothing fires.
@@ -82,7 +86,7 @@ fn each_fault_fires_its_alert_and_no_other() {
     if !is_there("prometheus") {
         return;
     }
-    let configuration = "[lake]\ncommit_seconds = 1.0\n[health]\nfreshness_seconds = 20.0\n";
+    let configuration = "[lake]\ncommit_seconds = 1.0\n[health]\nfreshness_seconds = 20.0\ncommit_age_seconds = 120.0\ngaps_per_hour = 1e6\n";
     let watched = Watched::start(SYMBOLS, configuration);
     let files = ["rules.yml", "alerts.yml"].map(|name| (name, quick(name)));
     let prometheus = Prometheus::start(&watched, &files);
@@ -94,13 +98,13 @@ fn each_fault_fires_its_alert_and_no_other() {
     scene.until_quiet();
     let symbols = scene.watched.venue.symbols();
 
-    scene.watched.inject(&format!("symbol-halt:symbol={},seconds=40", symbols[3]));
+    scene.watched.inject(&format!("symbol-halt:symbol={},seconds=60", symbols[3]));
     scene.fires_alone("SymbolStale", &[]);
 
     for symbol in &symbols {
         scene.watched.inject(&format!("dropped-diff:symbol={symbol}"));
     }
-    scene.fires_alone("GapStorm", &[]);
+    scene.fires_alone("GapStorm", &["SymbolStale"]);
 
     for symbol in &symbols[..15] {
         scene.watched.inject(&format!("malformed-frame:symbol={symbol}"));
@@ -108,21 +112,16 @@ fn each_fault_fires_its_alert_and_no_other() {
     scene.fires_alone("DeadLetters", &[]);
 
     scene.watched.inject("disconnect");
-    scene.fires_alone("Reconnecting", &[]);
+    scene.fires_alone("Reconnecting", &["SymbolStale"]);
 
     for nth in 1..=5 {
         scene.watched.inject(&format!("wrong-clock:seconds=60,at={nth}"));
     }
     scene.fires_alone("ClockDrift", &[]);
 
-    // A program that is killed is down, and its board silent once it answers again with the board of before; it has been
-    // restarted when it was so twice.
-    for _ in 0..2 {
-        scene.watched.kill();
-        until("DepthlakeDown fires", || scene.firing().contains("DepthlakeDown").then_some(()));
-        scene.watched.start_again();
-        until("DepthlakeDown resolves", || (!scene.firing().contains("DepthlakeDown")).then_some(()));
-        std::thread::sleep(Duration::from_secs(1));
-    }
-    scene.fires_alone("Restarting", &["SymbolStale", "BoardSilent"]);
+    // Who is killed is down, and has been restarted once it is there again; its books are then built anew.
+    scene.watched.kill();
+    until("DepthlakeDown fires", || scene.firing().contains("DepthlakeDown").then_some(()));
+    scene.watched.start_again();
+    scene.fires_alone("Restarting", &["DepthlakeDown", "SymbolStale"]);
 }

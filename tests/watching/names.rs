@@ -20,12 +20,14 @@ fn sources() -> Vec<PathBuf> {
 fn names(text: &str) -> BTreeSet<String> {
     let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_' || character == ':';
     let words = text.split(|character: char| !is_part(character));
-    let figures = words.filter(|word| word.starts_with("depthlake_") || word.starts_with("process_"));
+    let is_figure = |word: &&str| word.starts_with("depthlake_") || word.starts_with("process_");
+    // A path of Rust is none.
+    let figures = words.filter(is_figure).filter(|word| !word.contains("::"));
     let without_ending = |word: &str| {
         let ending = ["_bucket", "_sum", "_count"].into_iter().find(|ending| word.ends_with(ending));
         word.strip_suffix(ending.unwrap_or_default()).unwrap_or(word).to_owned()
     };
-    figures.map(without_ending).filter(|name| name != "depthlake_query").collect()
+    figures.map(without_ending).collect()
 }
 
 /// The names that a scrape describes by a type and a text.

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use crate::support::{depthlake, kill};
 
 /// How long anything may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_mins(8);
 
 /// A venue, and the program that keeps its books.
 pub struct Watched {

@@ -80,13 +80,23 @@ impl Follower {
         Ok(())
     }
 
-    /// Lets go of what is committed, and says where to read on.
+    /// Lets go of what is committed, and says where to read on. What has no room and nobody waits for is not read: a query that
+    /// needs it will.
     fn next_read(&self, at: TopicPartition, goal: Offset) -> Option<Offset> {
         let committed = self.shared.committed(at);
+        let is_awaited = self.is_awaited(at);
         let mut state = self.shared.state();
         state.partitions.get_mut(&at)?.let_go(committed);
         let has_room = state.bytes() < self.shared.memory_bytes;
-        state.partitions.get(&at)?.next_read(goal, has_room)
+        let held = state.partitions.get_mut(&at)?;
+        if !has_room && !is_awaited {
+            held.tell(goal);
+        }
+        held.next_read(goal, has_room)
+    }
+
+    fn is_awaited(&self, at: TopicPartition) -> bool {
+        table_of(at.topic).is_some_and(|table| self.shared.arrivals.are_awaited(table))
     }
 
     fn take(&self, at: TopicPartition, from: Offset, piece: Piece) {

@@ -76,7 +76,7 @@ function fakeSocket() {
       }
     }
     health() {
-      this.tell({ channel: 'health', status: 'ok', service_levels: [], symbols: names.map((symbol) => ({ symbol, state: 'live', age_ms: 1, status: 'ok' })), lake: {} });
+      this.tell({ channel: 'health', health: { status: 'ok', service_levels: [], symbols: names.map((symbol) => ({ symbol, state: 'live', age_ms: 1, status: 'ok' })), lake: {} } });
     }
   };
 }

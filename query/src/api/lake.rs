@@ -196,8 +196,7 @@ pub(crate) async fn dead_letters(
 ) -> Result<Response, Problem> {
     let limit = within("limit", parameters.limit, 20, MOST_ROWS)?;
     let sql = format!(
-        "SELECT received_at, source_topic, source_partition, source_offset, symbol, reason, detail,
-            arrow_cast(payload, 'LargeBinary') AS payload
+        "SELECT received_at, source_topic, source_partition, source_offset, symbol, reason, detail, payload
         FROM ops.dead_letters ORDER BY received_at DESC LIMIT {limit}"
     );
     let mut json = JsonText::with_capacity(16 << 10);

@@ -7,8 +7,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use datafusion::arrow::array::{AsArray, RecordBatch};
-use datafusion::arrow::datatypes::Decimal128Type;
+use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, TimestampNanosecondType};
 use depthlake_engine::clock;
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
@@ -16,7 +17,7 @@ use serde::Deserialize;
 use tracing::debug;
 
 use super::bars::{self, bars_of_rows};
-use super::rows::{ask, text_at};
+use super::rows::{ask, text_at, times};
 use super::state::{ApiState, Shared};
 use crate::error::QueryError;
 use crate::json_text::rfc3339;
@@ -87,9 +88,8 @@ fn tolerate<T>(what: &str, read: Result<T, QueryError>) -> Option<T> {
 
 /// The last bars of every symbol into the read model.
 async fn fill_bars(state: &ApiState) -> Result<(), QueryError> {
-    let newest = ask(state, "SELECT CAST(max(open_time) AS VARCHAR) AS newest FROM normalized.ohlcv_1m").await?;
-    let Some(newest) = newest.first().and_then(|batch| text_at(batch, "newest", 0)) else { return Ok(()) };
-    let Ok(newest) = super::extract::time_of("newest", &newest) else { return Ok(()) };
+    let newest = ask(state, "SELECT max(open_time) AS newest FROM normalized.ohlcv_1m").await?;
+    let Some(newest) = newest.first().and_then(newest_time) else { return Ok(()) };
     let minutes = i64::try_from(BAR_MINUTES).unwrap_or(i64::MAX);
     let from = Timestamp(newest.0.saturating_sub(2 * minutes * MINUTE));
     let sql = format!(
@@ -107,6 +107,12 @@ async fn fill_bars(state: &ApiState) -> Result<(), QueryError> {
         state.bars.fill(symbol, bars);
     }
     Ok(())
+}
+
+fn newest_time(batch: &RecordBatch) -> Option<Timestamp> {
+    let times = times(batch, "newest")?;
+    let times = times.as_primitive_opt::<TimestampNanosecondType>()?;
+    (!times.is_empty() && times.is_valid(0)).then(|| Timestamp(times.value(0)))
 }
 
 /// Each symbol's first price within the ten minutes that began a day ago.
@@ -141,16 +147,14 @@ fn price(units: i128) -> f64 {
 
 /// The venue's last entry of each symbol.
 async fn entries(state: &ApiState) -> Result<Vec<(Symbol, Entry)>, QueryError> {
-    let sql = "SELECT symbol, arrow_cast(payload, 'LargeBinary') AS payload FROM (
+    let sql = "SELECT symbol, payload FROM (
             SELECT symbol, payload, row_number() OVER (PARTITION BY symbol ORDER BY received_ns DESC) AS place
             FROM raw.orderbook_diffs WHERE kind = 'instrument'
         ) AS entries WHERE place = 1";
     let mut entries = Vec::new();
     for batch in ask(state, sql).await? {
-        let Some(payload) = batch.column_by_name("payload").and_then(|payload| payload.as_binary_opt::<i64>())
-        else {
-            continue;
-        };
+        let payload = batch.column_by_name("payload").and_then(|payload| cast(payload, &DataType::LargeBinary).ok());
+        let Some(payload) = payload.as_ref().and_then(|payload| payload.as_binary_opt::<i64>()) else { continue };
         for row in 0..batch.num_rows() {
             if let (Some(symbol), Some(entry)) = (symbol_at(&batch, row), Entry::parse(payload.value(row))) {
                 entries.push((symbol, entry));

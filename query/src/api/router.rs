@@ -37,6 +37,7 @@ const LEAST_COMPRESSED: u16 = 1_400;
 struct Description;
 
 /// The API: `/api/v1/…`, `/healthz`, `/readyz` and `/openapi.json`.
+#[must_use]
 pub fn router(state: ApiState) -> Router {
     let authentication = from_fn_with_state(state.access.clone(), authentication::authenticated);
     let (router, mut description) = routes().with_state(state).split_for_parts();

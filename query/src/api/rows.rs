@@ -11,13 +11,15 @@ use futures::TryStreamExt;
 
 use super::state::ApiState;
 use crate::access::Principal;
+use crate::catalog::CATALOG;
 use crate::error::QueryError;
 use crate::json_text::JsonText;
 use crate::session::{Door, Session, SessionSettings};
 
 /// A session for somebody who asks.
 pub(crate) fn session_of(state: &ApiState, principal: &Principal) -> Session {
-    state.database.session(SessionSettings::new(principal.clone(), Door::Api))
+    let catalog = Some(CATALOG.to_owned());
+    state.database.session(SessionSettings { catalog, ..SessionSettings::new(principal.clone(), Door::Api) })
 }
 
 /// Asks a question for somebody, who needs to be allowed to.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 /// An error, as RFC 9457 has it.
 #[derive(ToSchema)]
 pub(crate) struct ProblemAnswer {
-    /// What kind of error, such as urn:depthlake:problem:unknown-symbol.
+    /// What kind of error, such as `urn:depthlake:problem:unknown-symbol`.
     r#type: String,
     title: String,
     status: u16,
@@ -172,7 +172,7 @@ pub(crate) struct TradesAnswer {
 #[derive(ToSchema)]
 pub(crate) struct TradeAnswer {
     trade_id: u64,
-    /// trade, or agg_trade for an aggregate of the trades of one taker order at one price.
+    /// `trade`, or `agg_trade` for an aggregate of the trades of one taker order at one price.
     kind: String,
     price: String,
     quantity: String,
@@ -185,7 +185,7 @@ pub(crate) struct TradeAnswer {
 #[derive(ToSchema)]
 pub(crate) struct LiquidityAnswer {
     symbol: String,
-    /// Rows of marts.mart_liquidity, oldest first.
+    /// Rows of `marts.mart_liquidity`, oldest first.
     rows: Vec<LiquidityRow>,
     /// The last row there is.
     #[schema(required)]
@@ -391,7 +391,7 @@ pub(crate) struct DeadLetterAnswer {
 
 #[derive(ToSchema)]
 pub(crate) struct ReconciliationAnswer {
-    /// Rows of ops.recon_breaks, newest first.
+    /// Rows of `ops.recon_breaks`, newest first.
     breaks: Vec<BreakAnswer>,
 }
 

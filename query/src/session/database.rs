@@ -24,6 +24,9 @@ use crate::session::{Session, properties};
 use crate::table::Tables;
 use crate::warehouse_store::WarehouseStore;
 
+/// Bytes of footers of data files that are kept, with the bounds of their pages: of some hundreds of millions of rows.
+const FOOTERS: usize = 256 << 20;
+
 /// One lake as it is asked by many. There is one in a process; a clone is the same.
 #[derive(Clone)]
 pub struct Database(Arc<Shared>);
@@ -76,6 +79,7 @@ impl Database {
         let memory: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(options.limits.memory));
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::clone(&memory))
+            .with_metadata_cache_limit(FOOTERS)
             .build_arc()
             .map_err(QueryError::of_execution)?;
         if let Some(store) = WarehouseStore::of(lake.warehouse()) {

@@ -157,9 +157,9 @@ async fn queries_beside_writers_miss_nothing_and_see_nothing_twice() {
             }
         }
     });
-    let twice = "SELECT (SELECT count(*) FROM raw.trades), (SELECT count(DISTINCT CAST(payload AS VARCHAR)) FROM raw.trades), \
-                        (SELECT sum(highest + 1) FROM (SELECT max(\"offset\") AS highest FROM raw.trades GROUP BY partition)), \
-                        (SELECT count(*) FROM raw.trades a JOIN raw.trades b ON a.partition = b.partition AND a.\"offset\" = b.\"offset\")";
+    let twice = "SELECT (SELECT count(*) FROM raw.trades) AS a, (SELECT count(DISTINCT CAST(payload AS VARCHAR)) FROM raw.trades) AS b, \
+                        (SELECT sum(highest + 1) FROM (SELECT max(\"offset\") AS highest FROM raw.trades GROUP BY partition)) AS c, \
+                        (SELECT count(*) FROM raw.trades a JOIN raw.trades b ON a.partition = b.partition AND a.\"offset\" = b.\"offset\") AS d";
     let mut last = 0;
     while !carrier.is_finished() {
         let counts = rows(&place.session, twice).await.concat();

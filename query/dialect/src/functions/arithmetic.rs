@@ -12,13 +12,15 @@ use datafusion::error::DataFusionError;
 
 use super::cast::{fits, power_of_ten, rescale};
 use super::rows::column;
-use super::scalar::{Arguments, Planned, Scalar, decimal_of, is_decimal};
+use super::scalar::{Arguments, Planned, Scalar};
+use super::signature::{decimal_of, is_decimal};
 use crate::error::{division_by_zero, invalid_argument, out_of_range};
 use crate::types::TrinoType;
 
 pub(super) fn functions() -> Vec<Scalar> {
     const NUMBERS: &[&str] = &["number, number -> same"];
-    let integers = |name, description, evaluate| Scalar::new(name, NUMBERS, description, evaluate).returning(wider);
+    let integers =
+        |name, description, evaluate| Scalar::new(name, NUMBERS, description, evaluate).returning(wider);
     vec![
         integers("$add", "The sum", |arguments| whole(arguments, numeric::add, '+')),
         integers("$subtract", "The difference", |arguments| whole(arguments, numeric::sub, '-')),
@@ -55,8 +57,10 @@ fn wider_of(left: &DataType, right: &DataType) -> DataType {
     }
 }
 
-type Kernel =
-    fn(&dyn datafusion::arrow::array::Datum, &dyn datafusion::arrow::array::Datum) -> Result<ArrayRef, ArrowError>;
+type Kernel = fn(
+    &dyn datafusion::arrow::array::Datum,
+    &dyn datafusion::arrow::array::Datum,
+) -> Result<ArrayRef, ArrowError>;
 
 fn whole(arguments: &Arguments, kernel: Kernel, operator: char) -> Result<ArrayRef> {
     let wide = arguments.result.data_type();
@@ -218,7 +222,9 @@ fn average(arguments: &Arguments) -> Result<ArrayRef> {
     };
     let values = column.as_primitive::<Decimal128Type>();
     let rounded = values.iter().map(|value| match value {
-        Some(value) => rescale(value, *from, *scale).map(Some).ok_or_else(|| invalid_argument("Decimal overflow")),
+        Some(value) => {
+            rescale(value, *from, *scale).map(Some).ok_or_else(|| invalid_argument("Decimal overflow"))
+        }
         None => Ok(None),
     });
     let rounded: Decimal128Array = rounded.collect::<Result<_>>()?;

@@ -22,7 +22,9 @@ pub(super) fn functions() -> Vec<Scalar> {
         digest("md5", "The MD5 digest", |arguments| digested(arguments, "md5")),
         digest("sha256", "The SHA-256 digest", |arguments| digested(arguments, "sha256")),
         digest("sha512", "The SHA-512 digest", |arguments| digested(arguments, "sha512")),
-        digest("sha1", "The SHA-1 digest", |arguments| rows1(arguments, |bytes: &[u8]| Ok(Some(sha1(bytes))))),
+        digest("sha1", "The SHA-1 digest", |arguments| {
+            rows1(arguments, |bytes: &[u8]| Ok(Some(sha1(bytes))))
+        }),
         digest("xxhash64", "The xxHash64 digest", |arguments| {
             rows1(arguments, |bytes: &[u8]| Ok(Some(xxhash64(bytes).to_be_bytes().to_vec())))
         }),
@@ -133,7 +135,10 @@ fn bytes_of_base64(text: &str) -> Option<Vec<u8>> {
 
 fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32, byte: &u8| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 })
+        (0..8).fold(
+            crc ^ u32::from(*byte),
+            |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 },
+        )
     };
     !bytes.iter().fold(u32::MAX, step)
 }
@@ -152,7 +157,8 @@ fn sha1(bytes: &[u8]) -> Vec<u8> {
             *word = part.iter().fold(0, |word, byte| word << 8 | u32::from(*byte));
         }
         for index in 16..80 {
-            words[index] = (words[index - 3] ^ words[index - 8] ^ words[index - 14] ^ words[index - 16]).rotate_left(1);
+            words[index] =
+                (words[index - 3] ^ words[index - 8] ^ words[index - 14] ^ words[index - 16]).rotate_left(1);
         }
         let [mut a, mut b, mut c, mut d, mut e] = state;
         for (index, word) in words.iter().enumerate() {
@@ -162,7 +168,12 @@ fn sha1(bytes: &[u8]) -> Vec<u8> {
                 40..60 => (b & c | b & d | c & d, 0x8F1B_BCDC),
                 _ => (b ^ c ^ d, 0xCA62_C1D6),
             };
-            let next = a.rotate_left(5).wrapping_add(mixed).wrapping_add(e).wrapping_add(constant).wrapping_add(*word);
+            let next = a
+                .rotate_left(5)
+                .wrapping_add(mixed)
+                .wrapping_add(e)
+                .wrapping_add(constant)
+                .wrapping_add(*word);
             (e, d, c, b, a) = (d, c, b.rotate_left(30), a, next);
         }
         for (part, change) in state.iter_mut().zip([a, b, c, d, e]) {
@@ -179,7 +190,8 @@ pub(super) fn xxhash64(bytes: &[u8]) -> u64 {
     const P3: u64 = 0x1656_67B1_9E37_79F9;
     const P4: u64 = 0x85EB_CA77_C2B2_AE63;
     const P5: u64 = 0x27D4_EB2F_1656_67C5;
-    let round = |state: u64, word: u64| state.wrapping_add(word.wrapping_mul(P2)).rotate_left(31).wrapping_mul(P1);
+    let round =
+        |state: u64, word: u64| state.wrapping_add(word.wrapping_mul(P2)).rotate_left(31).wrapping_mul(P1);
     let word = |part: &[u8]| part.iter().rev().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
     let stripes = bytes.chunks_exact(32);
     let tail = stripes.remainder();
@@ -191,8 +203,10 @@ pub(super) fn xxhash64(bytes: &[u8]) -> u64 {
             }
         }
         let rotations = [1, 7, 12, 18];
-        let mixed =
-            states.iter().zip(rotations).fold(0_u64, |hash, (state, by)| hash.wrapping_add(state.rotate_left(by)));
+        let mixed = states
+            .iter()
+            .zip(rotations)
+            .fold(0_u64, |hash, (state, by)| hash.wrapping_add(state.rotate_left(by)));
         states.iter().fold(mixed, |hash, state| (hash ^ round(0, *state)).wrapping_mul(P1).wrapping_add(P4))
     } else {
         P5

@@ -23,9 +23,12 @@ pub(super) fn functions() -> Vec<Scalar> {
         Scalar::new("json_format", &["json -> varchar"], "JSON as text", |arguments| {
             rows1(arguments, |text: &str| Ok(Some(text.to_owned())))
         }),
-        Scalar::new("json_extract", &["json, varchar -> json"], "The value at a path, as JSON", |arguments| {
-            at_path(arguments, |value| Some(value.to_string()))
-        }),
+        Scalar::new(
+            "json_extract",
+            &["json, varchar -> json"],
+            "The value at a path, as JSON",
+            |arguments| at_path(arguments, |value| Some(value.to_string())),
+        ),
         Scalar::new(
             "json_extract_scalar",
             &["json, varchar -> varchar"],
@@ -35,35 +38,51 @@ pub(super) fn functions() -> Vec<Scalar> {
         Scalar::new("json_array_length", &["json -> bigint"], "The elements of a JSON array", |arguments| {
             with_json(arguments, |value| value.as_array().and_then(|items| i64::try_from(items.len()).ok()))
         }),
-        Scalar::new("json_size", &["json, varchar -> bigint"], "The members of what is at a path", |arguments| {
-            at_path(arguments, |value| {
-                let size = match value {
-                    Value::Array(items) => items.len(),
-                    Value::Object(entries) => entries.len(),
-                    _ => 0,
-                };
-                i64::try_from(size).ok()
-            })
-        }),
-        Scalar::new("json_array_get", &["json, bigint -> json"], "An element of a JSON array, from 0", |arguments| {
-            rows2(arguments, |text: &str, index: i64| {
-                let value: Option<Value> = serde_json::from_str(text).ok();
-                Ok(value.and_then(|value| element(&value, index).map(Value::to_string)))
-            })
-        }),
+        Scalar::new(
+            "json_size",
+            &["json, varchar -> bigint"],
+            "The members of what is at a path",
+            |arguments| {
+                at_path(arguments, |value| {
+                    let size = match value {
+                        Value::Array(items) => items.len(),
+                        Value::Object(entries) => entries.len(),
+                        _ => 0,
+                    };
+                    i64::try_from(size).ok()
+                })
+            },
+        ),
+        Scalar::new(
+            "json_array_get",
+            &["json, bigint -> json"],
+            "An element of a JSON array, from 0",
+            |arguments| {
+                rows2(arguments, |text: &str, index: i64| {
+                    let value: Option<Value> = serde_json::from_str(text).ok();
+                    Ok(value.and_then(|value| element(&value, index).map(Value::to_string)))
+                })
+            },
+        ),
         Scalar::new(
             "json_array_contains",
             &["json, varchar -> boolean", "json, boolean -> boolean", "json, double -> boolean"],
             "Whether a JSON array has a value",
             json_array_contains,
         ),
-        Scalar::new("is_json_scalar", &["json -> boolean"], "Whether JSON is no array and no object", |arguments| {
-            with_json(arguments, |value| Some(!value.is_array() && !value.is_object()))
-        }),
+        Scalar::new(
+            "is_json_scalar",
+            &["json -> boolean"],
+            "Whether JSON is no array and no object",
+            |arguments| with_json(arguments, |value| Some(!value.is_array() && !value.is_object())),
+        ),
     ]
 }
 
-fn with_json<R: IntoColumn>(arguments: &Arguments, function: impl Fn(&Value) -> Option<R>) -> Result<ArrayRef> {
+fn with_json<R: IntoColumn>(
+    arguments: &Arguments,
+    function: impl Fn(&Value) -> Option<R>,
+) -> Result<ArrayRef> {
     let json = JsonTexts::of(column(arguments, 0)?)?;
     R::collect(arguments.rows, (0..arguments.rows).map(|row| Ok(json.at(row).as_ref().and_then(&function))))
 }
@@ -137,7 +156,8 @@ fn steps(path: &str) -> Result<Vec<Step>> {
     while !rest.is_empty() {
         if let Some(member) = rest.strip_prefix('.') {
             let end = member.find(['.', '[']).unwrap_or(member.len());
-            let (name, behind) = member.split_at_checked(end).filter(|(name, _)| !name.is_empty()).ok_or_else(invalid)?;
+            let (name, behind) =
+                member.split_at_checked(end).filter(|(name, _)| !name.is_empty()).ok_or_else(invalid)?;
             steps.push(Step::Member(name.to_owned()));
             rest = behind;
         } else if let Some(inner) = rest.strip_prefix('[') {
@@ -158,7 +178,8 @@ fn bracketed(text: &str) -> Option<(Step, &str)> {
     }
     let (inner, behind) = text.split_once(']')?;
     let inner = inner.trim();
-    let step = inner.parse().map_or_else(|_| Step::Member(inner.trim_matches('\'').to_owned()), Step::Element);
+    let step =
+        inner.parse().map_or_else(|_| Step::Member(inner.trim_matches('\'').to_owned()), Step::Element);
     Some((step, behind))
 }
 

@@ -49,6 +49,7 @@ const SCALARS_BESIDES: &[(&str, &str, &str, &str)] = &[
     ("concat", "T", "T", "Texts or arrays, one behind the other"),
     ("cos", "double", "double", "The cosine"),
     ("cosh", "double", "double", "The hyperbolic cosine"),
+    ("date", "date", "T", "CAST(… AS date)"),
     ("degrees", "double", "double", "Radians as degrees"),
     ("greatest", "T", "T", "The largest argument; NULL where one is NULL"),
     ("if", "T", "boolean, T, T", "One value or the other"),
@@ -147,13 +148,15 @@ pub fn listing() -> Vec<FunctionListing> {
         (WINDOWS, FunctionKind::Window),
     ];
     for (functions, kind) in besides {
-        all.extend(functions.iter().map(|(name, return_type, argument_types, description)| FunctionListing {
-            name: (*name).to_owned(),
-            return_type: (*return_type).to_owned(),
-            argument_types: (*argument_types).to_owned(),
-            kind,
-            deterministic: true,
-            description: (*description).to_owned(),
+        all.extend(functions.iter().map(|(name, return_type, argument_types, description)| {
+            FunctionListing {
+                name: (*name).to_owned(),
+                return_type: (*return_type).to_owned(),
+                argument_types: (*argument_types).to_owned(),
+                kind,
+                deterministic: true,
+                description: (*description).to_owned(),
+            }
         }));
     }
     all.sort();

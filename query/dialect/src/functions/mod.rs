@@ -3,14 +3,17 @@
 mod aggregate;
 mod arithmetic;
 mod binary;
+mod bits;
 pub(crate) mod cast;
 mod collection;
 mod json;
 mod listing;
 mod number;
+mod random;
 mod regexp;
 pub(crate) mod rows;
 pub(crate) mod scalar;
+pub(crate) mod signature;
 mod text;
 mod time;
 mod url;
@@ -19,6 +22,7 @@ mod value;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 pub use listing::{FunctionKind, FunctionListing, listing};
+pub(crate) use text::{LIKE_PATTERN, escaped_by_backslash};
 pub use value::VERSION;
 
 use crate::types::TrinoType;
@@ -28,9 +32,11 @@ use scalar::Scalar;
 fn scalars() -> Vec<Scalar> {
     let mut all = arithmetic::functions();
     all.extend(binary::functions());
+    all.extend(bits::functions());
     all.extend(collection::functions());
     all.extend(json::functions());
     all.extend(number::functions());
+    all.extend(random::functions());
     all.extend(regexp::functions());
     all.extend(text::functions());
     all.extend(time::functions());
@@ -59,4 +65,3 @@ pub(crate) fn parse_timestamp_literal(text: &str) -> Option<TrinoType> {
         None => TrinoType::Timestamp { precision },
     })
 }
-

@@ -6,7 +6,6 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float6
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, Float64Type, Int64Type};
 use datafusion::common::Result;
-use datafusion::logical_expr::Volatility;
 
 use super::cast::{fits, rescale};
 use super::rows::{IntoColumn, column, rows0, rows1, rows2};
@@ -14,24 +13,28 @@ use super::scalar::{Arguments, Planned, Scalar};
 use crate::error::{invalid_argument, out_of_range};
 
 const OF_DOUBLE: &[&str] = &["double -> double"];
-const OF_TWO_INTEGERS: &[&str] = &["bigint, bigint -> bigint"];
 
 pub(super) fn functions() -> Vec<Scalar> {
     let mut all = rounding();
     all.extend(doubles());
-    all.extend(bits());
-    all.extend(random());
     all
 }
 
 fn rounding() -> Vec<Scalar> {
     vec![
-        Scalar::new("round", &["number -> same", "number, bigint -> same"], "Rounds half away from zero", round)
-            .returning(rounded_type),
+        Scalar::new(
+            "round",
+            &["number -> same", "number, bigint -> same"],
+            "Rounds half away from zero",
+            round,
+        )
+        .returning(rounded_type),
         Scalar::new("truncate", &["number -> same", "number, bigint -> same"], "Cuts digits off", truncate)
             .returning(rounded_type),
         Scalar::new("ceil", &["number -> same"], "The next whole number above", |arguments| {
-            to_whole(arguments, f64::ceil, |value, power| value.div_euclid(power) + i128::from(value.rem_euclid(power) != 0))
+            to_whole(arguments, f64::ceil, |value, power| {
+                value.div_euclid(power) + i128::from(value.rem_euclid(power) != 0)
+            })
         })
         .returning(whole_type)
         .alias("ceiling"),
@@ -140,7 +143,8 @@ fn to_digits(
         let (Some(value), Some(digits)) = (value, digits) else { return Ok(None) };
         let kept = i8::try_from(digits.clamp(-38, i64::from(scale))).unwrap_or(0);
         let cut = if scale.abs_diff(kept) > 38 { Some(0) } else { exact(value, scale, kept) };
-        let back = cut.and_then(|cut| rescale(cut, kept, result_scale)).filter(|value| fits(*value, precision));
+        let back =
+            cut.and_then(|cut| rescale(cut, kept, result_scale)).filter(|value| fits(*value, precision));
         back.map(Some).ok_or_else(|| out_of_range("the rounded number is out of range"))
     });
     let rounded: Decimal128Array = rounded.collect::<Result<_>>()?;
@@ -154,8 +158,11 @@ fn to_whole(arguments: &Arguments, float: fn(f64) -> f64, exact: fn(i128, i128) 
     match values.data_type() {
         DataType::Decimal128(_, scale) if *scale > 0 => {
             let power = super::cast::power_of_ten(scale.unsigned_abs()).unwrap_or(i128::MAX);
-            let whole: Decimal128Array =
-                values.as_primitive::<Decimal128Type>().iter().map(|value| Some(exact(value?, power))).collect();
+            let whole: Decimal128Array = values
+                .as_primitive::<Decimal128Type>()
+                .iter()
+                .map(|value| Some(exact(value?, power)))
+                .collect();
             let DataType::Decimal128(precision, _) = result else { return Ok(Arc::new(whole)) };
             Ok(Arc::new(whole.with_precision_and_scale(*precision, 0)?))
         }
@@ -176,7 +183,9 @@ fn sign(arguments: &Arguments) -> Result<ArrayRef> {
         let signs: Float64Array = floats
             .as_primitive::<Float64Type>()
             .iter()
-            .map(|value| value.map(|value| if value == 0.0 || value.is_nan() { value } else { value.signum() }))
+            .map(|value| {
+                value.map(|value| if value == 0.0 || value.is_nan() { value } else { value.signum() })
+            })
             .collect();
         return Ok(cast(&signs, arguments.result.data_type())?);
     }
@@ -231,7 +240,11 @@ fn bucket(value: f64, low: f64, high: f64, count: i64) -> Result<i64> {
     if from_low >= width {
         return Ok(count + 1);
     }
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a bin of at most `count`")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "a bin of at most `count`"
+    )]
     let bin = (count as f64 * from_low / width) as i64;
     Ok(bin + 1)
 }
@@ -265,10 +278,18 @@ fn doubles() -> Vec<Scalar> {
         })
         .alias("pow"),
         of_double("cbrt", "The cube root", |arguments| rows1(arguments, |value: f64| Ok(Some(value.cbrt())))),
-        of_double("sqrt", "The square root", |arguments| rows1(arguments, |value: f64| Ok(Some(value.sqrt())))),
-        of_double("exp", "e raised to a power", |arguments| rows1(arguments, |value: f64| Ok(Some(value.exp())))),
-        of_double("ln", "The natural logarithm", |arguments| rows1(arguments, |value: f64| Ok(Some(value.ln())))),
-        of_double("log2", "The logarithm to base 2", |arguments| rows1(arguments, |value: f64| Ok(Some(value.log2())))),
+        of_double("sqrt", "The square root", |arguments| {
+            rows1(arguments, |value: f64| Ok(Some(value.sqrt())))
+        }),
+        of_double("exp", "e raised to a power", |arguments| {
+            rows1(arguments, |value: f64| Ok(Some(value.exp())))
+        }),
+        of_double("ln", "The natural logarithm", |arguments| {
+            rows1(arguments, |value: f64| Ok(Some(value.ln())))
+        }),
+        of_double("log2", "The logarithm to base 2", |arguments| {
+            rows1(arguments, |value: f64| Ok(Some(value.log2())))
+        }),
         of_double("log10", "The logarithm to base 10", |arguments| {
             rows1(arguments, |value: f64| Ok(Some(value.log10())))
         }),
@@ -297,7 +318,8 @@ fn doubles() -> Vec<Scalar> {
             rows2(arguments, |text: &str, radix: i64| {
                 let radix = radix_of(radix)?;
                 let read = i64::from_str_radix(text, radix);
-                read.map(Some).map_err(|_| invalid_argument(format!("Not a valid base-{radix} number: {text}")))
+                read.map(Some)
+                    .map_err(|_| invalid_argument(format!("Not a valid base-{radix} number: {text}")))
             })
         }),
         Scalar::new("to_base", &["bigint, bigint -> varchar"], "A number written in a base", |arguments| {
@@ -323,98 +345,4 @@ fn in_base(value: i64, radix: u32) -> String {
         digits.push('-');
     }
     digits.iter().rev().collect()
-}
-
-fn bits() -> Vec<Scalar> {
-    let of_two = |name, description, evaluate| Scalar::new(name, OF_TWO_INTEGERS, description, evaluate);
-    vec![
-        of_two("bitwise_and", "The bits that both have", |arguments| {
-            rows2(arguments, |left: i64, right: i64| Ok(Some(left & right)))
-        }),
-        of_two("bitwise_or", "The bits that either has", |arguments| {
-            rows2(arguments, |left: i64, right: i64| Ok(Some(left | right)))
-        }),
-        of_two("bitwise_xor", "The bits that one has", |arguments| {
-            rows2(arguments, |left: i64, right: i64| Ok(Some(left ^ right)))
-        }),
-        Scalar::new("bitwise_not", &["bigint -> bigint"], "All bits reversed", |arguments| {
-            rows1(arguments, |value: i64| Ok(Some(!value)))
-        }),
-        of_two("bitwise_left_shift", "Bits shifted to the left", |arguments| {
-            rows2(arguments, |value: i64, by: i64| Ok(Some(shift(by).map_or(0, |by| value << by))))
-        }),
-        of_two("bitwise_right_shift", "Bits shifted to the right, zeros before them", |arguments| {
-            rows2(arguments, |value: i64, by: i64| {
-                Ok(Some(shift(by).map_or(0, |by| (value.cast_unsigned() >> by).cast_signed())))
-            })
-        }),
-        of_two("bitwise_right_shift_arithmetic", "Bits shifted to the right, the sign before them", |arguments| {
-            rows2(arguments, |value: i64, by: i64| Ok(Some(value >> shift(by).unwrap_or(63))))
-        }),
-        of_two("bit_count", "How many bits are set, as a number of so many bits", |arguments| {
-            rows2(arguments, |value: i64, bits: i64| {
-                if !(2..=64).contains(&bits) {
-                    return Err(invalid_argument("Bits specified in bit_count must be between 2 and 64"));
-                }
-                let mask = if bits == 64 { u64::MAX } else { (1 << bits) - 1 };
-                Ok(Some(i64::from((value.cast_unsigned() & mask).count_ones())))
-            })
-        }),
-    ]
-}
-
-/// A shift that leaves bits, if it does.
-fn shift(by: i64) -> Option<u32> {
-    u32::try_from(by).ok().filter(|by| *by < 64)
-}
-
-fn random() -> Vec<Scalar> {
-    vec![
-        Scalar::new(
-            "random",
-            &["-> double", "bigint -> bigint", "bigint, bigint -> bigint"],
-            "A random number: below 1, below a bound, or between two bounds",
-            random_number,
-        )
-        .volatility(Volatility::Volatile)
-        .alias("rand"),
-    ]
-}
-
-fn random_number(arguments: &Arguments) -> Result<ArrayRef> {
-    let mut random = Random::new();
-    let below = |random: &mut Random, low: i64, high: i64| {
-        if low >= high {
-            return Err(invalid_argument("bound must be positive"));
-        }
-        let width = high.abs_diff(low);
-        Ok(Some(low.wrapping_add((random.next() % width).cast_signed())))
-    };
-    match arguments.columns.len() {
-        0 => rows0(arguments, || {
-            #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double")]
-            let number = (random.next() >> 11) as f64 / (1_u64 << 53) as f64;
-            Ok(Some(number))
-        }),
-        1 => rows1(arguments, |high: i64| below(&mut random, 0, high)),
-        _ => rows2(arguments, |low: i64, high: i64| below(&mut random, low, high)),
-    }
-}
-
-/// SplitMix64, seeded by the standard library's random state.
-struct Random(u64);
-
-impl Random {
-    fn new() -> Self {
-        use std::hash::{BuildHasher, RandomState};
-        Self(RandomState::new().hash_one(0))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
 }

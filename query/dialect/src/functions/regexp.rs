@@ -15,16 +15,26 @@ use crate::error::invalid_argument;
 
 pub(super) fn functions() -> Vec<Scalar> {
     vec![
-        Scalar::new("regexp_like", &["varchar, varchar -> boolean"], "Whether a pattern occurs in a text", |arguments| {
-            let mut patterns = Patterns::default();
-            rows2(arguments, |text: &str, pattern: &str| Ok(Some(patterns.get(pattern)?.is_match(text))))
-        }),
-        Scalar::new("regexp_count", &["varchar, varchar -> bigint"], "How often a pattern occurs in a text", |arguments| {
-            let mut patterns = Patterns::default();
-            rows2(arguments, |text: &str, pattern: &str| {
-                Ok(i64::try_from(patterns.get(pattern)?.find_iter(text).count()).ok())
-            })
-        }),
+        Scalar::new(
+            "regexp_like",
+            &["varchar, varchar -> boolean"],
+            "Whether a pattern occurs in a text",
+            |arguments| {
+                let mut patterns = Patterns::default();
+                rows2(arguments, |text: &str, pattern: &str| Ok(Some(patterns.get(pattern)?.is_match(text))))
+            },
+        ),
+        Scalar::new(
+            "regexp_count",
+            &["varchar, varchar -> bigint"],
+            "How often a pattern occurs in a text",
+            |arguments| {
+                let mut patterns = Patterns::default();
+                rows2(arguments, |text: &str, pattern: &str| {
+                    Ok(i64::try_from(patterns.get(pattern)?.find_iter(text).count()).ok())
+                })
+            },
+        ),
         Scalar::new(
             "regexp_position",
             &["varchar, varchar -> bigint"],
@@ -61,13 +71,18 @@ pub(super) fn functions() -> Vec<Scalar> {
             "All that a pattern, or a group of it, matches",
             extract_all,
         ),
-        Scalar::new("regexp_split", &["varchar, varchar -> array(varchar)"], "The parts between matches", |arguments| {
-            let mut patterns = Patterns::default();
-            lists(arguments, |text, pattern, _, parts| {
-                patterns.get(pattern)?.split(text).for_each(|part| parts.append_value(part));
-                Ok(())
-            })
-        }),
+        Scalar::new(
+            "regexp_split",
+            &["varchar, varchar -> array(varchar)"],
+            "The parts between matches",
+            |arguments| {
+                let mut patterns = Patterns::default();
+                lists(arguments, |text, pattern, _, parts| {
+                    patterns.get(pattern)?.split(text).for_each(|part| parts.append_value(part));
+                    Ok(())
+                })
+            },
+        ),
         Scalar::new(
             "regexp_replace",
             &["varchar, varchar -> varchar", "varchar, varchar, varchar -> varchar"],
@@ -147,10 +162,13 @@ fn lists(
 fn replaced(pattern: &Regex, text: &str, replacement: &str) -> Result<String> {
     let pieces = pieces_of(pattern, replacement)?;
     let replaced = pattern.replace_all(text, |captures: &Captures| {
-        pieces.iter().map(|piece| match piece {
-            Piece::Text(text) => text.as_str(),
-            Piece::Group(group) => captures.get(*group).map_or("", |found| found.as_str()),
-        }).collect::<String>()
+        pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => text.as_str(),
+                Piece::Group(group) => captures.get(*group).map_or("", |found| found.as_str()),
+            })
+            .collect::<String>()
     });
     Ok(replaced.into_owned())
 }
@@ -169,7 +187,10 @@ fn pieces_of(pattern: &Regex, replacement: &str) -> Result<Vec<Piece>> {
         rest = &rest[next.len_utf8()..];
         match next {
             '\\' => {
-                let escaped = rest.chars().next().ok_or_else(|| invalid_argument("Illegal replacement sequence: ends with \\"))?;
+                let escaped = rest
+                    .chars()
+                    .next()
+                    .ok_or_else(|| invalid_argument("Illegal replacement sequence: ends with \\"))?;
                 text.push(escaped);
                 rest = &rest[escaped.len_utf8()..];
             }

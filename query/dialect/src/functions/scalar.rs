@@ -11,15 +11,14 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue};
-use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::signature::{Kind, Parameters, coerced_types, fitting, mismatch};
 use crate::error::type_mismatch;
-use crate::types::TrinoType;
 
 /// Evaluated arguments: columns of equal length.
 pub(crate) struct Arguments {
@@ -62,33 +61,6 @@ pub(crate) struct Scalar {
     signature: Signature,
     aliases: Vec<String>,
     pub description: &'static str,
-}
-
-/// One signature, taken apart.
-#[derive(Debug)]
-pub(crate) struct Parameters {
-    kinds: Vec<Kind>,
-    repeats: bool,
-    result: Kind,
-    /// The arguments as listed.
-    pub arguments: String,
-    /// The result as listed.
-    pub returned: String,
-}
-
-/// What fits a parameter.
-#[derive(Debug, Clone, PartialEq)]
-enum Kind {
-    Exactly(TrinoType),
-    Number,
-    Decimal,
-    Moment,
-    Array,
-    Map,
-    Row,
-    Anything,
-    /// As a result: the type of the first argument.
-    Same,
 }
 
 impl Scalar {
@@ -140,213 +112,6 @@ impl Scalar {
     }
 }
 
-/// The first signature that fits exactly, else the first that fits.
-fn fitting<'a>(signatures: &'a [Parameters], types: &[DataType]) -> Option<&'a Parameters> {
-    let fitting = || signatures.iter().filter(|signature| signature.fits(types));
-    fitting().find(|signature| signature.fits_exactly(types)).or_else(|| fitting().next())
-}
-
-fn mismatch(name: &str, signatures: &[Parameters], types: &[DataType]) -> DataFusionError {
-    let given: Vec<String> = types.iter().map(|data_type| TrinoType::of_arrow(data_type).to_string()).collect();
-    let expected: Vec<String> =
-        signatures.iter().map(|signature| format!("{name}({})", signature.arguments)).collect();
-    type_mismatch(format!(
-        "Unexpected parameters ({}) for function {name}. Expected: {}",
-        given.join(", "),
-        expected.join(", ")
-    ))
-}
-
-/// The types that arguments are cast to, by the signature that fits them.
-pub(crate) fn coerced_types(name: &str, signatures: &[Parameters], types: &[DataType]) -> Result<Vec<DataType>> {
-    let signature = fitting(signatures, types).ok_or_else(|| mismatch(name, signatures, types))?;
-    let coerced = |(index, given)| signature.kind(index).map_or(DataType::Null, |kind| kind.coerced(given));
-    Ok(types.iter().enumerate().map(coerced).collect())
-}
-
-impl Parameters {
-    pub fn parse(text: &str) -> Self {
-        let (arguments, returned) = text.split_once("->").expect("a signature has an arrow");
-        let (arguments, returned) = (arguments.trim(), returned.trim());
-        let repeats = arguments.ends_with("...");
-        let kinds = split_top(arguments.trim_end_matches("...")).map(|text| Kind::parse(text)).collect();
-        Self {
-            kinds,
-            repeats,
-            result: TrinoType::parse(returned).map_or_else(|_| Kind::parse(returned), Kind::Exactly),
-            arguments: arguments.to_owned(),
-            returned: returned.to_owned(),
-        }
-    }
-
-    fn kind(&self, index: usize) -> Option<&Kind> {
-        self.kinds.get(index).or_else(|| self.kinds.last().filter(|_| self.repeats))
-    }
-
-    fn takes(&self, count: usize) -> bool {
-        count == self.kinds.len() || (self.repeats && count + 1 >= self.kinds.len())
-    }
-
-    fn fits(&self, types: &[DataType]) -> bool {
-        self.takes(types.len())
-            && types
-                .iter()
-                .enumerate()
-                .all(|(index, given)| self.kind(index).is_some_and(|kind| kind.fits(given)))
-    }
-
-    fn fits_exactly(&self, types: &[DataType]) -> bool {
-        types
-            .iter()
-            .enumerate()
-            .all(|(index, given)| !given.is_null() && self.kind(index).is_some_and(|kind| kind.coerced(given) == *given))
-    }
-}
-
-/// The parts between commas outside parentheses.
-fn split_top(text: &str) -> impl Iterator<Item = &str> {
-    let mut depth = 0;
-    text.split(move |c| {
-        match c {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            _ => {}
-        }
-        c == ',' && depth == 0
-    })
-    .map(str::trim)
-    .filter(|part| !part.is_empty())
-}
-
-impl Kind {
-    fn parse(text: &str) -> Self {
-        match text {
-            "number" => Self::Number,
-            "decimal" => Self::Decimal,
-            "moment" => Self::Moment,
-            "same" => Self::Same,
-            _ if text.starts_with("array") => Self::Array,
-            _ if text.starts_with("map") => Self::Map,
-            _ if text.starts_with("row") => Self::Row,
-            _ if text.len() == 1 => Self::Anything,
-            _ => Self::Exactly(TrinoType::parse(text).expect("a type in a signature")),
-        }
-    }
-
-    fn is_text(&self) -> bool {
-        matches!(self, Self::Exactly(TrinoType::Varchar { .. } | TrinoType::Json))
-    }
-
-    fn fits(&self, given: &DataType) -> bool {
-        if given.is_null() {
-            return true;
-        }
-        match self {
-            Self::Anything | Self::Same => true,
-            Self::Number => given.is_numeric(),
-            Self::Decimal => is_decimal(given) || given.is_integer(),
-            Self::Moment => is_moment(given),
-            Self::Array => is_list(given),
-            Self::Map => matches!(given, DataType::Map(..)),
-            Self::Row => matches!(given, DataType::Struct(_)),
-            Self::Exactly(wanted) => fits_type(wanted, given),
-        }
-    }
-
-    /// The type that an argument is cast to before the function sees it.
-    fn coerced(&self, given: &DataType) -> DataType {
-        match self {
-            Self::Exactly(TrinoType::Timestamp { .. }) => DataType::Timestamp(unit_of(given), None),
-            Self::Exactly(TrinoType::TimestampWithTimeZone { .. }) => match given {
-                DataType::Timestamp(_, Some(_)) => given.clone(),
-                _ => DataType::Timestamp(unit_of(given), Some("UTC".into())),
-            },
-            // A cast would hide a constant from planning: texts become views when they are evaluated.
-            text if text.is_text() && given.is_string() => given.clone(),
-            Self::Exactly(wanted) => wanted.to_arrow(),
-            Self::Number if given.is_null() => DataType::Float64,
-            Self::Decimal => decimal_of(given),
-            Self::Moment if given.is_null() => DataType::Timestamp(TimeUnit::Microsecond, None),
-            Self::Array => match given {
-                DataType::LargeList(field)
-                | DataType::FixedSizeList(field, _)
-                | DataType::ListView(field)
-                | DataType::LargeListView(field) => DataType::List(Arc::clone(field)),
-                DataType::Null => DataType::new_list(DataType::Null, true),
-                other => other.clone(),
-            },
-            _ => given.clone(),
-        }
-    }
-}
-
-fn unit_of(given: &DataType) -> TimeUnit {
-    match given {
-        DataType::Timestamp(unit, _) => *unit,
-        _ => TimeUnit::Microsecond,
-    }
-}
-
-/// The decimal that holds every value of a number type.
-pub(crate) fn decimal_of(given: &DataType) -> DataType {
-    match given {
-        DataType::Decimal128(..) => given.clone(),
-        DataType::Decimal32(precision, scale)
-        | DataType::Decimal64(precision, scale)
-        | DataType::Decimal256(precision, scale) => DataType::Decimal128((*precision).min(38), *scale),
-        DataType::Int8 | DataType::UInt8 => DataType::Decimal128(3, 0),
-        DataType::Int16 | DataType::UInt16 => DataType::Decimal128(5, 0),
-        DataType::Int32 | DataType::UInt32 => DataType::Decimal128(10, 0),
-        DataType::UInt64 => DataType::Decimal128(20, 0),
-        _ => DataType::Decimal128(19, 0),
-    }
-}
-
-fn fits_type(wanted: &TrinoType, given: &DataType) -> bool {
-    match wanted {
-        TrinoType::Varchar { .. } | TrinoType::Json => given.is_string(),
-        TrinoType::Bigint => given.is_integer(),
-        TrinoType::Integer => given.is_integer() && !matches!(given, DataType::UInt64),
-        TrinoType::Double => given.is_numeric(),
-        TrinoType::Real => *given == DataType::Float32,
-        TrinoType::Varbinary => matches!(
-            given,
-            DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_)
-        ),
-        TrinoType::Date => matches!(given, DataType::Date32 | DataType::Date64),
-        TrinoType::Timestamp { .. } => {
-            matches!(given, DataType::Timestamp(_, None) | DataType::Date32)
-        }
-        TrinoType::TimestampWithTimeZone { .. } => is_moment(given),
-        other => other.to_arrow() == *given,
-    }
-}
-
-pub(crate) fn is_decimal(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Decimal32(..)
-            | DataType::Decimal64(..)
-            | DataType::Decimal128(..)
-            | DataType::Decimal256(..)
-    )
-}
-
-fn is_moment(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Date32 | DataType::Timestamp(..))
-}
-
-fn is_list(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::List(_)
-            | DataType::LargeList(_)
-            | DataType::FixedSizeList(..)
-            | DataType::ListView(_)
-            | DataType::LargeListView(_)
-    )
-}
-
 impl ScalarUDFImpl for Scalar {
     fn as_any(&self) -> &dyn Any {
         self
@@ -378,7 +143,8 @@ impl ScalarUDFImpl for Scalar {
             return Ok(Arc::new(returns(&planned)?.with_name(self.name)));
         }
         let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
-        let signature = fitting(&self.signatures, &types).ok_or_else(|| mismatch(self.name, &self.signatures, &types))?;
+        let signature =
+            fitting(&self.signatures, &types).ok_or_else(|| mismatch(self.name, &self.signatures, &types))?;
         let field = match &signature.result {
             Kind::Exactly(result) => result.to_field(self.name),
             _ => Field::new(self.name, planned.data_type(0).clone(), true),
@@ -396,7 +162,11 @@ impl ScalarUDFImpl for Scalar {
         let columns: Result<Vec<ArrayRef>> = (args.args.into_iter().enumerate())
             .map(|(index, value)| {
                 let kind = signature.and_then(|signature| signature.kind(index));
-                if kind.is_some_and(Kind::is_text) { as_view(value)?.into_array(rows) } else { value.into_array(rows) }
+                if kind.is_some_and(Kind::is_text) {
+                    as_view(value)?.into_array(rows)
+                } else {
+                    value.into_array(rows)
+                }
             })
             .collect();
         let column = (self.evaluate)(&Arguments {

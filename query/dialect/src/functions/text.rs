@@ -9,6 +9,9 @@ use super::rows::{FromColumn, column, rows1, rows2, rows3};
 use super::scalar::{Arguments, Scalar};
 use crate::error::invalid_argument;
 
+/// The name of the function that gives a pattern of `LIKE` the backslash as its escape.
+pub(crate) const LIKE_PATTERN: &str = "$like_pattern";
+
 /// How long a text may become.
 const LONGEST: usize = 1 << 24;
 
@@ -25,12 +28,17 @@ fn count(number: usize) -> i64 {
 
 fn measures() -> Vec<Scalar> {
     vec![
-        Scalar::new("length", &["varchar -> bigint", "varbinary -> bigint"], "Characters of a text, bytes of binary", |arguments| {
-            if column(arguments, 0)?.data_type().is_binary() {
-                return rows1(arguments, |bytes: &[u8]| Ok(Some(count(bytes.len()))));
-            }
-            rows1(arguments, |text: &str| Ok(Some(count(text.chars().count()))))
-        })
+        Scalar::new(
+            "length",
+            &["varchar -> bigint", "varbinary -> bigint"],
+            "Characters of a text, bytes of binary",
+            |arguments| {
+                if column(arguments, 0)?.data_type().is_binary() {
+                    return rows1(arguments, |bytes: &[u8]| Ok(Some(count(bytes.len()))));
+                }
+                rows1(arguments, |text: &str| Ok(Some(count(text.chars().count()))))
+            },
+        )
         .alias("char_length")
         .alias("character_length"),
         Scalar::new(
@@ -39,38 +47,63 @@ fn measures() -> Vec<Scalar> {
             "Where a text first occurs in another, else 0",
             |arguments| {
                 if arguments.columns.len() == 3 {
-                    return rows3(arguments, |text: &str, part: &str, nth: i64| position(text, part, nth).map(Some));
+                    return rows3(arguments, |text: &str, part: &str, nth: i64| {
+                        position(text, part, nth).map(Some)
+                    });
                 }
                 rows2(arguments, |text: &str, part: &str| position(text, part, 1).map(Some))
             },
         )
         .alias("position"),
-        Scalar::new("starts_with", &["varchar, varchar -> boolean"], "Whether a text begins with another", |arguments| {
-            rows2(arguments, |text: &str, start: &str| Ok(Some(text.starts_with(start))))
-        }),
-        Scalar::new("ends_with", &["varchar, varchar -> boolean"], "Whether a text ends with another", |arguments| {
-            rows2(arguments, |text: &str, end: &str| Ok(Some(text.ends_with(end))))
-        }),
-        Scalar::new("codepoint", &["varchar -> integer"], "The code point of the only character", |arguments| {
-            rows1(arguments, |text: &str| {
-                let mut characters = text.chars();
-                match (characters.next(), characters.next()) {
-                    (Some(only), None) => Ok(i32::try_from(u32::from(only)).ok()),
-                    _ => Err(invalid_argument("Input string must be a single character string")),
-                }
-            })
-        }),
-        Scalar::new("levenshtein_distance", &["varchar, varchar -> bigint"], "The edits between two texts", |arguments| {
-            rows2(arguments, |left: &str, right: &str| Ok(Some(count(edits(left, right)))))
-        }),
-        Scalar::new("hamming_distance", &["varchar, varchar -> bigint"], "The differing characters of two texts", |arguments| {
-            rows2(arguments, |left: &str, right: &str| {
-                if left.chars().count() != right.chars().count() {
-                    return Err(invalid_argument("The input strings to hamming_distance function must have the same length"));
-                }
-                Ok(Some(count(left.chars().zip(right.chars()).filter(|(left, right)| left != right).count())))
-            })
-        }),
+        Scalar::new(
+            "starts_with",
+            &["varchar, varchar -> boolean"],
+            "Whether a text begins with another",
+            |arguments| rows2(arguments, |text: &str, start: &str| Ok(Some(text.starts_with(start)))),
+        ),
+        Scalar::new(
+            "ends_with",
+            &["varchar, varchar -> boolean"],
+            "Whether a text ends with another",
+            |arguments| rows2(arguments, |text: &str, end: &str| Ok(Some(text.ends_with(end)))),
+        ),
+        Scalar::new(
+            "codepoint",
+            &["varchar -> integer"],
+            "The code point of the only character",
+            |arguments| {
+                rows1(arguments, |text: &str| {
+                    let mut characters = text.chars();
+                    match (characters.next(), characters.next()) {
+                        (Some(only), None) => Ok(i32::try_from(u32::from(only)).ok()),
+                        _ => Err(invalid_argument("Input string must be a single character string")),
+                    }
+                })
+            },
+        ),
+        Scalar::new(
+            "levenshtein_distance",
+            &["varchar, varchar -> bigint"],
+            "The edits between two texts",
+            |arguments| rows2(arguments, |left: &str, right: &str| Ok(Some(count(edits(left, right))))),
+        ),
+        Scalar::new(
+            "hamming_distance",
+            &["varchar, varchar -> bigint"],
+            "The differing characters of two texts",
+            |arguments| {
+                rows2(arguments, |left: &str, right: &str| {
+                    if left.chars().count() != right.chars().count() {
+                        return Err(invalid_argument(
+                            "The input strings to hamming_distance function must have the same length",
+                        ));
+                    }
+                    Ok(Some(count(
+                        left.chars().zip(right.chars()).filter(|(left, right)| left != right).count(),
+                    )))
+                })
+            },
+        ),
     ]
 }
 
@@ -117,22 +150,29 @@ fn parts() -> Vec<Scalar> {
             "The text from a position, of at most a length",
             |arguments| {
                 if arguments.columns.len() == 3 {
-                    return rows3(arguments, |text: &str, from: i64, length: i64| Ok(Some(part_of(text, from, Some(length)))));
+                    return rows3(arguments, |text: &str, from: i64, length: i64| {
+                        Ok(Some(part_of(text, from, Some(length))))
+                    });
                 }
                 rows2(arguments, |text: &str, from: i64| Ok(Some(part_of(text, from, None))))
             },
         )
         .alias("substring"),
-        Scalar::new("split_part", &["varchar, varchar, bigint -> varchar"], "The nth part between delimiters", |arguments| {
-            rows3(arguments, |text: &str, delimiter: &str, index: i64| {
-                let index = usize::try_from(index).ok().and_then(|index| index.checked_sub(1));
-                let index = index.ok_or_else(|| invalid_argument("Index must be greater than zero"))?;
-                if delimiter.is_empty() {
-                    return Ok(text.chars().nth(index).map(String::from));
-                }
-                Ok(text.split(delimiter).nth(index).map(str::to_owned))
-            })
-        }),
+        Scalar::new(
+            "split_part",
+            &["varchar, varchar, bigint -> varchar"],
+            "The nth part between delimiters",
+            |arguments| {
+                rows3(arguments, |text: &str, delimiter: &str, index: i64| {
+                    let index = usize::try_from(index).ok().and_then(|index| index.checked_sub(1));
+                    let index = index.ok_or_else(|| invalid_argument("Index must be greater than zero"))?;
+                    if delimiter.is_empty() {
+                        return Ok(text.chars().nth(index).map(String::from));
+                    }
+                    Ok(text.split(delimiter).nth(index).map(str::to_owned))
+                })
+            },
+        ),
         Scalar::new(
             "split",
             &["varchar, varchar -> array(varchar)", "varchar, varchar, bigint -> array(varchar)"],
@@ -191,50 +231,114 @@ fn split(arguments: &Arguments) -> Result<ArrayRef> {
     Ok(Arc::new(lists.finish()))
 }
 
+/// A pattern of `LIKE` in which the backslash escapes, of one in which another character does, or none.
+pub(crate) fn escaped_by_backslash(pattern: &str, escape: &str) -> Result<String> {
+    let mut letters = escape.chars();
+    let escape = match (letters.next(), letters.next()) {
+        (escape, None) => escape,
+        _ => return Err(invalid_argument("Escape string must be a single character")),
+    };
+    let mut escaped = String::with_capacity(pattern.len());
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        if Some(letter) == escape {
+            let next = letters.next().filter(|next| matches!(next, '%' | '_') || Some(*next) == escape);
+            let next = next.ok_or_else(|| {
+                invalid_argument(
+                    "Escape character must be followed by '%', '_' or the escape character itself",
+                )
+            })?;
+            escaped.push('\\');
+            escaped.push(next);
+        } else {
+            if letter == '\\' {
+                escaped.push('\\');
+            }
+            escaped.push(letter);
+        }
+    }
+    Ok(escaped)
+}
+
 fn changes() -> Vec<Scalar> {
-    let of_text = |name, description, evaluate| Scalar::new(name, &["varchar -> varchar"], description, evaluate);
+    let of_text =
+        |name, description, evaluate| Scalar::new(name, &["varchar -> varchar"], description, evaluate);
     vec![
-        of_text("lower", "Small letters", |arguments| rows1(arguments, |text: &str| Ok(Some(text.to_lowercase())))),
-        of_text("upper", "Capital letters", |arguments| rows1(arguments, |text: &str| Ok(Some(text.to_uppercase())))),
-        Scalar::new("lpad", &["varchar, bigint, varchar -> varchar"], "Padded at the left, or cut, to a length", |arguments| {
-            rows3(arguments, |text: &str, size: i64, filling: &str| {
-                let (text, padding) = padded(text, size, filling)?;
-                Ok(Some(padding + &text))
-            })
+        of_text("lower", "Small letters", |arguments| {
+            rows1(arguments, |text: &str| Ok(Some(text.to_lowercase())))
         }),
-        Scalar::new("rpad", &["varchar, bigint, varchar -> varchar"], "Padded at the right, or cut, to a length", |arguments| {
-            rows3(arguments, |text: &str, size: i64, filling: &str| {
-                let (text, padding) = padded(text, size, filling)?;
-                Ok(Some(text + &padding))
-            })
+        of_text("upper", "Capital letters", |arguments| {
+            rows1(arguments, |text: &str| Ok(Some(text.to_uppercase())))
         }),
+        Scalar::new(
+            "lpad",
+            &["varchar, bigint, varchar -> varchar"],
+            "Padded at the left, or cut, to a length",
+            |arguments| {
+                rows3(arguments, |text: &str, size: i64, filling: &str| {
+                    let (text, padding) = padded(text, size, filling)?;
+                    Ok(Some(padding + &text))
+                })
+            },
+        ),
+        Scalar::new(
+            "rpad",
+            &["varchar, bigint, varchar -> varchar"],
+            "Padded at the right, or cut, to a length",
+            |arguments| {
+                rows3(arguments, |text: &str, size: i64, filling: &str| {
+                    let (text, padding) = padded(text, size, filling)?;
+                    Ok(Some(text + &padding))
+                })
+            },
+        ),
         Scalar::new(
             "replace",
             &["varchar, varchar -> varchar", "varchar, varchar, varchar -> varchar"],
             "Every occurrence of a text replaced by another, or removed",
             |arguments| {
                 if arguments.columns.len() == 3 {
-                    return rows3(arguments, |text: &str, from: &str, to: &str| bounded(text.replace(from, to)).map(Some));
+                    return rows3(arguments, |text: &str, from: &str, to: &str| {
+                        bounded(text.replace(from, to)).map(Some)
+                    });
                 }
                 rows2(arguments, |text: &str, from: &str| Ok(Some(text.replace(from, ""))))
             },
         ),
-        Scalar::new("translate", &["varchar, varchar, varchar -> varchar"], "Characters replaced by others", |arguments| {
-            rows3(arguments, |text: &str, from: &str, to: &str| {
-                let to: Vec<char> = to.chars().collect();
-                let from: Vec<char> = from.chars().collect();
-                let translated = text.chars().filter_map(|character| {
-                    match from.iter().position(|known| *known == character) {
-                        Some(index) => to.get(index).copied(),
-                        None => Some(character),
-                    }
-                });
-                Ok(Some(translated.collect::<String>()))
-            })
-        }),
-        Scalar::new("soundex", &["varchar -> varchar"], "The sound of a name, as a letter and three digits", |arguments| {
-            rows1(arguments, |text: &str| Ok(Some(soundex(text))))
-        }),
+        Scalar::new(
+            "translate",
+            &["varchar, varchar, varchar -> varchar"],
+            "Characters replaced by others",
+            |arguments| {
+                rows3(arguments, |text: &str, from: &str, to: &str| {
+                    let to: Vec<char> = to.chars().collect();
+                    let from: Vec<char> = from.chars().collect();
+                    let translated = text.chars().filter_map(|character| {
+                        match from.iter().position(|known| *known == character) {
+                            Some(index) => to.get(index).copied(),
+                            None => Some(character),
+                        }
+                    });
+                    Ok(Some(translated.collect::<String>()))
+                })
+            },
+        ),
+        Scalar::new(
+            LIKE_PATTERN,
+            &["varchar, varchar -> varchar"],
+            "A pattern escaped by backslashes",
+            |arguments| {
+                rows2(arguments, |pattern: &str, escape: &str| {
+                    escaped_by_backslash(pattern, escape).map(Some)
+                })
+            },
+        ),
+        Scalar::new(
+            "soundex",
+            &["varchar -> varchar"],
+            "The sound of a name, as a letter and three digits",
+            |arguments| rows1(arguments, |text: &str| Ok(Some(soundex(text)))),
+        ),
     ]
 }
 
@@ -245,7 +349,8 @@ fn bounded(text: String) -> Result<String> {
 /// A text cut to a length, and what is to be put beside it.
 fn padded(text: &str, size: i64, filling: &str) -> Result<(String, String)> {
     let size = usize::try_from(size).ok().filter(|size| *size <= LONGEST);
-    let size = size.ok_or_else(|| invalid_argument(format!("Target length must be in the range [0..{LONGEST}]")))?;
+    let size =
+        size.ok_or_else(|| invalid_argument(format!("Target length must be in the range [0..{LONGEST}]")))?;
     if filling.is_empty() {
         return Err(invalid_argument("Padding string must not be empty"));
     }
@@ -264,7 +369,8 @@ fn soundex(text: &str) -> String {
         'R' => Some('6'),
         _ => None,
     };
-    let letters: Vec<char> = text.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_uppercase()).collect();
+    let letters: Vec<char> =
+        text.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_uppercase()).collect();
     let Some(first) = letters.first() else { return String::new() };
     let mut sound = String::from(*first);
     let mut last = code(*first);

@@ -8,13 +8,18 @@ use super::scalar::{Arguments, Scalar};
 use crate::error::invalid_argument;
 
 pub(super) fn functions() -> Vec<Scalar> {
-    let part = |name, description, evaluate| Scalar::new(name, &["varchar -> varchar"], description, evaluate);
+    let part =
+        |name, description, evaluate| Scalar::new(name, &["varchar -> varchar"], description, evaluate);
     vec![
-        part("url_extract_protocol", "The protocol of a URL", |arguments| of_url(arguments, |url| Some(url.protocol))),
+        part("url_extract_protocol", "The protocol of a URL", |arguments| {
+            of_url(arguments, |url| Some(url.protocol))
+        }),
         part("url_extract_host", "The host of a URL", |arguments| of_url(arguments, |url| Some(url.host))),
         part("url_extract_path", "The path of a URL", |arguments| of_url(arguments, |url| Some(url.path))),
         part("url_extract_query", "The query of a URL", |arguments| of_url(arguments, |url| Some(url.query))),
-        part("url_extract_fragment", "The fragment of a URL", |arguments| of_url(arguments, |url| Some(url.fragment))),
+        part("url_extract_fragment", "The fragment of a URL", |arguments| {
+            of_url(arguments, |url| Some(url.fragment))
+        }),
         Scalar::new("url_extract_port", &["varchar -> bigint"], "The port of a URL", |arguments| {
             rows1(arguments, |text: &str| Ok(Url::of(text).and_then(|url| url.port)))
         }),
@@ -86,7 +91,9 @@ fn encoded(text: &str) -> String {
     let mut escaped = String::new();
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'*' | b'_' => escaped.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'*' | b'_' => {
+                escaped.push(char::from(byte))
+            }
             b' ' => escaped.push('+'),
             other => escaped.push_str(&format!("%{other:02X}")),
         }

@@ -19,10 +19,16 @@ pub const VERSION: &str = concat!("476-depthlake-", env!("CARGO_PKG_VERSION"));
 pub(super) fn functions() -> Vec<Scalar> {
     vec![
         Scalar::new("typeof", &["T -> varchar"], "The type of a value", |arguments| {
-            let r#type = arguments.fields.first().map_or(TrinoType::Unknown, |field| TrinoType::of_field(field));
+            let r#type =
+                arguments.fields.first().map_or(TrinoType::Unknown, |field| TrinoType::of_field(field));
             rows0(arguments, || Ok(Some(r#type.to_string())))
         }),
-        Scalar::new("$unless_null", &["T, T... -> same"], "A value, or NULL where another is NULL", unless_null),
+        Scalar::new(
+            "$unless_null",
+            &["T, T... -> same"],
+            "A value, or NULL where another is NULL",
+            unless_null,
+        ),
         Scalar::new("format", &["varchar, T... -> varchar"], "Values formatted as printf does", format)
             .alias("printf"),
         Scalar::new("version", &["-> varchar"], "The version of the server", |arguments| {
@@ -82,8 +88,11 @@ fn formatted(text: &str, arguments: &Arguments, row: usize) -> Result<String> {
                     next += 1;
                     next
                 });
-                let (Some(column), Some(field)) = (arguments.columns.get(index), arguments.fields.get(index)) else {
-                    return Err(invalid_argument(format!("Invalid format string: {text} (missing argument {index})")));
+                let (Some(column), Some(field)) = (arguments.columns.get(index), arguments.fields.get(index))
+                else {
+                    return Err(invalid_argument(format!(
+                        "Invalid format string: {text} (missing argument {index})"
+                    )));
                 };
                 let value = converted(&conversion, column, &TrinoType::of_field(field), row)?;
                 written.push_str(&justified(&conversion, value));
@@ -133,10 +142,8 @@ fn converted(conversion: &Conversion, column: &ArrayRef, r#type: &TrinoType, row
         TrinoType::Double | TrinoType::Real => number().map(|number| format!("{number:?}")),
         _ => text_at(column, r#type, row),
     };
-    let is_whole = matches!(
-        r#type,
-        TrinoType::Tinyint | TrinoType::Smallint | TrinoType::Integer | TrinoType::Bigint
-    );
+    let is_whole =
+        matches!(r#type, TrinoType::Tinyint | TrinoType::Smallint | TrinoType::Integer | TrinoType::Bigint);
     let wrong = || invalid_argument(format!("Invalid format string: %{} for {}", conversion.letter, r#type));
     let text = match conversion.letter {
         's' => plain()?.chars().take(conversion.precision.unwrap_or(usize::MAX)).collect(),
@@ -162,8 +169,12 @@ fn converted(conversion: &Conversion, column: &ArrayRef, r#type: &TrinoType, row
                 _ => None,
             };
             let fixed = match exact {
-                Some((unscaled, _)) => super::cast::decimal_text(unscaled, i8::try_from(digits).map_err(|_| wrong())?),
-                None if matches!(r#type, TrinoType::Double | TrinoType::Real) => format!("{:.digits$}", number()?),
+                Some((unscaled, _)) => {
+                    super::cast::decimal_text(unscaled, i8::try_from(digits).map_err(|_| wrong())?)
+                }
+                None if matches!(r#type, TrinoType::Double | TrinoType::Real) => {
+                    format!("{:.digits$}", number()?)
+                }
                 None => return Err(wrong()),
             };
             signed(conversion, &fixed)
@@ -172,7 +183,8 @@ fn converted(conversion: &Conversion, column: &ArrayRef, r#type: &TrinoType, row
             let digits = conversion.precision.unwrap_or(6);
             let text = format!("{:.digits$e}", number()?);
             let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-            let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
+            let (sign, exponent) =
+                exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
             signed(conversion, &format!("{mantissa}e{sign}{exponent:0>2}"))
         }
         _ => return Err(wrong()),

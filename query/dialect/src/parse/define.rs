@@ -102,8 +102,7 @@ fn column_definitions(tokens: &mut Tokens<'_>) -> Result<Vec<ColumnDefinition>> 
 
 fn column_definition(tokens: &mut Tokens<'_>) -> Result<ColumnDefinition> {
     let name = tokens.identifier()?;
-    let mut column =
-        ColumnDefinition { name, r#type: tokens.type_text()?, is_nullable: true, comment: None };
+    let mut column = ColumnDefinition { name, r#type: tokens.type_text()?, is_nullable: true, comment: None };
     loop {
         if tokens.eat(&["NOT", "NULL"]) {
             column.is_nullable = false;

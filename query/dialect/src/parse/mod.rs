@@ -11,7 +11,6 @@ mod session;
 mod show;
 mod tokens;
 
-
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::Location;
 use thiserror::Error;

@@ -171,7 +171,9 @@ impl<'a> Tokens<'a> {
         let mut end = start;
         let mut depth = 0;
         while let Some(token) = self.peek(0) {
-            let says_more = self.at(&["NOT"]) || self.at(&["COMMENT"]) || (self.at(&["WITH"]) && !self.at(&["WITH", "TIME"]));
+            let says_more = self.at(&["NOT"])
+                || self.at(&["COMMENT"])
+                || (self.at(&["WITH"]) && !self.at(&["WITH", "TIME"]));
             match token {
                 Token::LParen => depth += 1,
                 Token::RParen | Token::Comma if depth == 0 => break,

@@ -32,11 +32,13 @@ fn adapted(expr: Expr) -> Expr {
     match expr {
         Expr::Cast { kind, expr, data_type, array: false, format: None } => {
             let text = data_type.to_string();
-            let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&text).to_owned();
+            let text =
+                text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&text).to_owned();
             if TrinoType::parse(&text).is_err() {
                 return Expr::Cast { kind, expr, data_type, array: false, format: None };
             }
-            let function = if matches!(kind, CastKind::TryCast | CastKind::SafeCast) { TRY_CAST } else { CAST };
+            let function =
+                if matches!(kind, CastKind::TryCast | CastKind::SafeCast) { TRY_CAST } else { CAST };
             call(function, vec![*expr, text_literal(&text)])
         }
         Expr::TypedString(typed) => literals::typed_string(typed),
@@ -53,6 +55,10 @@ fn adapted(expr: Expr) -> Expr {
             call("substr", [*expr, from].into_iter().chain(substring_for.map(|length| *length)).collect())
         }
         Expr::CompoundFieldAccess { root, access_chain } => accessed(*root, access_chain),
+        Expr::Like { negated, any, expr, pattern, escape_char } => {
+            let pattern = Box::new(literals::like_pattern(*pattern, escape_char.as_ref()));
+            Expr::Like { negated, any, expr, pattern, escape_char: None }
+        }
         Expr::Function(function) => calls::adapted(function),
         other => other,
     }
@@ -107,20 +113,23 @@ fn accessed(root: Expr, chain: Vec<AccessExpr>) -> Expr {
         (value, AccessExpr::Dot(Expr::Identifier(name))) => {
             call("get_field", vec![value, text_literal(&name.value)])
         }
-        (value, access) => {
-            Expr::CompoundFieldAccess { root: Box::new(value), access_chain: vec![access] }
-        }
+        (value, access) => Expr::CompoundFieldAccess { root: Box::new(value), access_chain: vec![access] },
     })
 }
 
 /// A call of a function.
 pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
-    let args = arguments.into_iter().map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))).collect();
+    let args =
+        arguments.into_iter().map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))).collect();
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args,
+            clauses: Vec::new(),
+        }),
         filter: None,
         null_treatment: None,
         over: None,

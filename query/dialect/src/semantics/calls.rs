@@ -2,8 +2,8 @@
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
-    Ident, NullTreatment, ObjectName, Value,
+    BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentClause, FunctionArguments, Ident, NullTreatment, ObjectName, Value,
 };
 
 use super::adapt::{call, cast};
@@ -65,6 +65,10 @@ pub(super) fn adapted(mut function: Function) -> Expr {
         }
         ("avg", 1) => call("$average", vec![Expr::Function(function)]),
         ("sum", 1) => call("$sum", vec![Expr::Function(function)]),
+        ("date", 1) => match expressions(&function).and_then(|all| all.into_iter().next()) {
+            Some(value) => cast(value, "date"),
+            None => Expr::Function(function),
+        },
         ("if", 2 | 3) => conditional(function),
         ("greatest" | "least", 1..) => match expressions(&function) {
             Some(all) => call("$unless_null", std::iter::once(Expr::Function(function)).chain(all).collect()),

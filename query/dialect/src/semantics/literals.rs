@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast::{DateTimeField, Expr, Interval, TypedString, Value, ValueWithSpan};
 
 use super::adapt::{call, cast, interval_text, text_literal};
-use crate::functions::parse_timestamp_literal;
+use crate::functions::{LIKE_PATTERN, escaped_by_backslash, parse_timestamp_literal};
 use crate::types::TrinoType;
 
 /// `TIMESTAMP '…'`, `DECIMAL '…'`, `JSON '…'` …: the value of the type that its text implies.
@@ -18,7 +18,9 @@ pub(super) fn typed_string(typed: TypedString) -> Expr {
         }
         TrinoType::Time { .. } => TrinoType::Time { precision: digits_behind_point(text).min(9) },
         TrinoType::Decimal { .. } => decimal_of(text).unwrap_or(named),
-        TrinoType::Char { .. } => TrinoType::Char { length: u32::try_from(text.chars().count()).unwrap_or(u32::MAX) },
+        TrinoType::Char { .. } => {
+            TrinoType::Char { length: u32::try_from(text.chars().count()).unwrap_or(u32::MAX) }
+        }
         other => other,
     };
     cast(text_literal(text), &implied.to_string())
@@ -28,7 +30,9 @@ pub(super) fn typed_string(typed: TypedString) -> Expr {
 pub(super) fn number(value: ValueWithSpan) -> Expr {
     let implied = match &value.value {
         Value::Number(text, _) if text.contains(['e', 'E']) => Some((text.clone(), TrinoType::Double)),
-        Value::Number(text, _) if text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_err() => {
+        Value::Number(text, _)
+            if text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_err() =>
+        {
             decimal_of(text).map(|decimal| (text.clone(), decimal))
         }
         _ => None,
@@ -56,6 +60,23 @@ pub(super) fn interval(interval: Interval) -> Expr {
     match months {
         Some(months) => cast(text_literal(&months.to_string()), &TrinoType::IntervalYearToMonth.to_string()),
         None => Expr::Interval(interval),
+    }
+}
+
+/// A pattern in which the backslash escapes, whatever escaped before: nothing does where no `ESCAPE` is written.
+pub(super) fn like_pattern(pattern: Expr, escape: Option<&Value>) -> Expr {
+    let escape = match escape {
+        Some(Value::SingleQuotedString(text)) => text.as_str(),
+        _ => "",
+    };
+    match &pattern {
+        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => {
+            match escaped_by_backslash(text, escape) {
+                Ok(escaped) => text_literal(&escaped),
+                Err(_) => call(LIKE_PATTERN, vec![pattern, text_literal(escape)]),
+            }
+        }
+        _ => call(LIKE_PATTERN, vec![pattern, text_literal(escape)]),
     }
 }
 

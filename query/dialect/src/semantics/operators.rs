@@ -1,13 +1,15 @@
 //! Arithmetic where `DataFusion`'s differs: integers that overflow are refused, and decimals divide at Trino's scale.
 
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF, expr::ScalarFunction};
-use datafusion::sql::sqlparser::ast::BinaryOperator;
 use std::sync::Arc;
 
-use crate::functions::scalar::is_decimal;
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator, ScalarUDF, binary_expr, cast};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+
+use crate::functions::signature::is_decimal;
 
 /// Plans the operators of numbers as functions of the dialect.
 #[derive(Debug)]
@@ -24,6 +26,14 @@ impl ExprPlanner for Arithmetic {
         let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
             return Ok(PlannerResult::Original(expr));
         };
+        if expr.op == BinaryOperator::Minus && left == DataType::Date32 && right == DataType::Date32 {
+            let instant = |date: Expr| cast(date, DataType::Timestamp(TimeUnit::Millisecond, None));
+            return Ok(PlannerResult::Planned(binary_expr(
+                instant(expr.left),
+                Operator::Minus,
+                instant(expr.right),
+            )));
+        }
         let integers = is_integer(&left) && is_integer(&right);
         let decimals = (is_decimal(&left) && (is_decimal(&right) || right.is_integer()))
             || (left.is_integer() && is_decimal(&right));

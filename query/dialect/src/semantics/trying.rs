@@ -12,8 +12,8 @@ use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TryCast,
-    Volatility,
+    ColumnarValue, Expr, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, TryCast, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -77,8 +77,11 @@ impl Tried {
 
     /// The function of each row alone.
     fn row_by_row(&self, args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let columns: Vec<ArrayRef> =
-            args.args.iter().map(|value| value.clone().into_array(args.number_rows)).collect::<Result<_>>()?;
+        let columns: Vec<ArrayRef> = args
+            .args
+            .iter()
+            .map(|value| value.clone().into_array(args.number_rows))
+            .collect::<Result<_>>()?;
         let null = ScalarValue::try_from(args.return_type())?.to_array()?;
         let mut values = Vec::with_capacity(args.number_rows);
         for row in 0..args.number_rows {

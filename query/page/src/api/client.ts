@@ -49,8 +49,8 @@ export const trades = (symbol: string, limit: number, before?: string, signal?: 
 export const replayAt = (symbol: string, at: string, depth: number, signal?: AbortSignal) =>
   get<ReplayedBook>(`replay/${part(symbol)}?at=${part(at)}&depth=${depth}`, signal);
 
-export const replayRange = (symbol: string, from: string, to: string, step: string, depth: number, signal?: AbortSignal) =>
-  get<ReplayRange>(`replay/${part(symbol)}/range?from=${part(from)}&to=${part(to)}&step=${step}&depth=${depth}`, signal);
+export const replayRange = (symbol: string, from: string, to: string, stepMs: number, depth: number, signal?: AbortSignal) =>
+  get<ReplayRange>(`replay/${part(symbol)}/range?from=${part(from)}&to=${part(to)}&step=${stepMs}&depth=${depth}`, signal);
 
 export const lake = (signal?: AbortSignal) => get<Lake>('lake', signal);
 

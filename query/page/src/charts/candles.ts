@@ -50,7 +50,7 @@ export class Candles {
       legend: { show: false },
       cursor: { y: false, points: { show: false } },
       scales: {
-        x: { time: true, range: (_: uPlot, low: number, high: number): [number, number] => [low - 45, Math.max(high, low + 1500) + 45] },
+        x: { time: true, range: (_: uPlot, low: number, high: number): [number, number] => [Math.min(low, high - 1500) - 45, high + 45] },
         y: { range: (chart: uPlot): [number, number] => priceRange(chart) },
         volume: { range: (_: uPlot, __: number, high: number): [number, number] => [0, (high || 1) * 4.2] },
       },

@@ -20,7 +20,6 @@ export interface Scene {
   cursor: number | null;
 }
 
-const RIGHT = 76;
 const BOTTOM = 22;
 const ROW_HEIGHT = 4;
 
@@ -29,6 +28,7 @@ export class Heatmap {
   private centre = Number.NaN;
   private half = 0;
   private depth = 0;
+  private right = 64;
   private measured: DepthHistory | null = null;
   private measuredAt = 0;
   private zoom = 1;
@@ -63,8 +63,10 @@ export class Heatmap {
     this.scene = scene;
     const { width, height } = this.box;
     const context = sharpContext(this.canvas, width, height);
-    if (!context || width < RIGHT + 20) return;
+    if (!context) return;
     const colours = palette();
+    this.right = this.labelWidth(context, scene);
+    if (width < this.right + 20) return;
     context.clearRect(0, 0, width, height);
     const range = this.rangeFor(scene);
     if (!range) return;
@@ -85,7 +87,14 @@ export class Heatmap {
   }
 
   private get width(): number {
-    return this.box.width - RIGHT;
+    return this.box.width - this.right;
+  }
+
+  /** Room for prices on the right; it only grows, so that nothing jumps. */
+  private labelWidth(context: CanvasRenderingContext2D, scene: Scene): number {
+    if (!Number.isFinite(scene.mid)) return this.right;
+    context.font = `600 11px ${FONT}`;
+    return Math.max(this.right, Math.ceil(context.measureText(priceText(scene.mid.toFixed(scene.decimals + 1), scene.decimals)).width) + 20);
   }
 
   private get height(): number {
@@ -187,12 +196,13 @@ export class Heatmap {
     context.strokeStyle = colours.ground;
     context.lineWidth = 1;
     for (const trade of shown) {
-      const radius = 1.6 + Math.min(2.2, Math.sqrt(trade.size / big)) * 3.4;
+      const radius = 0.9 + Math.min(1.8, Math.sqrt(trade.size / big)) * 4;
       context.beginPath();
       context.arc(this.x(scene, trade.at), this.y(range, trade.price), radius, 0, Math.PI * 2);
       context.fillStyle = trade.sell ? colours.ask : colours.bid;
       context.globalAlpha = 0.82;
       context.fill();
+      if (radius < 2) continue;
       context.globalAlpha = 0.9;
       context.stroke();
     }

@@ -19,7 +19,8 @@ export function drawSparkline(canvas: HTMLCanvasElement, trail: Series, width: n
   const span = trail.lastTime - from || 1;
   const range = high - low || 1;
   const x = (index: number) => 1 + ((trail.time(index) - from) / span) * (width - 5);
-  const y = (index: number) => height - 3 - ((trail.value(index) - low) / range) * (height - 6);
+  const flat = high === low;
+  const y = (index: number) => (flat ? height / 2 : height - 3 - ((trail.value(index) - low) / range) * (height - 6));
   const colours = palette();
   const colour = trail.last >= trail.value(0) ? colours.bid : colours.ask;
   context.beginPath();

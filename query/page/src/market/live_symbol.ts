@@ -28,7 +28,7 @@ export const LIVE_SPAN = 300_000;
 const LIVE_DEPTH = 100;
 const SAMPLE_EVERY = 500;
 const SAMPLES = 400;
-const MOST_TRADES = 1500;
+const MOST_TRADES = 3000;
 const MOST_BARS = 180;
 
 export class LiveSymbol {
@@ -113,7 +113,7 @@ export class LiveSymbol {
   }
 
   private takeTrades(trades: readonly Trade[]): void {
-    for (const trade of trades) this.trades.push(markOf(trade));
+    for (const trade of trades) add(this.trades, markOf(trade));
     if (this.trades.length > MOST_TRADES * 1.25) this.trades.splice(0, this.trades.length - MOST_TRADES);
     this.changed();
   }
@@ -153,7 +153,7 @@ export class LiveSymbol {
       api.bars(this.symbol, 120, undefined, signal).then(({ bars }) => this.takeBars(bars)),
       api.trades(this.symbol, 500, undefined, signal).then(({ trades }) => this.seedTrades(trades)),
       api
-        .replayRange(this.symbol, rfc3339(Date.now() - LIVE_SPAN), rfc3339(Date.now()), '1s', 50, signal)
+        .replayRange(this.symbol, rfc3339(Date.now() - LIVE_SPAN), rfc3339(Date.now()), 1000, 50, signal)
         .then(({ frames }) => this.seedDepth(frames)),
     ]);
     this.changed();
@@ -161,8 +161,7 @@ export class LiveSymbol {
 
   private seedTrades(trades: readonly Trade[]): void {
     const first = this.trades[0]?.at ?? Number.POSITIVE_INFINITY;
-    const past = trades.map(markOf).filter(({ at }) => at < first).sort((one, other) => one.at - other.at);
-    this.trades.unshift(...past);
+    this.trades.unshift(...marksOf(trades).filter(({ at }) => at < first));
   }
 
   private seedDepth(frames: readonly { at: string; bids: Level[]; asks: Level[] }[]): void {
@@ -178,7 +177,21 @@ export class LiveSymbol {
   }
 }
 
-export function markOf(trade: Trade): TradeMark {
+/** Trades as marks in the order of time. */
+export function marksOf(trades: readonly Trade[]): TradeMark[] {
+  const marks: TradeMark[] = [];
+  for (const mark of trades.map(markOf).sort((one, other) => one.at - other.at)) add(marks, mark);
+  return marks;
+}
+
+/** Trades of one side at one price in quick succession make one mark: a large order takes many small ones. */
+function add(marks: TradeMark[], mark: TradeMark): void {
+  const last = marks.at(-1);
+  if (last && last.sell === mark.sell && last.price === mark.price && mark.at - last.at < LIVE_STEP) last.size += mark.size;
+  else marks.push(mark);
+}
+
+function markOf(trade: Trade): TradeMark {
   return {
     at: milliseconds(trade.receive_time ?? trade.event_time),
     price: Number(trade.price),

@@ -25,6 +25,8 @@ const MOST_BARS = 10_000;
 
 /** Grows when symbols appear; the rows themselves are read from {@link listings}. */
 export const symbolCount = signal(0);
+/** Grows when more is known of the instruments. */
+export const instrumentVersion = signal(0);
 export const health = signal<Health | null>(null);
 
 const known = new Map<string, Listing>();
@@ -50,7 +52,7 @@ export function followMarket(): void {
     take((message['tickers'] ?? []) as Partial<Ticker>[]);
   });
   subscribe({ channel: 'health', symbols: ['*'] }, (message) => {
-    health.value = message as unknown as Health;
+    health.value = message['health'] as Health;
   });
   void learnInstruments();
   // Without a lake the lines begin now.
@@ -114,6 +116,9 @@ async function learnInstruments(): Promise<void> {
       row.priceDecimals = decimalsOf(instrument.tick_size);
     }
     symbolCount.value = known.size;
+    instrumentVersion.value += 1;
+    // The venue tells of its instruments a while after the books begin.
+    if (!symbols.length || symbols.some(({ quote }) => !quote)) setTimeout(() => void learnInstruments(), 5000);
   } catch {
     // The stream's banner tells of a server that is away; ask again when it may be back.
     setTimeout(() => void learnInstruments(), 5000);

@@ -6,13 +6,15 @@ import type { ReplayFrame } from '../api/types';
 import { milliseconds, rfc3339 } from '../format/time';
 import { Book } from './book';
 import { DepthHistory } from './depth_history';
-import { FIGURES, figuresOf, markOf, touchOf, type TradeMark } from './live_symbol';
+import { FIGURES, figuresOf, marksOf, touchOf, type TradeMark } from './live_symbol';
 import { orderFlow, type Touch } from './order_flow';
 import { Window } from './window';
 
 export const PAST_STEP = 1000;
 export const PAST_SPAN = 300_000;
 const PAST_DEPTH = 50;
+/** A range that holds every book there can be, with a step so long that no frame is rebuilt for it. */
+const EVER = [Date.UTC(2000, 0), Date.UTC(2100, 0)] as const;
 
 export interface Bounds {
   earliest: number;
@@ -45,8 +47,8 @@ export class PastSymbol {
   /** Learns from when until when the past is known. */
   async learnBounds(): Promise<void> {
     try {
-      const now = Date.now();
-      const answer = await api.replayRange(this.symbol, rfc3339(now - 2000), rfc3339(now), '1s', 1);
+      const [first, last] = EVER;
+      const answer = await api.replayRange(this.symbol, rfc3339(first), rfc3339(last), last - first, 1);
       this.setBounds(answer.earliest, answer.latest);
     } catch {
       // Whoever moves the slider is told; until then there is nothing to say.
@@ -76,12 +78,12 @@ export class PastSymbol {
     const from = Math.floor((this.wanted - PAST_SPAN * 0.6) / PAST_STEP) * PAST_STEP;
     try {
       const [answer, trades] = await Promise.all([
-        api.replayRange(this.symbol, rfc3339(from), rfc3339(from + PAST_SPAN), '1s', PAST_DEPTH, asking.signal),
+        api.replayRange(this.symbol, rfc3339(from), rfc3339(from + PAST_SPAN), PAST_STEP, PAST_DEPTH, asking.signal),
         api.trades(this.symbol, 1000, rfc3339(from + PAST_SPAN), asking.signal).then(({ trades: found }) => found, () => []),
       ]);
       if (asking.signal.aborted) return;
       this.setBounds(answer.earliest, answer.latest);
-      this.keep(from, answer.frames, trades.map(markOf));
+      this.keep(from, answer.frames, marksOf(trades));
       this.failure.value = this.frames.length ? null : 'Nothing was kept of this time.';
     } catch (error) {
       if (asking.signal.aborted) return;

@@ -6,7 +6,7 @@ import { PAST_SPAN } from '../market/past_symbol';
 import { usePainter, type View } from './symbol';
 
 const SPANS = [[60_000, '1 min'], [180_000, '3 min'], [LIVE_SPAN, '5 min']] as const;
-const PAINT_EVERY = 90;
+const PAINT_EVERY = 120;
 
 export function DepthCard({ view }: { view: View }) {
   const canvas = useRef<HTMLCanvasElement>(null);

@@ -7,6 +7,7 @@ import { bytes, count } from '../format/number';
 import { ago, milliseconds, moment, span } from '../format/time';
 import { valueText } from '../format/value';
 import { health } from '../market/market';
+import type { Trust } from '../market/verdict';
 import { now } from '../parts/clock';
 import { DataTable } from '../parts/data_table';
 import { verdict } from '../parts/header';
@@ -157,13 +158,18 @@ function Jobs({ jobs }: { jobs: Job[] }) {
               <th scope="row">{name}</th>
               <td class="at-right">{ago(milliseconds(last_run), now.value)}</td>
               <td class="at-right">{span(duration_ms)}</td>
-              <td class="outcome"><Mark trust={/^(ok|done|success)/i.test(outcome ?? '') ? 'good' : outcome ? 'care' : 'unknown'} size={13} />{outcome ?? 'never run'}</td>
+              <td class="outcome"><Mark trust={trustOf(outcome)} size={13} />{outcome ?? 'never run'}</td>
             </tr>
           ))}
         </tbody>
       </table>
     </div>
   );
+}
+
+function trustOf(outcome: string | null): Trust {
+  if (!outcome || outcome === 'never') return 'unknown';
+  return /fail|break|error|differ/i.test(outcome) ? 'care' : 'good';
 }
 
 function Latest({ table }: { table: string }) {

@@ -43,6 +43,7 @@ export class MarketTable {
     this.sorting = sorting;
     this.filter = filter.trim().toUpperCase();
     for (const item of listings()) if (!this.rows.has(item.symbol)) this.rows.set(item.symbol, new Row(item));
+    for (const row of this.rows.values()) row.name();
     return this.order();
   }
 
@@ -120,6 +121,7 @@ function compare(one: string | number, other: string | number): number {
 /** One row: cells that are written to, and what they say now. */
 class Row {
   readonly element = document.createElement('tr');
+  private readonly link = document.createElement('a');
   private readonly whole = document.createElement('span');
   private readonly fraction = document.createElement('span');
   private readonly change: HTMLTableCellElement;
@@ -136,10 +138,9 @@ class Row {
     const head = document.createElement('th');
     head.scope = 'row';
     head.className = 'col-symbol';
-    const link = document.createElement('a');
-    link.href = symbolPath(item.symbol);
-    link.append(...symbolText(item));
-    head.append(link);
+    this.link.href = symbolPath(item.symbol);
+    head.append(this.link);
+    this.name();
     this.element.append(head);
     this.whole.className = 'whole';
     this.fraction.className = 'fraction';
@@ -162,6 +163,18 @@ class Row {
       if (!event.defaultPrevented && !(event.target as Element).closest('a') && !getSelection()?.toString()) go(symbolPath(item.symbol));
     });
     this.show();
+  }
+
+  /** Writes the name, its quote currency paler once that is known. */
+  name(): void {
+    const { symbol } = this.item;
+    const quote = listing(symbol)?.instrument?.quote;
+    const split = quote && symbol.endsWith(quote) && symbol !== quote ? symbol.length - quote.length : symbol.length;
+    if (this.link.firstChild?.nodeValue === symbol.slice(0, split)) return;
+    const rest = document.createElement('span');
+    rest.className = 'quote';
+    rest.textContent = symbol.slice(split);
+    this.link.replaceChildren(symbol.slice(0, split), rest);
   }
 
   show(): void {
@@ -214,16 +227,6 @@ class Row {
     this.element.append(cell);
     return cell;
   }
-}
-
-function symbolText(item: Listing): (Node | string)[] {
-  const instrument = listing(item.symbol)?.instrument;
-  const quote = instrument?.quote;
-  if (!quote || !item.symbol.endsWith(quote) || item.symbol === quote) return [item.symbol];
-  const rest = document.createElement('span');
-  rest.className = 'quote';
-  rest.textContent = quote;
-  return [item.symbol.slice(0, -quote.length), rest];
 }
 
 function write(element: Element, text: string): void {

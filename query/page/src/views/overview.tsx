@@ -5,7 +5,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { theme } from '../charts/theme';
 import { fixed } from '../format/number';
 import { ago, milliseconds, span } from '../format/time';
-import { ageOf, health, listings, symbolCount, watchMarket } from '../market/market';
+import { ageOf, health, instrumentVersion, listings, symbolCount, watchMarket } from '../market/market';
 import { levelFigure, levelName } from '../market/verdict';
 import { now } from '../parts/clock';
 import { verdict } from '../parts/header';
@@ -38,6 +38,8 @@ export function Overview() {
   );
 }
 
+const isTime = (unit: string) => unit === 'ms' || unit === 's';
+
 function Trust() {
   const { trust, sentence, reasons } = verdict.value;
   const said = health.value;
@@ -56,7 +58,7 @@ function Trust() {
           {said.service_levels.map((level) => (
             <div class={level.status === 'ok' ? '' : 'missed'}>
               <dt>{levelName(level)}</dt>
-              <dd>{levelFigure(level.value, level.unit)}</dd>
+              <dd>{levelFigure(level.value, isTime(level.unit) ? level.unit : '')}</dd>
               <dd class="target">{level.target === null ? '' : `≤ ${levelFigure(level.target, level.unit)}`}</dd>
             </div>
           ))}
@@ -104,6 +106,7 @@ function Markets() {
   }, []);
   useSignalEffect(() => {
     symbolCount.value;
+    instrumentVersion.value;
     const shown = table.current?.arrange(sorting.value, filter.value);
     if (found.current) found.current.textContent = shown === 0 && symbolCount.value > 0 ? `No symbol has “${filter.value}” in its name.` : '';
   });

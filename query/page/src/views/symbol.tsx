@@ -4,7 +4,7 @@ import { useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { theme } from '../charts/theme';
 import { decimalsOf } from '../format/number';
-import { listing, listings, symbolCount } from '../market/market';
+import { instrumentVersion, listing, listings, symbolCount } from '../market/market';
 import { PastSymbol } from '../market/past_symbol';
 import { LiveSymbol } from '../market/live_symbol';
 import { useKeys } from '../parts/keys';
@@ -21,6 +21,7 @@ const RUNGS = 16;
 
 export function SymbolView() {
   symbolCount.value;
+  instrumentVersion.value;
   const here = route.value;
   const asked = here.view === 'symbol' ? here.symbol : null;
   const names = [...listings()].map(({ symbol }) => symbol).sort();

@@ -61,7 +61,7 @@ pub(crate) struct ReplayParameters {
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RangeParameters {
-    /// The time of the first frame.
+    /// The time of the first frame; what lies before the first book there is has none.
     from: String,
     /// The time up to which there are frames.
     to: String,
@@ -121,9 +121,17 @@ pub(crate) async fn range(
     let _turn = turn(&state).await?;
     let rebuilding = Rebuilding::of(&state, principal, symbol).await?;
     let extent = rebuilding.extent();
-    check_within(symbol, from, extent)?;
+    if from > extent.latest || to < extent.earliest {
+        return Err(Problem::outside_time(format!(
+            "{} to {} is outside: {}",
+            rfc3339(from),
+            rfc3339(to),
+            outside(symbol, extent)
+        )));
+    }
     let times = (0..).map(|frame: i64| Timestamp(from.0.saturating_add(frame.saturating_mul(step))));
-    let times: Vec<_> = times.take_while(|time| *time <= to.min(extent.latest)).collect();
+    let times = times.take_while(|time| *time <= to.min(extent.latest));
+    let times: Vec<_> = times.skip_while(|time| *time < extent.earliest).collect();
     let frames = rebuilding.run(times, depth).await?;
     let mut json = JsonText::with_capacity(1_024 * (frames.len() + 1));
     json.raw("{\"symbol\":");

@@ -22,7 +22,7 @@ use crate::session::{Database, DatabaseOptions};
 /// A server over a board and a lake of its own.
 struct Served {
     board: SampleBoard,
-    lake: LakeInFolder,
+    _lake: LakeInFolder,
     state: ApiState,
     address: SocketAddr,
     client: Client,
@@ -48,7 +48,7 @@ impl Served {
         let address = listener.local_addr().unwrap();
         let served = router(state.clone());
         tokio::spawn(async move { axum::serve(listener, served).await });
-        Self { board, lake, state, address, client: Client::new() }
+        Self { board, _lake: lake, state, address, client: Client::new() }
     }
 
     fn url(&self, path: &str) -> String {

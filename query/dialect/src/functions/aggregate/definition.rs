@@ -13,7 +13,7 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 
 use crate::error::type_mismatch;
-use crate::functions::scalar::{Parameters, coerced_types};
+use crate::functions::signature::{Parameters, coerced_types};
 
 /// What planning and execution know of the arguments.
 pub(super) type Make = fn(&[FieldRef], &Field) -> Result<Box<dyn Accumulator>>;
@@ -84,7 +84,8 @@ impl AggregateUDFImpl for Aggregate {
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         let types: Vec<DataType> = args.input_fields.iter().map(|field| field.data_type().clone()).collect();
-        let field = |(index, data_type)| Arc::new(Field::new(format!("{}[{index}]", args.name), data_type, true));
+        let field =
+            |(index, data_type)| Arc::new(Field::new(format!("{}[{index}]", args.name), data_type, true));
         Ok((self.state)(&types).into_iter().enumerate().map(field).collect())
     }
 
@@ -126,7 +127,10 @@ pub(super) fn list_value(values: ArrayRef) -> ScalarValue {
 }
 
 /// Values of one type as a column, also where there are none.
-pub(super) fn column_of(values: impl IntoIterator<Item = ScalarValue>, data_type: &DataType) -> Result<ArrayRef> {
+pub(super) fn column_of(
+    values: impl IntoIterator<Item = ScalarValue>,
+    data_type: &DataType,
+) -> Result<ArrayRef> {
     let mut values = values.into_iter().peekable();
     if values.peek().is_none() {
         return Ok(datafusion::arrow::array::new_empty_array(data_type));

@@ -34,12 +34,22 @@ pub(super) fn functions() -> Vec<Aggregate> {
             state,
             |fields, _| make(fields, Ordering::Less),
         ),
-        Aggregate::new("$max_n", &["K, bigint -> array(K)"], "The n largest values", returned_of_one, state_of_one, |fields, _| {
-            make_of_one(fields, Ordering::Greater)
-        }),
-        Aggregate::new("$min_n", &["K, bigint -> array(K)"], "The n smallest values", returned_of_one, state_of_one, |fields, _| {
-            make_of_one(fields, Ordering::Less)
-        }),
+        Aggregate::new(
+            "$max_n",
+            &["K, bigint -> array(K)"],
+            "The n largest values",
+            returned_of_one,
+            state_of_one,
+            |fields, _| make_of_one(fields, Ordering::Greater),
+        ),
+        Aggregate::new(
+            "$min_n",
+            &["K, bigint -> array(K)"],
+            "The n smallest values",
+            returned_of_one,
+            state_of_one,
+            |fields, _| make_of_one(fields, Ordering::Less),
+        ),
     ]
 }
 
@@ -64,7 +74,9 @@ fn state_of_one(types: &[DataType]) -> Vec<DataType> {
 }
 
 fn make(fields: &[FieldRef], wanted: Ordering) -> Result<Box<dyn Accumulator>> {
-    let data_type = |index: usize| fields.get(index).map_or(DataType::Null, |field: &Arc<Field>| field.data_type().clone());
+    let data_type = |index: usize| {
+        fields.get(index).map_or(DataType::Null, |field: &Arc<Field>| field.data_type().clone())
+    };
     let count = if fields.len() == 3 { None } else { Some(1) };
     Ok(Box::new(Extreme {
         wanted,
@@ -109,7 +121,9 @@ impl Extreme {
         let counts = counts.as_primitive::<Int64Type>();
         if let (None, Some(count)) = (self.count, counts.iter().flatten().next()) {
             if !(1..=MOST).contains(&count) {
-                return Err(invalid_argument(format!("third argument of max_by/min_by must be from 1 to {MOST}: {count}")));
+                return Err(invalid_argument(format!(
+                    "third argument of max_by/min_by must be from 1 to {MOST}: {count}"
+                )));
             }
             self.count = usize::try_from(count).ok();
         }
@@ -118,7 +132,7 @@ impl Extreme {
 
     /// Takes the most extreme rows of a batch among the kept ones.
     fn take(&mut self, values: &ArrayRef, keys: &ArrayRef) -> Result<()> {
-        let Some(count) = self.count else { return Ok(()) };
+        let Some(count) = self.count.filter(|_| !keys.data_type().is_null()) else { return Ok(()) };
         let compare = make_comparator(keys, keys, SortOptions::default())?;
         let wanted = self.wanted;
         let before = |left: usize, right: usize| {
@@ -127,7 +141,9 @@ impl Extreme {
         let mut rows = (0..keys.len()).filter(|row| keys.is_valid(*row));
         let best: Vec<usize> = if count == 1 {
             let first = rows.next();
-            let best = first.map(|first| rows.fold(first, |best, row| if before(row, best).is_lt() { row } else { best }));
+            let best = first.map(|first| {
+                rows.fold(first, |best, row| if before(row, best).is_lt() { row } else { best })
+            });
             best.into_iter().collect()
         } else {
             let mut rows: Vec<usize> = rows.collect();
@@ -164,7 +180,10 @@ impl Accumulator for Extreme {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         if self.single {
-            return self.kept.first().map_or_else(|| ScalarValue::try_from(&self.value_type), |(value, _)| Ok(value.clone()));
+            return self
+                .kept
+                .first()
+                .map_or_else(|| ScalarValue::try_from(&self.value_type), |(value, _)| Ok(value.clone()));
         }
         if self.kept.is_empty() {
             return ScalarValue::try_from(list_of(&self.value_type));

@@ -48,7 +48,8 @@ fn list_or_null(types: &[DataType], index: usize) -> DataType {
 }
 
 fn map_of(key: Option<&DataType>, value: Option<&DataType>) -> DataType {
-    let field = |data_type: Option<&DataType>| Field::new("", data_type.cloned().unwrap_or(DataType::Null), true);
+    let field =
+        |data_type: Option<&DataType>| Field::new("", data_type.cloned().unwrap_or(DataType::Null), true);
     map_type(&field(key), &field(value))
 }
 
@@ -64,7 +65,8 @@ enum Form {
 }
 
 fn entries(fields: &[FieldRef], result: &Field, form: Form) -> Result<Box<dyn Accumulator>> {
-    let data_type = |index: usize| fields.get(index).map_or(DataType::Int64, |field| field.data_type().clone());
+    let data_type =
+        |index: usize| fields.get(index).map_or(DataType::Int64, |field| field.data_type().clone());
     Ok(Box::new(Entries {
         form,
         key_type: data_type(0),
@@ -123,9 +125,10 @@ impl Entries {
 
 impl Accumulator for Entries {
     fn update_batch(&mut self, arguments: &[ArrayRef]) -> Result<()> {
-        let Some(keys) = arguments.first() else { return Ok(()) };
+        let Some(keys) = arguments.first().filter(|keys| !keys.data_type().is_null()) else { return Ok(()) };
         for row in (0..keys.len()).filter(|row| keys.is_valid(*row)) {
-            let value = arguments.get(1).map(|values| ScalarValue::try_from_array(values, row)).transpose()?;
+            let value =
+                arguments.get(1).map(|values| ScalarValue::try_from_array(values, row)).transpose()?;
             self.add(ScalarValue::try_from_array(keys, row)?, value, 1)?;
         }
         Ok(())
@@ -159,7 +162,8 @@ impl Accumulator for Entries {
             let keys = column_of(self.keys.iter().cloned(), &self.key_type)?;
             return Ok(vec![list_value(keys), list_value(Arc::new(Int64Array::from(self.counts.clone())))]);
         }
-        let repeated = self.keys.iter().zip(&self.values).flat_map(|(key, values)| values.iter().map(|_| key.clone()));
+        let repeated =
+            self.keys.iter().zip(&self.values).flat_map(|(key, values)| values.iter().map(|_| key.clone()));
         let keys = column_of(repeated, &self.key_type)?;
         let values = column_of(self.values.iter().flatten().cloned(), &self.value_type)?;
         Ok(vec![list_value(keys), list_value(values)])

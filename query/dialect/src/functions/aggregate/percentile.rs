@@ -40,7 +40,12 @@ fn returned(types: &[DataType]) -> DataType {
 
 fn make(fields: &[FieldRef], result: &Field) -> Result<Box<dyn Accumulator>> {
     let weighted = fields.len() == 3;
-    Ok(Box::new(Percentiles { weighted, result: result.data_type().clone(), percentiles: Vec::new(), digest: Digest::default() }))
+    Ok(Box::new(Percentiles {
+        weighted,
+        result: result.data_type().clone(),
+        percentiles: Vec::new(),
+        digest: Digest::default(),
+    }))
 }
 
 #[derive(Debug)]
@@ -75,7 +80,8 @@ impl Accumulator for Percentiles {
         self.learn(asked)?;
         let values = cast(values, &DataType::Float64)?;
         let values = values.as_primitive::<Float64Type>();
-        let weights = arguments.get(1).filter(|_| self.weighted).map(|weights| weights.as_primitive::<Float64Type>());
+        let weights =
+            arguments.get(1).filter(|_| self.weighted).map(|weights| weights.as_primitive::<Float64Type>());
         for row in 0..values.len() {
             let told = values.is_valid(row) && weights.is_none_or(|weights| weights.is_valid(row));
             if !told {
@@ -126,7 +132,8 @@ impl Accumulator for Percentiles {
             }
         }
         for (values, weights) in lists(states, 0)?.iter().zip(&lists(states, 1)?) {
-            let (values, weights) = (values.as_primitive::<Float64Type>(), weights.as_primitive::<Float64Type>());
+            let (values, weights) =
+                (values.as_primitive::<Float64Type>(), weights.as_primitive::<Float64Type>());
             for (value, weight) in values.values().iter().zip(weights.values()) {
                 self.digest.add(*value, *weight);
             }
@@ -139,7 +146,8 @@ fn rounded(values: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
     if !data_type.is_integer() {
         return Ok(cast(values, data_type)?);
     }
-    let whole: Float64Array = values.as_primitive::<Float64Type>().iter().map(|value| value.map(f64::round)).collect();
+    let whole: Float64Array =
+        values.as_primitive::<Float64Type>().iter().map(|value| value.map(f64::round)).collect();
     Ok(cast(&whole, data_type)?)
 }
 
@@ -209,6 +217,8 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         /// Few values are answered exactly: the twin sorts and counts.
         #[test]
         fn few_values_are_exact(mut values in proptest::collection::vec(-1_000_i32..1_000, 1..300), percent in 0_usize..=100) {
@@ -223,7 +233,7 @@ mod tests {
         #[test]
         fn many_values_are_near(seed: u64, percent in 1_usize..100) {
             let mut state = seed;
-            let mut values: Vec<f64> = (0..50_000).map(|_| {
+            let mut values: Vec<f64> = (0..20_000).map(|_| {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 f64::from((state >> 40) as u32)
             }).collect();
@@ -233,7 +243,7 @@ mod tests {
             values.sort_by(f64::total_cmp);
             let found = digest.at(percent as f64 / 100.0);
             let rank = values.partition_point(|value| *value < found);
-            prop_assert!(rank.abs_diff(values.len() * percent / 100) <= 500, "rank {}", rank);
+            prop_assert!(rank.abs_diff(values.len() * percent / 100) <= 200, "rank {}", rank);
         }
     }
 }

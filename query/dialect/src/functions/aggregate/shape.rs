@@ -9,12 +9,22 @@ use super::definition::Aggregate;
 
 pub(super) fn functions() -> Vec<Aggregate> {
     vec![
-        Aggregate::new("skewness", &["double -> double"], "How one-sided values lie", float, state, |_, _| {
-            Ok(Box::new(Shape { finish: Shape::skewness, ..Shape::new() }))
-        }),
-        Aggregate::new("kurtosis", &["double -> double"], "How far out values lie, against the normal", float, state, |_, _| {
-            Ok(Box::new(Shape { finish: Shape::kurtosis, ..Shape::new() }))
-        }),
+        Aggregate::new(
+            "skewness",
+            &["double -> double"],
+            "How one-sided values lie",
+            float,
+            state,
+            |_, _| Ok(Box::new(Shape { finish: Shape::skewness, ..Shape::new() })),
+        ),
+        Aggregate::new(
+            "kurtosis",
+            &["double -> double"],
+            "How far out values lie, against the normal",
+            float,
+            state,
+            |_, _| Ok(Box::new(Shape { finish: Shape::kurtosis, ..Shape::new() })),
+        ),
     ]
 }
 
@@ -76,7 +86,11 @@ impl Shape {
 impl Accumulator for Shape {
     fn update_batch(&mut self, arguments: &[ArrayRef]) -> Result<()> {
         let Some(values) = arguments.first() else { return Ok(()) };
-        values.as_primitive::<Float64Type>().iter().flatten().for_each(|value| self.join([1.0, value, 0.0, 0.0, 0.0]));
+        values
+            .as_primitive::<Float64Type>()
+            .iter()
+            .flatten()
+            .for_each(|value| self.join([1.0, value, 0.0, 0.0, 0.0]));
         Ok(())
     }
 

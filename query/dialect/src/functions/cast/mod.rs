@@ -16,7 +16,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 pub(crate) use function::{CAST, TRY_CAST, functions};
-pub(crate) use json::{JsonTexts};
+pub(crate) use json::JsonTexts;
 pub(crate) use number::{fits, parse_decimal, power_of_ten, rescale};
 pub(crate) use print::{decimal_text, text_at};
 

@@ -5,7 +5,7 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::common::{Result, ScalarValue};
 
-use super::elements::{Keys, element_field, entry_fields, list, picked_one, range};
+use super::elements::{Keys, comparable, element_field, entry_fields, list, picked_one, range};
 use crate::error::{invalid_argument, not_supported, type_mismatch};
 use crate::functions::cast::text_at;
 use crate::functions::rows::{IntoColumn, column};
@@ -93,9 +93,9 @@ fn of_array(arguments: &Arguments, strict: bool) -> Result<ArrayRef> {
 
 fn of_map(arguments: &Arguments, strict: bool) -> Result<ArrayRef> {
     let maps = column(arguments, 0)?.as_map();
-    let wanted = cast(column(arguments, 1)?, maps.key_type())?;
-    let keys = Keys::of(maps.key_type())?;
-    let (known, wanted_keys) = (keys.rows(maps.keys())?, keys.rows(&wanted)?);
+    let (known, wanted) = comparable(maps.keys(), column(arguments, 1)?)?;
+    let keys = Keys::of(wanted.data_type())?;
+    let (known, wanted_keys) = (keys.rows(&known)?, keys.rows(&wanted)?);
     let offsets = maps.value_offsets();
     let mut places = Vec::with_capacity(arguments.rows);
     for row in 0..arguments.rows {
@@ -117,13 +117,21 @@ fn of_map(arguments: &Arguments, strict: bool) -> Result<ArrayRef> {
 fn of_row(arguments: &Arguments) -> Result<ArrayRef> {
     let row = column(arguments, 0)?.as_struct();
     let index = cast(column(arguments, 1)?, &DataType::Int64)?;
-    let field = index.as_primitive::<Int64Type>().iter().flatten().next().and_then(|index| usize::try_from(index).ok()?.checked_sub(1));
+    let field = index
+        .as_primitive::<Int64Type>()
+        .iter()
+        .flatten()
+        .next()
+        .and_then(|index| usize::try_from(index).ok()?.checked_sub(1));
     match field.and_then(|field| row.columns().get(field)) {
         Some(part) => {
-            let places: Vec<Option<usize>> = (0..row.len()).map(|at| row.is_valid(at).then_some(at)).collect();
+            let places: Vec<Option<usize>> =
+                (0..row.len()).map(|at| row.is_valid(at).then_some(at)).collect();
             picked_one(part, &places)
         }
-        None if arguments.rows == 0 => Ok(datafusion::arrow::array::new_empty_array(arguments.result.data_type())),
+        None if arguments.rows == 0 => {
+            Ok(datafusion::arrow::array::new_empty_array(arguments.result.data_type()))
+        }
         None => Err(type_mismatch("the row has no such field")),
     }
 }

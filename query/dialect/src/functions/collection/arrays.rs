@@ -7,8 +7,8 @@ use datafusion::arrow::compute::{cast, concat};
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Int64Type};
 use datafusion::common::Result;
 
-use super::elements::{element_field, list, picked, picked_one, range};
-use crate::error::invalid_argument;
+use super::elements::{comparable, element_field, list, picked, picked_one, range};
+use crate::error::{invalid_argument, type_mismatch};
 use crate::functions::cast::text_at;
 use crate::functions::rows::{FromColumn, column, rows1};
 use crate::functions::scalar::{Arguments, Planned, Scalar};
@@ -25,7 +25,12 @@ pub(super) fn functions() -> Vec<Scalar> {
             "So many elements from a position, negative from the end",
             slice,
         ),
-        Scalar::new("trim_array", &["array(E), bigint -> array(E)"], "The array without its last elements", trim),
+        Scalar::new(
+            "trim_array",
+            &["array(E), bigint -> array(E)"],
+            "The array without its last elements",
+            trim,
+        ),
         Scalar::new(
             "reverse",
             &["array(E) -> array(E)", "varchar -> varchar"],
@@ -35,13 +40,19 @@ pub(super) fn functions() -> Vec<Scalar> {
                     return rows1(arguments, |text: &str| Ok(Some(text.chars().rev().collect::<String>())));
                 }
                 let lists = list(arguments, 0)?;
-                let rows = (0..arguments.rows).map(|row| range(lists, row).map(|range| range.rev().collect()));
+                let rows =
+                    (0..arguments.rows).map(|row| range(lists, row).map(|range| range.rev().collect()));
                 picked(element_field(lists.data_type()), lists.values(), rows.collect())
             },
         ),
         Scalar::new("flatten", &["array(E) -> array(E)"], "The elements of all arrays of an array", flatten)
             .returning(|planned| {
-                Ok(Field::new("", element_field(planned.data_type(0)).data_type().clone(), true))
+                let inner = element_field(planned.data_type(0)).data_type().clone();
+                match inner {
+                    DataType::Null => Ok(Field::new("", planned.data_type(0).clone(), true)),
+                    DataType::List(_) => Ok(Field::new("", inner, true)),
+                    other => Err(type_mismatch(format!("flatten needs arrays of arrays, not of {other}"))),
+                }
             }),
         Scalar::new(
             "array_join",
@@ -70,10 +81,12 @@ fn slice(arguments: &Arguments) -> Result<ArrayRef> {
         if start == 0 {
             return Err(invalid_argument("SQL array indices start at 1"));
         }
-        let length = usize::try_from(length).map_err(|_| invalid_argument("length must be greater than or equal to 0"))?;
+        let length = usize::try_from(length)
+            .map_err(|_| invalid_argument("length must be greater than or equal to 0"))?;
         let total = i64::try_from(range.len()).unwrap_or(i64::MAX);
         let first = if start > 0 { start - 1 } else { total + start };
-        let places = usize::try_from(first).ok().map(|first| range.clone().skip(first).take(length).collect());
+        let places =
+            usize::try_from(first).ok().map(|first| range.clone().skip(first).take(length).collect());
         rows.push(Some(places.unwrap_or_default()));
     }
     picked(element_field(lists.data_type()), lists.values(), rows)
@@ -98,7 +111,8 @@ fn trim(arguments: &Arguments) -> Result<ArrayRef> {
 fn flatten(arguments: &Arguments) -> Result<ArrayRef> {
     let outer = list(arguments, 0)?;
     let Some(inner) = outer.values().as_list_opt::<i32>() else {
-        return Ok(Arc::clone(column(arguments, 0)?));
+        let nothing = (0..arguments.rows).map(|row| range(outer, row).map(|_| Vec::new())).collect();
+        return picked(element_field(outer.data_type()), outer.values(), nothing);
     };
     let rows = (0..arguments.rows).map(|row| {
         range(outer, row).map(|lists| lists.filter_map(|list| range(inner, list)).flatten().collect())
@@ -113,7 +127,8 @@ fn join(arguments: &Arguments) -> Result<ArrayRef> {
     let element = TrinoType::of_field(&element_field(lists.data_type()));
     let mut builder = StringViewBuilder::with_capacity(arguments.rows);
     for row in 0..arguments.rows {
-        let told = delimiters.is_valid(row) && replacements.is_none_or(|replacements| replacements.is_valid(row));
+        let told =
+            delimiters.is_valid(row) && replacements.is_none_or(|replacements| replacements.is_valid(row));
         let (Some(range), true) = (range(lists, row), told) else {
             builder.append_null();
             continue;
@@ -145,7 +160,9 @@ fn repeat(arguments: &Arguments) -> Result<ArrayRef> {
         }
         let count = usize::try_from(counts.value(row)).unwrap_or(0);
         if count > MOST {
-            return Err(invalid_argument(format!("count argument of repeat function must be less than or equal to {MOST}")));
+            return Err(invalid_argument(format!(
+                "count argument of repeat function must be less than or equal to {MOST}"
+            )));
         }
         rows.push(Some(vec![row; count]));
     }
@@ -170,12 +187,15 @@ fn zip(arguments: &Arguments) -> Result<ArrayRef> {
     let lists: Vec<&ListArray> =
         (0..arguments.columns.len()).map(|index| list(arguments, index)).collect::<Result<_>>()?;
     let field = element_field(arguments.result.data_type());
-    let DataType::Struct(fields) = field.data_type() else { return Err(invalid_argument("zip needs arrays")) };
+    let DataType::Struct(fields) = field.data_type() else {
+        return Err(invalid_argument("zip needs arrays"));
+    };
     let mut places: Vec<Vec<Option<usize>>> = vec![Vec::new(); lists.len()];
     let mut lengths = Vec::with_capacity(arguments.rows);
     for row in 0..arguments.rows {
         let ranges: Option<Vec<_>> = lists.iter().map(|list| range(list, row)).collect();
-        let longest = ranges.as_ref().map(|ranges| ranges.iter().map(ExactSizeIterator::len).max().unwrap_or(0));
+        let longest =
+            ranges.as_ref().map(|ranges| ranges.iter().map(ExactSizeIterator::len).max().unwrap_or(0));
         lengths.push(longest);
         let (Some(ranges), Some(longest)) = (ranges, longest) else { continue };
         for (places, range) in places.iter_mut().zip(ranges) {
@@ -189,13 +209,16 @@ fn zip(arguments: &Arguments) -> Result<ArrayRef> {
         .map(|((list, places), field)| Ok(cast(&picked_one(list.values(), places)?, field.data_type())?))
         .collect::<Result<_>>()?;
     let rows: ArrayRef = Arc::new(StructArray::try_new(fields.clone(), columns, None)?);
-    let offsets = datafusion::arrow::buffer::OffsetBuffer::from_lengths(lengths.iter().map(|length| length.unwrap_or(0)));
-    let nulls = datafusion::arrow::buffer::NullBuffer::from(lengths.iter().map(Option::is_some).collect::<Vec<_>>());
+    let offsets = datafusion::arrow::buffer::OffsetBuffer::from_lengths(
+        lengths.iter().map(|length| length.unwrap_or(0)),
+    );
+    let nulls =
+        datafusion::arrow::buffer::NullBuffer::from(lengths.iter().map(Option::is_some).collect::<Vec<_>>());
     Ok(Arc::new(ListArray::try_new(Arc::clone(&field), offsets, rows, Some(nulls))?))
 }
 
-/// The values of two columns, one behind the other.
+/// The values of two columns, one behind the other, in a type that holds both.
 pub(super) fn both(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
-    let right = cast(right, left.data_type())?;
+    let (left, right) = comparable(left, right)?;
     Ok(concat(&[left.as_ref(), right.as_ref()])?)
 }

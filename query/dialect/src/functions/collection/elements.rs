@@ -8,10 +8,12 @@ use datafusion::arrow::compute::{SortOptions, cast, take};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::Result;
+use datafusion::logical_expr_common::type_coercion::binary::comparison_coercion;
 
 use crate::error::type_mismatch;
 use crate::functions::rows::column;
 use crate::functions::scalar::Arguments;
+use crate::types::TrinoType;
 
 /// The field of an array's elements.
 pub(crate) fn element_field(data_type: &DataType) -> FieldRef {
@@ -56,6 +58,20 @@ pub(super) fn range(list: &ListArray, row: usize) -> Option<std::ops::Range<usiz
     let offsets = list.value_offsets();
     let bound = |index: usize| usize::try_from(offsets[index]).unwrap_or(0);
     Some(bound(row)..bound(row + 1))
+}
+
+/// The type in which values of two types compare.
+pub(super) fn common_type(left: &DataType, right: &DataType) -> Result<DataType> {
+    comparison_coercion(left, right).ok_or_else(|| {
+        let (left, right) = (TrinoType::of_arrow(left), TrinoType::of_arrow(right));
+        type_mismatch(format!("{left} and {right} cannot be compared"))
+    })
+}
+
+/// Two columns cast to a type in which their values compare.
+pub(super) fn comparable(left: &ArrayRef, right: &ArrayRef) -> Result<(ArrayRef, ArrayRef)> {
+    let common = common_type(left.data_type(), right.data_type())?;
+    Ok((cast(left, &common)?, cast(right, &common)?))
 }
 
 /// Keys of elements that compare and hash as the elements do; NULL comes last.

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, StringViewBuilder, StructArray, new_empty_array};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, ListArray, StringViewBuilder, StructArray, new_empty_array,
+};
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::Result;
 
@@ -17,20 +19,39 @@ use crate::types::TrinoType;
 
 pub(super) fn functions() -> Vec<Scalar> {
     vec![
-        Scalar::new("map", &["-> map(K,V)", "array(K), array(V) -> map(K,V)"], "A map of keys and their values", map)
-            .returning(|planned| {
-                let key = element_field(planned.data_type(0));
-                let value = element_field(planned.data_type(1));
-                Ok(Field::new("", map_type(&key, &value), true))
-            }),
-        Scalar::new("map_keys", &["map(K,V) -> array(K)"], "The keys of a map", |arguments| part(arguments, 0))
-            .returning(|planned| part_type(planned, 0)),
-        Scalar::new("map_values", &["map(K,V) -> array(V)"], "The values of a map", |arguments| part(arguments, 1))
-            .returning(|planned| part_type(planned, 1)),
-        Scalar::new("map_entries", &["map(K,V) -> array(row(K))"], "The keys and values of a map, as rows", entries)
-            .returning(entries_type),
-        Scalar::new("map_from_entries", &["array(row(K)) -> map(K,V)"], "A map of rows of a key and a value", from_entries)
-            .returning(from_entries_type),
+        Scalar::new(
+            "map",
+            &["-> map(K,V)", "array(K), array(V) -> map(K,V)"],
+            "A map of keys and their values",
+            map,
+        )
+        .returning(|planned| {
+            let key = element_field(planned.data_type(0));
+            let value = element_field(planned.data_type(1));
+            Ok(Field::new("", map_type(&key, &value), true))
+        }),
+        Scalar::new("map_keys", &["map(K,V) -> array(K)"], "The keys of a map", |arguments| {
+            part(arguments, 0)
+        })
+        .returning(|planned| part_type(planned, 0)),
+        Scalar::new("map_values", &["map(K,V) -> array(V)"], "The values of a map", |arguments| {
+            part(arguments, 1)
+        })
+        .returning(|planned| part_type(planned, 1)),
+        Scalar::new(
+            "map_entries",
+            &["map(K,V) -> array(row(K))"],
+            "The keys and values of a map, as rows",
+            entries,
+        )
+        .returning(entries_type),
+        Scalar::new(
+            "map_from_entries",
+            &["array(row(K)) -> map(K,V)"],
+            "A map of rows of a key and a value",
+            from_entries,
+        )
+        .returning(from_entries_type),
         Scalar::new("map_concat", &["map(K,V)... -> map(K,V)"], "All entries; of one key the last", concat),
         Scalar::new(
             "split_to_map",
@@ -48,7 +69,12 @@ pub(super) fn functions() -> Vec<Scalar> {
 fn map(arguments: &Arguments) -> Result<ArrayRef> {
     if arguments.columns.is_empty() {
         let nothing = new_empty_array(&DataType::Null);
-        return map_of_lists(arguments.result.data_type(), &vec![Some(0); arguments.rows], &nothing, &nothing);
+        return map_of_lists(
+            arguments.result.data_type(),
+            &vec![Some(0); arguments.rows],
+            &nothing,
+            &nothing,
+        );
     }
     let (keys, values) = (list(arguments, 0)?, list(arguments, 1)?);
     let mut lengths = Vec::with_capacity(arguments.rows);
@@ -92,7 +118,8 @@ fn check_keys(keys: &ArrayRef, lengths: &[Option<usize>]) -> Result<()> {
 }
 
 fn part_type(planned: &Planned, part: usize) -> Result<Field> {
-    let (key, value) = entry_fields(planned.data_type(0)).ok_or_else(|| type_mismatch("a map was expected"))?;
+    let (key, value) =
+        entry_fields(planned.data_type(0)).ok_or_else(|| type_mismatch("a map was expected"))?;
     let field = if part == 0 { key } else { value };
     let element = field.as_ref().clone().with_name("item").with_nullable(true);
     Ok(Field::new("", DataType::List(Arc::new(element)), true))
@@ -102,12 +129,18 @@ fn part(arguments: &Arguments, part: usize) -> Result<ArrayRef> {
     let maps = column(arguments, 0)?.as_map();
     let values = if part == 0 { maps.keys() } else { maps.values() };
     let field = element_field(arguments.result.data_type());
-    Ok(Arc::new(ListArray::try_new(field, maps.offsets().clone(), Arc::clone(values), maps.nulls().cloned())?))
+    Ok(Arc::new(ListArray::try_new(
+        field,
+        maps.offsets().clone(),
+        Arc::clone(values),
+        maps.nulls().cloned(),
+    )?))
 }
 
 /// The row of an entry: its fields have no names.
 fn pair_fields(planned: &Planned) -> Result<Fields> {
-    let (key, value) = entry_fields(planned.data_type(0)).ok_or_else(|| type_mismatch("a map was expected"))?;
+    let (key, value) =
+        entry_fields(planned.data_type(0)).ok_or_else(|| type_mismatch("a map was expected"))?;
     Ok(Fields::from(vec![
         key.as_ref().clone().with_name("c0").with_nullable(true),
         value.as_ref().clone().with_name("c1").with_nullable(true),
@@ -125,7 +158,12 @@ fn entries(arguments: &Arguments) -> Result<ArrayRef> {
     let DataType::Struct(pair) = field.data_type() else { return Err(type_mismatch("a map was expected")) };
     let columns = vec![Arc::clone(maps.keys()), Arc::clone(maps.values())];
     let pairs: ArrayRef = Arc::new(StructArray::try_new(pair.clone(), columns, None)?);
-    Ok(Arc::new(ListArray::try_new(Arc::clone(&field), maps.offsets().clone(), pairs, maps.nulls().cloned())?))
+    Ok(Arc::new(ListArray::try_new(
+        Arc::clone(&field),
+        maps.offsets().clone(),
+        pairs,
+        maps.nulls().cloned(),
+    )?))
 }
 
 fn from_entries_type(planned: &Planned) -> Result<Field> {
@@ -204,7 +242,9 @@ fn split_to_map(arguments: &Arguments) -> Result<ArrayRef> {
         let mut length = 0;
         for entry in texts.value(row).split(between_entries.value(row)).filter(|entry| !entry.is_empty()) {
             let (key, value) = entry.split_once(between_pair.value(row)).ok_or_else(|| {
-                invalid_argument(format!("Key-value delimiter must appear exactly once in each entry. Bad input: '{entry}'"))
+                invalid_argument(format!(
+                    "Key-value delimiter must appear exactly once in each entry. Bad input: '{entry}'"
+                ))
             })?;
             keys.append_value(key);
             values.append_value(value);

@@ -6,7 +6,8 @@ use chrono::{Duration, Months, NaiveDateTime};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray};
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::datatypes::{
-    DataType, Field, Int64Type, IntervalDayTimeType, IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType,
+    DataType, Field, Int64Type, IntervalDayTimeType, IntervalMonthDayNanoType, IntervalUnit,
+    IntervalYearMonthType,
 };
 use datafusion::common::Result;
 
@@ -63,7 +64,9 @@ fn numbers(arguments: &Arguments) -> Result<ArrayRef> {
         let (start, stop) = (starts.value(row), stops.value(row));
         let step = steps.map_or(if stop < start { -1 } else { 1 }, |steps| steps.value(row));
         check_direction(step.signum(), start <= stop, start >= stop)?;
-        let next = |value: &i64| value.checked_add(step).filter(|next| if step > 0 { *next <= stop } else { *next >= stop });
+        let next = |value: &i64| {
+            value.checked_add(step).filter(|next| if step > 0 { *next <= stop } else { *next >= stop })
+        };
         rows.push(Some(collected(std::iter::successors(Some(start), next))?));
     }
     built(arguments, rows, |values| Ok(Arc::new(values)))
@@ -146,16 +149,18 @@ fn moments(arguments: &Arguments) -> Result<ArrayRef> {
         rows.push(Some(values));
     }
     let element = element_field(arguments.result.data_type());
-    built(arguments, rows, |values| {
-        MomentKind::collect(element.data_type(), values.iter().map(Ok))
-    })
+    built(arguments, rows, |values| MomentKind::collect(element.data_type(), values.iter().map(Ok)))
 }
 
 fn check_direction(sign: i64, rises: bool, falls: bool) -> Result<()> {
     match sign {
         0 => Err(invalid_argument("step must not be zero")),
-        1.. if !rises => Err(invalid_argument("sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start")),
-        ..0 if !falls => Err(invalid_argument("sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start")),
+        1.. if !rises => Err(invalid_argument(
+            "sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start",
+        )),
+        ..0 if !falls => Err(invalid_argument(
+            "sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start",
+        )),
         _ => Ok(()),
     }
 }
@@ -163,7 +168,9 @@ fn check_direction(sign: i64, rises: bool, falls: bool) -> Result<()> {
 fn collected<T>(values: impl Iterator<Item = T>) -> Result<Vec<T>> {
     let values: Vec<T> = values.take(MOST + 1).collect();
     if values.len() > MOST {
-        return Err(invalid_argument(format!("result of sequence function must not have more than {MOST} entries")));
+        return Err(invalid_argument(format!(
+            "result of sequence function must not have more than {MOST} entries"
+        )));
     }
     Ok(values)
 }

@@ -250,3 +250,79 @@ fn check_unit_of_date(kind: MomentKind, unit: Unit) -> Result<()> {
 fn beyond() -> datafusion::error::DataFusionError {
     out_of_range("the time is beyond the calendar")
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::datatypes::TimeUnit;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MILLIS: MomentKind = MomentKind::Timestamp(TimeUnit::Millisecond);
+    /// From 1900 to 2100.
+    const TIMES: std::ops::Range<i64> = -2_208_988_800_000..4_102_444_800_000;
+
+    fn text(value: i64) -> String {
+        MILLIS.civil(value).unwrap().format("%Y-%m-%d %H:%M:%S%.3f").to_string()
+    }
+
+    proptest! {
+        /// The twin cuts the written time and puts the least digits behind it.
+        #[test]
+        fn a_cut_time_is_the_text_cut(value in TIMES) {
+            let written = text(value);
+            for (unit, kept, rest) in [
+                ("second", 19, ".000"),
+                ("minute", 16, ":00.000"),
+                ("hour", 13, ":00:00.000"),
+                ("day", 10, " 00:00:00.000"),
+                ("month", 7, "-01 00:00:00.000"),
+                ("year", 4, "-01-01 00:00:00.000"),
+            ] {
+                let cut = truncated(MILLIS, Unit::parse(unit).unwrap(), value).unwrap();
+                prop_assert_eq!(text(cut), format!("{}{rest}", &written[..kept]));
+            }
+        }
+
+        /// The twin goes back day by day to a Monday, and to the first day of a month that begins a quarter.
+        #[test]
+        fn weeks_begin_on_mondays_and_quarters_in_their_months(value in TIMES) {
+            let mut day = MILLIS.civil(value).unwrap().date();
+            let quarter = truncated(MILLIS, Unit::Months(3), value).unwrap();
+            let week = truncated(MILLIS, Unit::Week, value).unwrap();
+            while day.weekday() != chrono::Weekday::Mon {
+                day = day.pred_opt().unwrap();
+            }
+            prop_assert_eq!(MILLIS.civil(week).unwrap(), midnight(day));
+            let mut day = MILLIS.civil(value).unwrap().date();
+            while day.day() != 1 || ![1, 4, 7, 10].contains(&day.month()) {
+                day = day.pred_opt().unwrap();
+            }
+            prop_assert_eq!(MILLIS.civil(quarter).unwrap(), midnight(day));
+        }
+
+        /// The twin adds months until it is too late.
+        #[test]
+        fn complete_months_are_those_that_can_be_added(from in TIMES, length in 0_i64..200_000_000_000) {
+            let to = from + length;
+            let mut count = 0;
+            while added(MILLIS, Unit::Months(1), count + 1, from).unwrap() <= to {
+                count += 1;
+            }
+            let civil = |value| MILLIS.civil(value).unwrap();
+            prop_assert_eq!(complete_units(Unit::Months(1), civil(from), civil(to)), count);
+            prop_assert_eq!(complete_units(Unit::Months(1), civil(to), civil(from)), -count);
+        }
+
+        /// In a zone, a day more is the same clock time a day later, wherever that exists.
+        #[test]
+        fn days_keep_the_clock(value in TIMES, days in -400_i64..400) {
+            let paris = MomentKind::Zoned(TimeUnit::Millisecond, crate::functions::time::Zone::parse("Europe/Paris").unwrap());
+            let moved = added(paris, Unit::Day, days, value).unwrap();
+            let (before, after) = (paris.civil(value).unwrap(), paris.civil(moved).unwrap());
+            let expected = before + Duration::days(days);
+            prop_assert!(after == expected || (after - expected).num_minutes().abs() <= 60);
+            prop_assert!(before.time().hour() < 4 || after == expected);
+        }
+    }
+}
