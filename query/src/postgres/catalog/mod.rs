@@ -14,6 +14,8 @@ mod schema;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::Schema;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
     MemorySchemaProvider, SchemaProvider,
@@ -26,7 +28,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::scalar::ScalarValue;
-use datafusion::sql::parser::Statement;
+use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::ast::{Array, Expr, FunctionArguments, VisitMut, VisitorMut};
 use datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
 use datafusion_pg_catalog::setup_pg_catalog;
@@ -89,9 +91,7 @@ impl Catalog {
         setup_pg_catalog(&context, "base", EmptyContextProvider).map_err(|error| *error)?;
         let fixed = catalog.schema(PG_CATALOG);
         let fixed = fixed.ok_or_else(|| DataFusionError::Internal("pg_catalog was not made".to_owned()))?;
-        let types = context.sql(TYPES).await?;
-        let schema = Arc::new(types.schema().as_arrow().clone());
-        let types = Arc::new(MemTable::try_new(schema, vec![types.collect().await?])?);
+        let types = types(&context).await?;
         Ok(Self { base: context.state(), fixed, types, parser: PostgresCompatibilityParser::new() })
     }
 
@@ -138,6 +138,16 @@ impl Catalog {
         }
         Ok(state)
     }
+}
+
+async fn types(context: &SessionContext) -> Result<Arc<dyn TableProvider>> {
+    let state = context.state();
+    let statement = DFParser::parse_sql(TYPES)?.pop_front();
+    let statement = statement.ok_or_else(|| DataFusionError::Internal("no question about types".to_owned()))?;
+    let plan = state.statement_to_plan(statement).await?;
+    let batches = context.execute_logical_plan(plan).await?.collect().await?;
+    let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+    Ok(Arc::new(MemTable::try_new(schema, vec![batches])?))
 }
 
 /// Makes `ARRAY(SELECT …)`, which is not understood, an empty list. Tools gather the members of roles and policies so, and
