@@ -70,7 +70,7 @@ pub async fn serve(
     options: PostgresOptions,
     stop: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    let catalog = Catalog::new().map_err(std::io::Error::other)?;
+    let catalog = Catalog::new().await.map_err(std::io::Error::other)?;
     let door = Arc::new(Door {
         database,
         access,

@@ -43,6 +43,7 @@ pub(super) fn all(world: &World) -> Vec<ScalarUDF> {
         ("pg_table_is_visible", ScalarValue::Boolean(Some(true))),
         ("pg_table_size", ScalarValue::Int64(None)),
         ("pg_indexes_size", ScalarValue::Int64(None)),
+        ("pg_size_pretty", no_text.clone()),
         ("obj_description", no_text.clone()),
         ("col_description", no_text.clone()),
         ("shobj_description", no_text.clone()),

@@ -9,7 +9,7 @@ use super::relations::schemas;
 use crate::postgres::types::{ColumnType, element_of};
 
 pub(super) fn relations(world: &World) -> Vec<Relation> {
-    let mut all = vec![schemata(world), tables(world), views(world), columns(world)];
+    let mut all = vec![schemata(world), tables(world), views(world), columns(world), character_sets(world)];
     all.extend(EMPTY.iter().map(|(name, columns)| Relation::new(name, 0).all_null(columns)));
     all
 }
@@ -108,6 +108,13 @@ fn schemata(world: &World) -> Relation {
             "default_character_set_name",
             "sql_path",
         ])
+}
+
+fn character_sets(world: &World) -> Relation {
+    Relation::new("character_sets", 1)
+        .all_null(&["character_set_catalog", "character_set_schema"])
+        .all_text(&[("character_set_name", "UTF8"), ("character_repertoire", "UCS"), ("form_of_use", "UTF8")])
+        .all_text(&[("default_collate_catalog", &world.database)])
 }
 
 fn tables(world: &World) -> Relation {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Float32Array, Int16Array, Int32Array, RecordBatch, StringArray,
+    new_null_array,
 };
-use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use datafusion::error::Result;
@@ -89,6 +90,14 @@ impl Relation {
     pub(super) fn all_null(self, columns: &[&str]) -> Self {
         let rows = self.rows;
         columns.iter().fold(self, |all, name| all.some_texts(name, std::iter::repeat_n(None::<&str>, rows)))
+    }
+
+    /// Columns of lists that are null in every row.
+    pub(super) fn all_null_lists(self, columns: &[&str]) -> Self {
+        let rows = self.rows;
+        let element = Arc::new(Field::new_list_field(DataType::Utf8, true));
+        let lists = new_null_array(&DataType::List(element), rows);
+        columns.iter().fold(self, |all, name| all.with(name, Arc::clone(&lists)))
     }
 
     /// The table and its name.

@@ -107,7 +107,7 @@ fn namespaces(world: &World) -> Relation {
         .integers("oid", names.iter().map(|name| number_of_schema(name)))
         .texts("nspname", &names)
         .all_integer(&[("nspowner", OWNER)])
-        .all_null(&["nspacl"])
+        .all_null_lists(&["nspacl"])
 }
 
 fn classes(world: &World) -> Relation {
@@ -149,7 +149,8 @@ fn classes(world: &World) -> Relation {
         ])
         .all_text(&[("relreplident", "n")])
         .all_integer(&[("relrewrite", 0), ("relfrozenxid", 0), ("relminmxid", 0), ("xmin", 0)])
-        .all_null(&["relacl", "reloptions", "relpartbound"])
+        .all_null(&["relpartbound"])
+        .all_null_lists(&["relacl", "reloptions"])
 }
 
 fn attributes(world: &World) -> Relation {
@@ -195,7 +196,8 @@ fn attributes(world: &World) -> Relation {
             ("attidentity", ""),
             ("attgenerated", ""),
         ])
-        .all_null(&["attacl", "attoptions", "attfdwoptions", "attmissingval"])
+        .all_null(&["attmissingval"])
+        .all_null_lists(&["attacl", "attoptions", "attfdwoptions"])
 }
 
 fn databases(world: &World) -> Relation {
@@ -207,7 +209,8 @@ fn databases(world: &World) -> Relation {
         .all_integer(&[("datlastsysoid", 0), ("datfrozenxid", 0), ("datminmxid", 0)])
         .all_boolean(&[("datistemplate", false), ("datallowconn", true)])
         .all_text(&[("datlocprovider", "c"), ("datcollate", "C.UTF-8"), ("datctype", "C.UTF-8")])
-        .all_null(&["daticulocale", "daticurules", "datcollversion", "datacl"])
+        .all_null(&["daticulocale", "daticurules", "datcollversion"])
+        .all_null_lists(&["datacl"])
 }
 
 fn table_list(name: &'static str, kind: &str, tables: &[&ListedTable]) -> Relation {
@@ -246,7 +249,8 @@ fn roles(name: &'static str, world: &World) -> Relation {
             ("rolbypassrls", false),
         ])
         .all_integer(&[("rolconnlimit", -1)])
-        .all_null(&["rolpassword", "rolvaliduntil", "rolconfig"])
+        .all_null(&["rolpassword", "rolvaliduntil"])
+        .all_null_lists(&["rolconfig"])
 }
 
 fn users(world: &World) -> Relation {

@@ -18,9 +18,15 @@ pub(super) struct PgCatalog {
 }
 
 impl PgCatalog {
-    pub(super) fn new(world: &World, fixed: Arc<dyn SchemaProvider>) -> Result<Self> {
+    pub(super) fn new(
+        world: &World,
+        types: Arc<dyn TableProvider>,
+        fixed: Arc<dyn SchemaProvider>,
+    ) -> Result<Self> {
         let own = relations(world).into_iter().map(super::relation::Relation::into_table);
-        Ok(Self { own: own.collect::<Result<_>>()?, fixed })
+        let mut own = own.collect::<Result<BTreeMap<_, _>>>()?;
+        own.insert("pg_type", types);
+        Ok(Self { own, fixed })
     }
 }
 
