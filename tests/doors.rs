@@ -75,7 +75,8 @@ fn every_door_shows_the_same_last_bar() {
         return;
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doors/clients.py");
-    let asked = Command::new(python).arg(script).args([&server.http, &server.postgres, SYMBOL]).output().unwrap();
+    let asked =
+        Command::new(python).arg(script).args([&server.http, &server.postgres, SYMBOL]).output().unwrap();
     assert!(asked.status.success(), "{}", text(&asked.stderr));
     let bars: Value = serde_json::from_slice(&asked.stdout).unwrap();
     let bars = bars.as_object().unwrap();

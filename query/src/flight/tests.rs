@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow_flight::FlightInfo;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use arrow_flight::sql::{CommandGetDbSchemas, CommandGetTables};
 use datafusion::arrow::array::cast::AsArray;
@@ -9,7 +10,6 @@ use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use datafusion::arrow::datatypes::Int64Type;
 use depthlake_lake::table::Table;
 use futures::TryStreamExt;
-use arrow_flight::FlightInfo;
 use tonic::transport::{Channel, Endpoint};
 
 use super::*;
@@ -107,7 +107,11 @@ async fn what_there_is_can_be_listed() {
     };
     let info = client.get_tables(tables).await.unwrap();
     let tables = rows(&mut client, info).await;
-    assert_eq!(tables.iter().map(RecordBatch::num_rows).sum::<usize>(), 2, "normalized.trades and raw.trades");
+    assert_eq!(
+        tables.iter().map(RecordBatch::num_rows).sum::<usize>(),
+        2,
+        "normalized.trades and raw.trades"
+    );
     let info = client.get_table_types().await.unwrap();
     assert_eq!(rows(&mut client, info).await[0].num_rows(), 2);
     let info = client.get_sql_info(vec![arrow_flight::sql::SqlInfo::FlightSqlServerName]).await.unwrap();

@@ -1,5 +1,4 @@
-//! The door with a real server behind it and real clients in front of it. What drivers and tools send is in
-//! `query/tests/postgres_clients.py`.
+//! The door with a real server behind it and psql in front of it; `tests/doors.rs` asks with drivers.
 
 use std::path::Path;
 use std::process::Command;
@@ -35,7 +34,14 @@ impl Served {
         let mut command = Command::new("psql");
         command
             .args(["--no-psqlrc", "--host", "127.0.0.1", "--username", user, "--dbname", "depthlake"])
-            .args(["--port", &self.port.to_string(), "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"])
+            .args([
+                "--port",
+                &self.port.to_string(),
+                "--tuples-only",
+                "--no-align",
+                "--set",
+                "ON_ERROR_STOP=1",
+            ])
             .args(more)
             .envs(environment.iter().copied());
         let Ok(output) = tokio::task::spawn_blocking(move || command.output()).await.unwrap() else {
@@ -106,18 +112,4 @@ async fn a_password_is_asked_for_and_taken_over_tls() {
     }
     let (_, said) = ask("ana", "wrong").await.unwrap();
     assert!(said.contains("password authentication failed for user \"ana\""), "{said}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn drivers_and_tools_get_what_they_ask_for() {
-    let Some(python) = std::env::var_os("DEPTHLAKE_PYTHON") else {
-        eprintln!("SKIPPED: DEPTHLAKE_PYTHON names no interpreter with psycopg and SQLAlchemy");
-        return;
-    };
-    let served = Served::start(Access::open(), None).await;
-    let mut command = Command::new(python);
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres_clients.py");
-    command.arg(script).arg(served.port.to_string());
-    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

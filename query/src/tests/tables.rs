@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::arrow::datatypes::DataType;
-use depthlake_lake::commit::Lake;
+use depthlake_lake::commit::{CompactionRules, Lake};
 use depthlake_lake::log::{EmbeddedLog, Log, Options, Partition, Record, TopicPartition};
 use depthlake_lake::record::{raw_record, topic_of_stream};
 use depthlake_lake::sink::{Sink, SinkConfig};
@@ -111,6 +111,53 @@ async fn sql_reads_from_the_log_what_has_no_room() {
     assert_eq!(value::<u64>(&place.session, of_one).await, 125);
     place.sink().commit_once().await.unwrap();
     assert_eq!(rows(&place.session, SUMMARY).await.concat(), ["500"; 3]);
+}
+
+/// While rows come, are committed and compacted, every query sees all numbers up to one of each partition, each once, and a
+/// query that reads the table twice sees the same twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn queries_beside_writers_miss_nothing_and_see_nothing_twice() {
+    const ROWS: u64 = 1_600;
+    let place = Place::new(1 << 20).await;
+    let producer = tokio::task::spawn_blocking({
+        let log = place.log.clone();
+        move || {
+            for first in (0..ROWS).step_by(40) {
+                feed(&*log, first..first + 40);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    });
+    let carrier = tokio::spawn({
+        let (mut sink, lake, log) = (place.sink(), place.lake.lake.clone(), place.log.clone());
+        async move {
+            let mut carried = 0;
+            while carried < ROWS {
+                let report = sink.commit_once().await.unwrap();
+                carried += report.total_rows();
+                log.release(&report.positions).unwrap();
+                let rules = CompactionRules { fewest_files: 2, ..CompactionRules::default() };
+                lake.compact(Table::RawTrades, &rules, Timestamp(0)).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    });
+    let twice = "SELECT (SELECT count(*) FROM raw.trades) AS a, (SELECT count(DISTINCT CAST(payload AS VARCHAR)) FROM raw.trades) AS b, \
+                        (SELECT sum(highest + 1) FROM (SELECT max(\"offset\") AS highest FROM raw.trades GROUP BY partition)) AS c, \
+                        (SELECT count(*) FROM raw.trades a JOIN raw.trades b ON a.partition = b.partition AND a.\"offset\" = b.\"offset\") AS d";
+    let mut last = 0;
+    while !carrier.is_finished() {
+        let counts = rows(&place.session, twice).await.concat();
+        let number = |text: &String| text.parse::<u64>().unwrap_or(0);
+        let count = number(&counts[0]);
+        assert!(counts.iter().all(|other| number(other) == count), "{counts:?}");
+        assert!(count >= last, "{count} after {last}");
+        last = count;
+    }
+    carrier.await.unwrap();
+    producer.await.unwrap();
+    place.until_seen(ROWS).await;
+    assert_eq!(rows(&place.session, SUMMARY).await.concat(), [(); 3].map(|()| ROWS.to_string()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@ mod output;
 mod parameters;
 mod shape;
 mod unnest;
+mod using;
 
 pub use output::{OutputName, column_names, names_of, with_names};
 pub use parameters::{literal, parameter_count, with_parameters};

@@ -8,6 +8,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 use thiserror::Error;
 
+use super::using::owners_named;
+
 /// A part of a query that is known and not supported.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{what} is not supported")]
@@ -15,8 +17,9 @@ pub struct ShapeError {
     pub what: String,
 }
 
-/// Puts a query, with all that are in it, in the planner's form: `FETCH FIRST` becomes a limit, and a join with `UNNEST` a
-/// join in parentheses of its own, which [`UnnestPlanner`](super::UnnestPlanner) plans.
+/// Puts a query, with all that are in it, in the planner's form: `FETCH FIRST` becomes a limit, a join with `UNNEST` a
+/// join in parentheses of its own, which [`UnnestPlanner`](super::UnnestPlanner) plans, and columns of several `USING` those of
+/// one of the tables.
 ///
 /// # Errors
 /// [`ShapeError`] for what has no such form.
@@ -41,6 +44,7 @@ impl VisitorMut for Shaping {
         if let Some(LimitClause::LimitOffset { limit, .. }) = &mut query.limit_clause {
             limit.take_if(|limit| is_all(limit));
         }
+        owners_named(query);
         body(&mut query.body);
         ControlFlow::Continue(())
     }

@@ -18,9 +18,10 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::Schema;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
-    MemorySchemaProvider, SchemaProvider,
+    MemorySchemaProvider, SchemaProvider, TableProvider,
 };
 use datafusion::common::ParamValues;
+use datafusion::datasource::MemTable;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::context::SessionState;
 use datafusion::execution::{FunctionRegistry, SendableRecordBatchStream, SessionStateBuilder};
@@ -118,8 +119,10 @@ impl Catalog {
 
     fn state(&self, world: &World) -> Result<SessionState> {
         let catalog = MemoryCatalogProvider::new();
-        catalog
-            .register_schema(PG_CATALOG, Arc::new(schema::PgCatalog::new(world, Arc::clone(&self.types), Arc::clone(&self.fixed))?))?;
+        catalog.register_schema(
+            PG_CATALOG,
+            Arc::new(schema::PgCatalog::new(world, Arc::clone(&self.types), Arc::clone(&self.fixed))?),
+        )?;
         let information = MemorySchemaProvider::new();
         for relation in information_schema::relations(world) {
             let (name, table) = relation.into_table()?;
@@ -143,7 +146,8 @@ impl Catalog {
 async fn types(context: &SessionContext) -> Result<Arc<dyn TableProvider>> {
     let state = context.state();
     let statement = DFParser::parse_sql(TYPES)?.pop_front();
-    let statement = statement.ok_or_else(|| DataFusionError::Internal("no question about types".to_owned()))?;
+    let statement =
+        statement.ok_or_else(|| DataFusionError::Internal("no question about types".to_owned()))?;
     let plan = state.statement_to_plan(statement).await?;
     let batches = context.execute_logical_plan(plan).await?.collect().await?;
     let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
