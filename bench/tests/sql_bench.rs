@@ -36,7 +36,7 @@ fn queries_give_as_many_rows_as_duckdb_gives() {
         eprintln!("SKIPPED: DuckDB beside it, for DEPTHLAKE_PYTHON is not set");
         return;
     };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql_duckdb.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/duckdb_reader.py");
     let duckdb = output(Command::new(python).arg(script).arg(&tables).args(["--repeat", "1"]));
     assert_eq!(ours, counts(&duckdb));
 }

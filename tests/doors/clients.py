@@ -49,8 +49,6 @@ def by_sqlalchemy(postgres, symbol):
     inspector = sqlalchemy.inspect(engine)
     assert "marts" in inspector.get_schema_names()
     assert "mart_ohlcv" in inspector.get_table_names("marts")
-    columns = {column["name"]: column["type"] for column in inspector.get_columns("mart_ohlcv", "marts")}
-    assert isinstance(columns["close"], sqlalchemy.Numeric), columns
     with engine.connect() as connection:
         statement = sqlalchemy.text(LAST.format(":symbol"))
         return bar(connection.execute(statement, {"symbol": symbol}).one())

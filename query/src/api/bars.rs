@@ -71,14 +71,16 @@ pub(crate) async fn bars(
     if before.is_none()
         && interval == Interval::MINUTE
         && let Some(known) = state.bars.of(symbol)
-        && known.last(limit).len() == limit
+        && known.suffices(limit)
     {
-        let mut json = begin(symbol, interval, limit);
-        for (index, kept) in known.last(limit).iter().enumerate() {
+        let bars = known.last(limit);
+        let mut json = begin(symbol, interval, bars.len());
+        for (index, kept) in bars.iter().enumerate() {
             json.raw(if index == 0 { "" } else { "," });
             json.raw(&kept.json);
         }
-        return Ok(end(json, known.last(limit).first().map(|kept| kept.bar.open_time)));
+        let oldest = bars.first().filter(|_| bars.len() == limit);
+        return Ok(end(json, oldest.map(|kept| kept.bar.open_time)));
     }
     let (bars, more) =
         of_lake((&state, &principal), symbol, interval, limit, before.map(|cursor| cursor.time)).await?;

@@ -1,7 +1,7 @@
 //! What is read from the lake now and then, to be told with what is live: the venue's entry of each pair, its price a day
-//! ago, and, once, the last bars.
+//! ago, and the last bars until there are as many as are kept.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -21,11 +21,11 @@ use super::rows::{ask, text_at, times};
 use super::state::{ApiState, Shared};
 use crate::error::QueryError;
 use crate::json_text::rfc3339;
-use crate::live::BAR_MINUTES;
+use crate::live::{BAR_MINUTES, LiveBar, Older};
 
-const INTERVAL: Duration = Duration::from_mins(1);
-/// Where no events tell of bars, they are read from the lake again and again.
-const INTERVAL_WITHOUT_EVENTS: Duration = Duration::from_secs(10);
+const INTERVAL: Duration = Duration::from_secs(10);
+/// Entries and prices of a day ago change slowly.
+const ROUNDS_OF_REFERENCES: u64 = 6;
 const DAY: i64 = 86_400_000_000_000;
 const MINUTE: i64 = 60_000_000_000;
 
@@ -59,30 +59,33 @@ impl References {
     }
 }
 
-/// Reads now and every minute, until the state is gone. What cannot be read now is read later.
+/// Reads now and again, until the state is gone. What cannot be read now is read later.
 pub(crate) async fn keep(state: Weak<Shared>) {
-    let mut has_bars = false;
-    loop {
+    for round in 0_u64.. {
         let Some(shared) = state.upgrade() else { return };
         let state = ApiState::of(shared);
-        let interval = if state.hears_events { INTERVAL } else { INTERVAL_WITHOUT_EVENTS };
-        if !has_bars || !state.hears_events {
-            has_bars = tolerate("bars", fill_bars(&state).await).is_some();
+        if round == 0 || !state.hears_events || !state.bars.short().is_empty() {
+            tolerate("bars", fill_bars(&state).await);
         }
-        let prices = tolerate("prices a day ago", prices_a_day_ago(&state).await);
-        let entries = tolerate("instruments", entries(&state).await);
-        let before = state.references.0.load_full();
-        let mut known = HashMap::clone(&before);
-        for (symbol, price) in prices.into_iter().flatten() {
-            known.entry(symbol).or_default().price_a_day_ago = Some(price);
+        if round % ROUNDS_OF_REFERENCES == 0 {
+            read_references(&state).await;
         }
-        for (symbol, entry) in entries.into_iter().flatten() {
-            known.entry(symbol).or_default().instrument = Some(Arc::new(entry));
-        }
-        state.references.0.store(Arc::new(known));
-        drop((state, before));
-        tokio::time::sleep(interval).await;
+        drop(state);
+        tokio::time::sleep(INTERVAL).await;
     }
+}
+
+async fn read_references(state: &ApiState) {
+    let prices = tolerate("prices a day ago", prices_a_day_ago(state).await);
+    let entries = tolerate("instruments", entries(state).await);
+    let mut known = HashMap::clone(&state.references.0.load_full());
+    for (symbol, price) in prices.into_iter().flatten() {
+        known.entry(symbol).or_default().price_a_day_ago = Some(price);
+    }
+    for (symbol, entry) in entries.into_iter().flatten() {
+        known.entry(symbol).or_default().instrument = Some(Arc::new(entry));
+    }
+    state.references.0.store(Arc::new(known));
 }
 
 fn tolerate<T>(what: &str, read: Result<T, QueryError>) -> Option<T> {
@@ -92,9 +95,25 @@ fn tolerate<T>(what: &str, read: Result<T, QueryError>) -> Option<T> {
 /// The last bars of every symbol into the read model: those that are not known yet, or, where nobody else tells of bars, all.
 async fn fill_bars(state: &ApiState) -> Result<(), QueryError> {
     let newest = ask(state, "SELECT max(open_time) AS newest FROM normalized.ohlcv_1m").await?;
-    let Some(newest) = newest.first().and_then(newest_time) else { return Ok(()) };
+    let newest = newest.first().and_then(newest_time);
     let minutes = i64::try_from(BAR_MINUTES).unwrap_or(i64::MAX);
-    let from = Timestamp(newest.0.saturating_sub(2 * minutes * MINUTE));
+    let from = newest.map(|newest| Timestamp(newest.0.saturating_sub(2 * minutes * MINUTE)));
+    for (symbol, bars) in match from {
+        Some(from) => bars_since(state, from).await?,
+        None => HashMap::new(),
+    } {
+        if state.hears_events {
+            state.bars.fill(symbol, bars);
+        } else {
+            for bar in bars {
+                state.bars.put(symbol, bar);
+            }
+        }
+    }
+    tell_of_older(state, from).await
+}
+
+async fn bars_since(state: &ApiState, from: Timestamp) -> Result<HashMap<Symbol, Vec<LiveBar>>, QueryError> {
     let sql = format!(
         "SELECT {} FROM normalized.ohlcv_1m WHERE is_current AND open_time >= TIMESTAMP '{}' ORDER BY open_time",
         bars::COLUMNS,
@@ -106,14 +125,27 @@ async fn fill_bars(state: &ApiState) -> Result<(), QueryError> {
             by_symbol.entry(symbol).or_default().push(bar);
         }
     }
-    for (symbol, bars) in by_symbol {
-        if state.hears_events {
-            state.bars.fill(symbol, bars);
-        } else {
-            for bar in bars {
-                state.bars.put(symbol, bar);
-            }
+    Ok(by_symbol)
+}
+
+/// Tells the read model of which symbols that it has few bars of the lake has some from before a time.
+async fn tell_of_older(state: &ApiState, from: Option<Timestamp>) -> Result<(), QueryError> {
+    let short = state.bars.short();
+    let mut with_older = HashSet::new();
+    if let (Some(from), false) = (from, short.is_empty()) {
+        let names: Vec<_> = short.iter().map(|symbol| format!("'{symbol}'")).collect();
+        let sql = format!(
+            "SELECT DISTINCT symbol FROM normalized.ohlcv_1m WHERE symbol IN ({}) AND open_time < TIMESTAMP '{}'",
+            names.join(", "),
+            sql_time(from)
+        );
+        for batch in ask(state, &sql).await? {
+            with_older.extend((0..batch.num_rows()).filter_map(|row| symbol_at(&batch, row)));
         }
+    }
+    for symbol in short {
+        let older = if with_older.contains(&symbol) { Older::Some } else { Older::None };
+        state.bars.set_older(symbol, older);
     }
     Ok(())
 }

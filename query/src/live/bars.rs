@@ -55,7 +55,18 @@ pub struct KeptBar {
 
 /// The bars of one symbol, oldest first.
 #[derive(Debug, Clone, Default)]
-pub struct BarsOfSymbol(Vec<Arc<KeptBar>>);
+pub struct BarsOfSymbol {
+    bars: Vec<Arc<KeptBar>>,
+    /// Whether there are no older ones in the lake.
+    are_all: bool,
+}
+
+/// Whether the lake has bars from before those of the read model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Older {
+    Some,
+    None,
+}
 
 /// The last bars of every symbol. Reading takes no lock.
 #[derive(Debug, Default)]
@@ -154,6 +165,21 @@ impl Bars {
         self.change(symbol, |known| bars.into_iter().for_each(|bar| known.put(bar, false)));
     }
 
+    /// The symbols of which fewer bars are here than are kept. O(symbols).
+    #[must_use]
+    pub fn short(&self) -> Vec<Symbol> {
+        let symbols = self.symbols.load();
+        let is_short = |bars: &ArcSwap<BarsOfSymbol>| bars.load().bars.len() < BAR_MINUTES;
+        symbols.iter().filter(|(_, bars)| is_short(bars)).map(|(symbol, _)| *symbol).collect()
+    }
+
+    /// Says whether the lake has older bars than those that are here.
+    pub fn set_older(&self, symbol: Symbol, older: Older) {
+        self.change(symbol, |known| {
+            known.are_all = older == Older::None && known.bars.len() < BAR_MINUTES;
+        });
+    }
+
     fn change(&self, symbol: Symbol, change: impl FnOnce(&mut BarsOfSymbol)) {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let symbols = self.symbols.load_full();
@@ -171,33 +197,34 @@ impl Bars {
 }
 
 impl BarsOfSymbol {
-    /// The last `count` bars, oldest first.
+    /// The last `count` bars, oldest first; fewer where there are no more here.
     #[must_use]
     pub fn last(&self, count: usize) -> &[Arc<KeptBar>] {
-        self.0.get(self.0.len().saturating_sub(count)..).unwrap_or_default()
+        self.bars.get(self.bars.len().saturating_sub(count)..).unwrap_or_default()
     }
 
-    /// Whether all closed bars are here that were asked for: as many as are kept.
+    /// Whether the lake has nothing to add to the last `count` bars.
     #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.0.len() >= BAR_MINUTES
+    pub fn suffices(&self, count: usize) -> bool {
+        self.bars.len() >= count || self.are_all
     }
 
     fn put(&mut self, bar: LiveBar, replaces: bool) {
         let kept = || Arc::new(KeptBar { bar, json: bar.to_json() });
-        match self.0.binary_search_by_key(&bar.open_time, |kept| kept.bar.open_time) {
+        match self.bars.binary_search_by_key(&bar.open_time, |kept| kept.bar.open_time) {
             Ok(place) => {
-                if let Some(known) = self.0.get_mut(place)
+                if let Some(known) = self.bars.get_mut(place)
                     && replaces
                     && (bar.is_final || !known.bar.is_final)
                 {
                     *known = kept();
                 }
             }
-            Err(place) => self.0.insert(place, kept()),
+            Err(place) => self.bars.insert(place, kept()),
         }
-        let surplus = self.0.len().saturating_sub(BAR_MINUTES + RUNNING);
-        self.0.drain(..surplus);
+        let surplus = self.bars.len().saturating_sub(BAR_MINUTES + RUNNING);
+        self.bars.drain(..surplus);
+        self.are_all &= surplus == 0;
     }
 }
 
@@ -245,9 +272,27 @@ mod tests {
             bars.put(symbol, bar(minute, 150, true));
         }
         let known = bars.of(symbol).unwrap();
-        assert!(known.is_full());
+        assert!(known.suffices(BAR_MINUTES) && !known.suffices(BAR_MINUTES + RUNNING + 1));
+        assert!(bars.short().is_empty());
         assert_eq!(known.last(usize::MAX).len(), BAR_MINUTES + RUNNING);
         assert_eq!(known.last(1)[0].bar.open_time, Timestamp(200 * 60_000_000_000));
+    }
+
+    #[test]
+    fn few_bars_suffice_where_there_are_no_older_ones() {
+        let (bars, symbol) = (Bars::default(), Symbol::new("BTCUSDT").unwrap());
+        bars.put(symbol, bar(1, 150, true));
+        assert_eq!(bars.short(), [symbol]);
+        assert!(!bars.of(symbol).unwrap().suffices(2));
+        bars.set_older(symbol, Older::None);
+        assert!(bars.of(symbol).unwrap().suffices(2));
+        bars.set_older(symbol, Older::Some);
+        assert!(!bars.of(symbol).unwrap().suffices(2));
+        bars.set_older(symbol, Older::None);
+        for minute in 2..=200 {
+            bars.put(symbol, bar(minute, 150, true));
+        }
+        assert!(!bars.of(symbol).unwrap().suffices(100), "the oldest are only in the lake by now");
     }
 
     #[test]

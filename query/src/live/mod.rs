@@ -13,7 +13,7 @@ mod board;
 mod market;
 mod quote;
 
-pub use bars::{BAR_MINUTES, Bars, BarsOfSymbol, KeptBar, LiveBar};
+pub use bars::{BAR_MINUTES, Bars, BarsOfSymbol, KeptBar, LiveBar, Older};
 pub use board::{Board, SHORTEST_RATE_WINDOW, Writer};
 pub use market::{Market, MarketFollower};
 pub use quote::{Condition, Quote};

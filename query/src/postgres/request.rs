@@ -195,7 +195,7 @@ fn dotted(name: &ObjectName) -> String {
 }
 
 /// Functions that only the catalog has; those that begin with `pg_` are as well.
-const CATALOG_FUNCTIONS: [&str; 22] = [
+const CATALOG_FUNCTIONS: [&str; 23] = [
     "version",
     "current_database",
     "current_catalog",
@@ -215,6 +215,7 @@ const CATALOG_FUNCTIONS: [&str; 22] = [
     "has_database_privilege",
     "has_any_column_privilege",
     "to_regclass",
+    "to_regtype",
     "quote_ident",
     "inet_server_addr",
     "txid_current",

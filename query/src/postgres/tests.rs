@@ -80,6 +80,10 @@ async fn psql_asks_and_describes() {
     assert_eq!(answer, (true, "1000|999".to_owned()));
     let both = ask("SELECT 1; SELECT 'two'").await.unwrap();
     assert_eq!(both, (true, "1\ntwo".to_owned()));
+    let types = "SELECT to_regtype('numeric'), to_regtype('Double Precision'), to_regtype('hstore') IS NULL FROM pg_class LIMIT 1";
+    assert_eq!(ask(types).await.unwrap(), (true, "1700|701|t".to_owned()));
+    let escaped = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'pg/_cat' || '%' ESCAPE '/'";
+    assert_eq!(ask(escaped).await.unwrap(), (true, "1".to_owned()));
     for (command, expected) in [
         ("\\l", "depthlake"),
         ("\\dn", "normalized"),

@@ -2,7 +2,7 @@
 //!
 //! `sql_bench make FOLDER --rows N` lands N invented rows of `normalized.book_ticker` and the bars of the same days in
 //! `marts.mart_ohlcv`, by the lake's own commits and compaction. `sql_bench run FOLDER` times the queries of `queries.sql`, which
-//! `bench/sql_duckdb.py` puts to `DuckDB`'s reader of the same Iceberg tables.
+//! `bench/sql/duckdb_reader.py` puts to `DuckDB`'s reader of the same Iceberg tables.
 
 mod make;
 mod measure;

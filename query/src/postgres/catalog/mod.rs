@@ -10,18 +10,16 @@ mod information_schema;
 mod relation;
 mod relations;
 mod schema;
+mod types;
+mod words;
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::Schema;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
     MemorySchemaProvider, SchemaProvider, TableProvider,
 };
 use datafusion::common::ParamValues;
-use datafusion::datasource::MemTable;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::context::SessionState;
 use datafusion::execution::{FunctionRegistry, SendableRecordBatchStream, SessionStateBuilder};
@@ -29,8 +27,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::scalar::ScalarValue;
-use datafusion::sql::parser::{DFParser, Statement};
-use datafusion::sql::sqlparser::ast::{Array, Expr, FunctionArguments, VisitMut, VisitorMut};
+use datafusion::sql::parser::Statement;
 use datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
 use datafusion_pg_catalog::setup_pg_catalog;
 use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
@@ -43,10 +40,6 @@ use crate::session::answer::columns_of;
 pub(super) use relations::is_own_table;
 
 const PG_CATALOG: &str = "pg_catalog";
-
-/// The types, with the number of the function that reads each, by which drivers look it up.
-const TYPES: &str = "SELECT t.* EXCLUDE (typreceive), coalesce(p.oid, 0) AS typreceive FROM pg_catalog.pg_type t \
-    LEFT JOIN (SELECT proname, min(oid) AS oid FROM pg_catalog.pg_proc GROUP BY proname) p ON p.proname = t.typreceive";
 
 /// What is the same for every connection. Made once, for it takes a while.
 pub(super) struct Catalog {
@@ -92,7 +85,8 @@ impl Catalog {
         setup_pg_catalog(&context, "base", EmptyContextProvider).map_err(|error| *error)?;
         let fixed = catalog.schema(PG_CATALOG);
         let fixed = fixed.ok_or_else(|| DataFusionError::Internal("pg_catalog was not made".to_owned()))?;
-        let types = types(&context).await?;
+        let (types, to_regtype) = types::table_and_function(&context).await?;
+        context.register_udf(to_regtype);
         Ok(Self { base: context.state(), fixed, types, parser: PostgresCompatibilityParser::new() })
     }
 
@@ -106,7 +100,7 @@ impl Catalog {
         let (Some(mut statement), true) = (statements.pop(), statements.is_empty()) else {
             return Err(DataFusionError::Plan("expected one statement".to_owned()));
         };
-        let _: ControlFlow<()> = statement.visit(&mut NoMembers);
+        words::replace(&mut statement);
         let state = self.state(world)?;
         let plan = state.statement_to_plan(Statement::Statement(Box::new(statement))).await?;
         SQLOptions::new()
@@ -140,35 +134,6 @@ impl Catalog {
             state.register_udf(Arc::new(function))?;
         }
         Ok(state)
-    }
-}
-
-async fn types(context: &SessionContext) -> Result<Arc<dyn TableProvider>> {
-    let state = context.state();
-    let statement = DFParser::parse_sql(TYPES)?.pop_front();
-    let statement =
-        statement.ok_or_else(|| DataFusionError::Internal("no question about types".to_owned()))?;
-    let plan = state.statement_to_plan(statement).await?;
-    let batches = context.execute_logical_plan(plan).await?.collect().await?;
-    let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
-    Ok(Arc::new(MemTable::try_new(schema, vec![batches])?))
-}
-
-/// Makes `ARRAY(SELECT …)`, which is not understood, an empty list. Tools gather the members of roles and policies so, and
-/// there are none.
-struct NoMembers;
-
-impl VisitorMut for NoMembers {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Function(function) = expr
-            && matches!(function.args, FunctionArguments::Subquery(_))
-            && function.name.to_string().eq_ignore_ascii_case("array")
-        {
-            *expr = Expr::Array(Array { elem: Vec::new(), named: true });
-        }
-        ControlFlow::Continue(())
     }
 }
 
