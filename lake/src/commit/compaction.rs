@@ -11,7 +11,7 @@ use depthlake_orderbook::time::Timestamp;
 use iceberg::arrow::schema_to_arrow_schema;
 
 use super::change::{AddedFile, ChangeKind, Changed, WrittenChange};
-use super::data_file::{DayWriter, Effort};
+use super::data_file::DayWriter;
 use super::error::{CommitError, LakeError};
 use super::ledger::Ledger;
 use super::merge::Merge;
@@ -173,7 +173,7 @@ async fn merge_files(
         readers.push(RowReader::open(&inner.file_io, &file.location, &stored, batch_rows).await?);
     }
     let mut merge = Merge::new(readers, stored, version.table.definition().sorted_by).await?;
-    let mut writer = DayWriter::create(&inner.file_io, version, day, Effort::Thorough, ledger).await?;
+    let mut writer = DayWriter::create(&inner.file_io, version, day, ledger).await?;
     while let Some(rows) = merge.next().await? {
         writer.write(&rows).await?;
     }

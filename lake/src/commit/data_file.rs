@@ -23,17 +23,14 @@ use crate::table::{Column, Kind, Table};
 /// Rows of a row group: what a writer and a merging reader hold of a file.
 const ROWS_OF_ROW_GROUP: usize = 128 * 1024;
 
+/// zstd's level, of merged files too: 6 would spare a few percent of the bytes at four times the time.
+const LEVEL: i32 = 3;
+
+/// JSON of the venue is smaller at level 1 than at 3, on every recording, and quicker.
+const LEVEL_OF_PAYLOADS: i32 = 1;
+
 /// The most digits of a decimal that Parquet stores as a 64-bit integer.
 const DIGITS_OF_INT64: u32 = 18;
-
-/// How hard data files are compressed: zstd's level.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Effort {
-    /// For rows that somebody waits for.
-    Quick,
-    /// For files that stay.
-    Thorough,
-}
 
 /// A data file being written, of one day. Rows come in the table's order and with the columns of the stored table.
 pub(super) struct DayWriter {
@@ -47,7 +44,6 @@ impl DayWriter {
         file_io: &FileIO,
         version: &TableVersion,
         day: i32,
-        effort: Effort,
         ledger: &Ledger,
     ) -> iceberg::Result<Self> {
         let metadata = &version.metadata;
@@ -57,7 +53,7 @@ impl DayWriter {
         let partition = PartitionKey::new(spec, schema.clone(), values);
         let location =
             format!("{}/data/{}/{}.parquet", metadata.location(), partition.to_path(), Uuid::new_v4());
-        let properties = writer_properties(version.table, &schema_to_arrow_schema(schema)?, effort);
+        let properties = writer_properties(version.table, &schema_to_arrow_schema(schema)?);
         let builder = ParquetWriterBuilder::new(properties, schema.clone());
         Ok(Self {
             writer: builder.build(ledger.new_output(file_io, location)?).await?,
@@ -93,7 +89,7 @@ pub(super) async fn write_data_files(
     let stored = Arc::new(schema_to_arrow_schema(version.metadata.current_schema())?);
     let mut files = Vec::with_capacity(days.len());
     for DayOfRows { day, rows } in days {
-        let mut writer = DayWriter::create(file_io, version, day, Effort::Quick, ledger).await?;
+        let mut writer = DayWriter::create(file_io, version, day, ledger).await?;
         writer.write(&as_stored(&rows, &stored)?).await?;
         files.extend(writer.close().await?);
         fail::fail_point!("commit::data_file_written");
@@ -101,25 +97,25 @@ pub(super) async fn write_data_files(
     Ok(files)
 }
 
-fn writer_properties(table: Table, stored: &Schema, effort: Effort) -> WriterProperties {
+fn writer_properties(table: Table, stored: &Schema) -> WriterProperties {
     let builder = WriterProperties::builder()
         .set_created_by(concat!("depthlake ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(effort.compression())
+        .set_compression(zstd(LEVEL))
         .set_dictionary_enabled(false)
         .set_max_row_group_row_count(Some(ROWS_OF_ROW_GROUP))
         .set_sorting_columns(Some(sorting_columns(table, stored)));
     let columns = table.definition().columns.iter();
-    columns.fold(builder, |builder, column| encode(builder, column, effort)).build()
+    columns.fold(builder, encode).build()
 }
 
-fn encode(builder: WriterPropertiesBuilder, column: &Column, effort: Effort) -> WriterPropertiesBuilder {
+fn encode(builder: WriterPropertiesBuilder, column: &Column) -> WriterPropertiesBuilder {
     let path = ColumnPath::from(column.name);
     match column.kind {
         Kind::Text => builder.set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY),
         // Bounds of payloads would help no query and swell every manifest.
         Kind::Bytes => builder
             .set_column_statistics_enabled(path.clone(), EnabledStatistics::None)
-            .set_column_compression(path.clone(), effort.compression_of_payloads())
+            .set_column_compression(path.clone(), zstd(LEVEL_OF_PAYLOADS))
             .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY),
         Kind::Int | Kind::Long | Kind::Time => {
             builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
@@ -130,23 +126,6 @@ fn encode(builder: WriterPropertiesBuilder, column: &Column, effort: Effort) -> 
         Kind::Label | Kind::Decimal { .. } => builder.set_column_dictionary_enabled(path, true),
         // Few doubles come twice in a commit: dictionaries of them take more than they spare.
         Kind::Boolean | Kind::Double => builder,
-    }
-}
-
-impl Effort {
-    fn compression(self) -> Compression {
-        match self {
-            Self::Quick => zstd(3),
-            Self::Thorough => zstd(6),
-        }
-    }
-
-    /// JSON of the venue is smaller at level 1 than at 3, on every recording, and quicker.
-    fn compression_of_payloads(self) -> Compression {
-        match self {
-            Self::Quick => zstd(1),
-            Self::Thorough => self.compression(),
-        }
     }
 }
 
