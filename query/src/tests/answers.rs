@@ -222,16 +222,14 @@ fn counting_all_rows_reads_no_file() {
     assert!(filtered.contains("predicate=symbol") && !filtered.contains("FilterExec"), "{filtered}");
 }
 
-/// What an aggregate needs of the rows must not be taken from another.
+/// The rows that one aggregate needs must not be passed over because another needs no more.
 #[test]
 fn extremes_beside_each_other_are_those_of_all_rows() {
-    let of_eth = || FIXTURE.trades.iter().filter(|trade| trade.symbol == "ETHUSDT").map(|trade| trade.id);
-    let expected = [of_eth().min(), of_eth().max(), Some(0), Some(129_999)].map(|id| id.unwrap().to_string());
-    let sql = "SELECT min(CASE WHEN symbol = 'ETHUSDT' THEN trade_id END), max(CASE WHEN symbol = 'ETHUSDT' THEN trade_id END),
-                      min(trade_id), max(trade_id) FROM normalized.trades";
-    for _ in 0..5 {
-        assert_eq!(FIXTURE.runtime.block_on(rows(&FIXTURE.session, sql)).concat(), expected);
-    }
+    let of_eth = FIXTURE.trades.iter().filter(|trade| trade.symbol == "ETHUSDT").map(|trade| trade.id);
+    let expected = [of_eth.min().unwrap().to_string(), "129999".to_owned()];
+    let sql =
+        "SELECT min(CASE WHEN symbol = 'ETHUSDT' THEN trade_id END), max(trade_id) FROM normalized.trades";
+    assert_eq!(FIXTURE.runtime.block_on(rows(&FIXTURE.session, sql)).concat(), expected);
 }
 
 fn decimal(units: i128) -> String {
