@@ -50,6 +50,7 @@ pub mod events;
 pub mod latency;
 pub mod live_books;
 pub mod pipeline;
+pub mod priority;
 pub mod recovery;
 pub mod replay;
 pub mod shard;

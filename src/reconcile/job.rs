@@ -10,7 +10,6 @@ use depthlake_lake::log::Log;
 use depthlake_lake::model::Targets;
 use depthlake_lake::reconcile::Layer;
 use depthlake_orderbook::time::Timestamp;
-use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::judge::{Judge, Scope};
@@ -18,27 +17,24 @@ use super::{SETTLING, TOLERANCE};
 
 /// Compares all layers every so often, each time what was received since the time before, until it is aborted. What differs is
 /// kept in `ops.recon_breaks` and told in the program's log; nothing is repaired.
-pub fn spawn(lake: &Lake, log: Arc<dyn Log>, targets: Targets, every: Duration) -> JoinHandle<()> {
-    let lake = lake.clone();
-    tokio::spawn(async move {
-        let mut ticks = interval(every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+pub async fn compare_regularly(lake: Lake, log: Arc<dyn Log>, targets: Targets, every: Duration) {
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    let mut compared_to = settled();
+    loop {
         ticks.tick().await;
-        let mut compared_to = settled();
-        loop {
-            ticks.tick().await;
-            let to = settled();
-            match compare(&lake, &*log, targets, compared_to..to).await {
-                Ok(0) => tracing::debug!("the layers agree"),
-                Ok(breaks) => tracing::warn!(breaks, "the layers differ: see ops.recon_breaks"),
-                Err(error) => {
-                    tracing::warn!("the layers could not be compared, and are with the next: {error:#}");
-                    continue;
-                }
+        let to = settled();
+        match compare(&lake, &*log, targets, compared_to..to).await {
+            Ok(0) => tracing::debug!("the layers agree"),
+            Ok(breaks) => tracing::warn!(breaks, "the layers differ: see ops.recon_breaks"),
+            Err(error) => {
+                tracing::warn!("the layers could not be compared, and are with the next: {error:#}");
+                continue;
             }
-            compared_to = to;
         }
-    })
+        compared_to = to;
+    }
 }
 
 /// Gives how many breaks there are.

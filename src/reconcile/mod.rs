@@ -25,7 +25,7 @@ use crate::lake_options::{LakeOptions, LakePlace};
 use crate::log_address::LogAddress;
 use crate::run::deployment::Layout;
 use crate::run::open_log::OpenLog;
-pub use job::spawn;
+pub use job::compare_regularly;
 use judge::{Judge, Scope};
 
 /// How many breaks are printed; the table holds them all.

@@ -14,6 +14,7 @@ use depthlake_query::live::Market;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::background;
 use super::deployment::Layout;
 use super::jobs::Jobs;
 use super::observing::Observing;
@@ -64,7 +65,7 @@ impl Carrier {
         let metrics = sink.metrics();
         let (stop, stopped) = watch::channel(false);
         let maintenance = spawn_maintenance(&lake, &layout.care, stopped.clone());
-        let sink = tokio::spawn(sink.run(stopped));
+        let sink = background::spawn(sink.run(stopped));
         Ok(Self { lake, metrics, sink, maintenance, stop, membership })
     }
 
@@ -138,7 +139,7 @@ pub async fn run(
 
 fn spawn_maintenance(lake: &Lake, care: &Care, stopped: watch::Receiver<bool>) -> Option<JoinHandle<()>> {
     let every = care.every?;
-    Some(tokio::spawn(care.maintenance.clone().run(lake.clone(), every, stopped)))
+    Some(background::spawn(care.maintenance.clone().run(lake.clone(), every, stopped)))
 }
 
 async fn lines(lake: Lake, begun: Instant) {

@@ -10,6 +10,7 @@ use depthlake_lake::model::{Builder, Mode, Targets};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::background;
 use super::deployment::Layout;
 use crate::build::builder;
 use crate::reconcile;
@@ -23,8 +24,10 @@ pub struct Jobs(Vec<JoinHandle<()>>);
 impl Jobs {
     /// Builds the marts every minute, and compares the layers as often as the layout says.
     pub fn spawn(lake: &Lake, log: Arc<dyn Log>, layout: &Layout, targets: Targets) -> Result<Self> {
-        let building = tokio::spawn(build(builder(lake, targets)?));
-        let comparing = layout.reconcile_every.map(|every| reconcile::spawn(lake, log, targets, every));
+        let building = background::spawn(build(builder(lake, targets)?));
+        let comparing = layout
+            .reconcile_every
+            .map(|every| background::spawn(reconcile::compare_regularly(lake.clone(), log, targets, every)));
         Ok(Self([Some(building), comparing].into_iter().flatten().collect()))
     }
 }

@@ -1,5 +1,6 @@
 //! `depthlake run`: a venue's books, and everything about them in the lake.
 
+mod background;
 mod carrier;
 pub mod deployment;
 pub mod feed_source;
