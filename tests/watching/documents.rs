@@ -71,7 +71,9 @@ fn the_commands_of_the_runbook_run() {
             }
             if let Some((_, sought)) = command.split_once("/metrics | grep ") {
                 let names = sought.trim_start_matches("-E ").trim_matches('\'').split('|');
-                names.for_each(|sought| assert!(scrape.contains(sought), "{name}: nothing has {sought}"));
+                for sought in names {
+                    assert!(scrape.contains(sought), "{name}: nothing has {sought}");
+                }
                 tried += 1;
             }
         }

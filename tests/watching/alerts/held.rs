@@ -13,7 +13,7 @@ print('held', flush=True)
 sys.stdin.read()
 connection.execute('ROLLBACK')";
 
-/// Stops one thread, as a processor would that has no time for it: PTRACE_SEIZE, then PTRACE_INTERRUPT.
+/// Stops one thread, as a processor would that has no time for it: `PTRACE_SEIZE`, then `PTRACE_INTERRUPT`.
 const THREAD: &str = "
 import ctypes, os, sys
 ptrace, thread = ctypes.CDLL(None, use_errno=True).ptrace, int(sys.argv[1])
