@@ -64,7 +64,7 @@ pub fn kill(child: &mut Child) {
     child.wait().unwrap();
 }
 
-fn signal(child: &Child, signal: &str) {
+pub fn signal(child: &Child, signal: &str) {
     let status = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(status.success());
 }

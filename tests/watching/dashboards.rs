@@ -47,7 +47,7 @@ fn no_panel_is_empty_or_wrong() {
     assert!(of_sql.len() >= 5);
     if is_there("prometheus") {
         let files = ["rules.yml", "alerts.yml"].map(|name| (name, rules(name)));
-        let prometheus = Prometheus::start(&watched, &files);
+        let prometheus = Prometheus::start(&watched.runtime, watched.port, &files);
         for panel in &of_figures {
             until(&format!("{} has a figure: {}", panel.place, panel.query), || {
                 watched.get("/api/v1/symbols");

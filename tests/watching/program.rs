@@ -10,7 +10,7 @@ use depthlake_ingest::product::Product;
 use depthlake_ingest::sim::{self, Venue, VenueConfig};
 use tokio::runtime::Runtime;
 
-use crate::support::{depthlake, kill};
+use crate::support::{depthlake, kill, signal, stop};
 
 /// How long anything may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_mins(8);
@@ -22,12 +22,17 @@ pub struct Watched {
     pub folder: tempfile::TempDir,
     /// Where the program serves; the same after every start.
     pub port: u16,
-    child: Child,
+    child: Option<Child>,
 }
 
 impl Watched {
     /// Starts both and waits until the program serves; `configuration` is its `depthlake.toml`.
     pub fn start(symbols: usize, configuration: &str) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), symbols, configuration)
+    }
+
+    /// As [`Watched::start`], in a folder whose `data` may be there already.
+    pub fn start_in(folder: tempfile::TempDir, symbols: usize, configuration: &str) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let markets = sim::default_markets().into_iter().take(symbols).collect();
@@ -35,10 +40,9 @@ impl Watched {
         // Many gaps take more weight than a venue grants.
         config.limits.request_weight = 1_000_000;
         let venue = runtime.block_on(sim::start(config)).unwrap();
-        let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("depthlake.toml"), configuration).unwrap();
         let port = free_port();
-        let child = launch(folder.path(), &venue, port);
+        let child = Some(launch(folder.path(), &venue, port));
         let watched = Self { runtime, venue, folder, port, child };
         watched.wait_until_served();
         watched
@@ -50,12 +54,27 @@ impl Watched {
 
     /// Kills the program at once.
     pub fn kill(&mut self) {
-        kill(&mut self.child);
+        kill(self.child.as_mut().unwrap());
+    }
+
+    /// Asks the program to end, and asserts that it ends well.
+    pub fn stop(&mut self) {
+        stop(self.child.take().unwrap());
+    }
+
+    /// Sends the program's process a signal.
+    pub fn signal(&self, name: &str) {
+        signal(self.child.as_ref().unwrap(), name);
+    }
+
+    /// Of the program's process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
     }
 
     /// Starts the program again, where it was.
     pub fn start_again(&mut self) {
-        self.child = launch(self.folder.path(), &self.venue, self.port);
+        self.child = Some(launch(self.folder.path(), &self.venue, self.port));
         self.wait_until_served();
     }
 
@@ -74,6 +93,34 @@ impl Watched {
 }
 
 impl Drop for Watched {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A program that only serves what another keeps; it ends with this.
+pub struct Beside {
+    pub port: u16,
+    child: Child,
+}
+
+impl Beside {
+    pub fn start(watched: &Watched) -> Self {
+        let port = free_port();
+        let arguments = ["serve", "--data", "data", "--listen", &format!("127.0.0.1:{port}")];
+        let mut command = depthlake(watched.folder.path(), &arguments);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let beside = Self { port, child };
+        let url = format!("http://127.0.0.1:{port}/metrics");
+        until("the program beside serves its figures", || get(&watched.runtime, &url));
+        beside
+    }
+}
+
+impl Drop for Beside {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

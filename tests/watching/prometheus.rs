@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use crate::program::{Watched, free_port, get, until};
+use crate::program::{free_port, get, until};
 
 /// Whether a program of Prometheus can be run; says so where it cannot.
 pub fn is_there(program: &str) -> bool {
@@ -19,7 +19,7 @@ pub fn is_there(program: &str) -> bool {
     is_there
 }
 
-/// A Prometheus that scrapes a watched program twice a second.
+/// A Prometheus that scrapes a program twice a second.
 pub struct Prometheus {
     address: String,
     child: Child,
@@ -27,8 +27,8 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts with these rule files.
-    pub fn start(watched: &Watched, rules: &[(&str, String)]) -> Self {
+    /// Starts with these rule files; the program serves at this port.
+    pub fn start(runtime: &Runtime, of: u16, rules: &[(&str, String)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in rules {
             std::fs::write(folder.path().join(name), text).unwrap();
@@ -36,8 +36,7 @@ impl Prometheus {
         let names: Vec<_> = rules.iter().map(|(name, _)| *name).collect();
         let config = format!(
             "global:\n  scrape_interval: 500ms\n  scrape_timeout: 500ms\n  evaluation_interval: 500ms\nrule_files: {names:?}\n\
-             scrape_configs:\n  - job_name: depthlake\n    scrape_interval: 500ms\n    static_configs:\n      - targets: ['127.0.0.1:{}']\n",
-            watched.port
+             scrape_configs:\n  - job_name: depthlake\n    scrape_interval: 500ms\n    static_configs:\n      - targets: ['127.0.0.1:{of}']\n",
         );
         std::fs::write(
             folder.path().join("prometheus.yml"),
@@ -54,9 +53,7 @@ impl Prometheus {
             .spawn()
             .unwrap();
         let prometheus = Self { address: format!("http://127.0.0.1:{port}"), child, _folder: folder };
-        until("Prometheus answers", || {
-            prometheus.ask(&watched.runtime, "up == 1").filter(|found| !found.is_empty())
-        });
+        until("Prometheus answers", || prometheus.ask(runtime, "up == 1").filter(|found| !found.is_empty()));
         prometheus
     }
 

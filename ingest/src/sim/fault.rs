@@ -42,10 +42,12 @@ pub enum FaultKind {
     SymbolHalt,
     /// A request for the venue's time is answered with one that is ahead by the fault's length.
     WrongClock,
+    /// A best bid and ask comes with a quantity that the venue's own book does not have.
+    WrongTicker,
 }
 
 impl FaultKind {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::DroppedDiff,
         Self::DuplicatedDiff,
         Self::SwappedDiffs,
@@ -61,6 +63,7 @@ impl FaultKind {
         Self::TickSizeChange,
         Self::SymbolHalt,
         Self::WrongClock,
+        Self::WrongTicker,
     ];
 
     #[must_use]
@@ -81,6 +84,7 @@ impl FaultKind {
             Self::TickSizeChange => "tick-size-change",
             Self::SymbolHalt => "symbol-halt",
             Self::WrongClock => "wrong-clock",
+            Self::WrongTicker => "wrong-ticker",
         }
     }
 
@@ -98,6 +102,7 @@ impl FaultKind {
             Self::StaleSnapshot | Self::SlowSnapshot => Opportunity::DepthRequest,
             Self::TooManyRequests | Self::Banned => Opportunity::Request,
             Self::WrongClock => Opportunity::TimeRequest,
+            Self::WrongTicker => Opportunity::Ticker,
         }
     }
 
@@ -133,6 +138,7 @@ impl FromStr for FaultKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opportunity {
     Diff,
+    Ticker,
     Frame,
     DepthRequest,
     TimeRequest,
@@ -241,7 +247,7 @@ pub enum FaultError {
     HasNoLength { kind: FaultKind },
 }
 
-fn names() -> [&'static str; 15] {
+fn names() -> [&'static str; 16] {
     FaultKind::ALL.map(FaultKind::name)
 }
 

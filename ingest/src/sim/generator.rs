@@ -170,8 +170,7 @@ impl GeneratedExchange {
     fn publish_diff(&self, market: &mut Market, interval: u16) {
         let Some(diff) = market.take_diff(interval) else { return };
         let (product, listing) = (self.product, &market.listing);
-        let mut publication = self.publication(listing, Channel::Depth { interval });
-        publication.kind = PublicationKind::DepthDiff;
+        let publication = self.publication(listing, Channel::Depth { interval });
         self.publisher.publish(publication, |unit| Frames { product, listing, unit }.depth_diff(&diff));
         for levels in PARTIAL_DEPTHS {
             let publication = self.publication(listing, Channel::PartialDepth { levels, interval });
@@ -208,7 +207,11 @@ impl GeneratedExchange {
         Publication {
             symbol: &listing.symbol,
             stream: channel.stream_of(&listing.stream_symbol, self.product),
-            kind: PublicationKind::Other,
+            kind: match channel {
+                Channel::Depth { .. } => PublicationKind::DepthDiff,
+                Channel::BookTicker => PublicationKind::Ticker,
+                _ => PublicationKind::Other,
+            },
         }
     }
 

@@ -47,6 +47,13 @@ impl Frame {
         Self { text: format!("{head}{}", data.replacen(':', ";", 1)).into(), data: self.data.clone() }
     }
 
+    /// The frame of a best bid and ask with another digit before the bid's quantity.
+    fn mistaken(&self) -> Self {
+        let (head, data) = self.text.split_at_checked(self.data.start).unwrap_or_default();
+        let text = format!("{head}{}", data.replacen(r#""B":""#, r#""B":"9"#, 1));
+        Self { data: self.data.start..self.data.end + text.len() - self.text.len(), text: text.into() }
+    }
+
     /// The frame without its second half.
     fn truncated(&self) -> Self {
         let middle = self.data.start + self.data.len() / 2;
@@ -69,6 +76,10 @@ impl Parcel {
 
     pub(super) fn malformed(self) -> Self {
         Self { frames: self.frames.map(|frame| frame.map(|frame| frame.malformed())), ..self }
+    }
+
+    pub(super) fn mistaken(self) -> Self {
+        Self { frames: self.frames.map(|frame| frame.map(|frame| frame.mistaken())), ..self }
     }
 
     pub(super) fn truncated(self) -> Self {
@@ -97,5 +108,13 @@ mod tests {
             frame.truncated().text(Envelope::Combined).as_str(),
             r#"{"stream":"a@trade","data":{"e":""#
         );
+    }
+
+    #[test]
+    fn a_mistake_leaves_a_whole_message() {
+        let frame = Frame::new("a@bookTicker", r#"{"b":"2.5","B":"1","a":"2.6","A":"3"}"#);
+        let wrong = r#"{"b":"2.5","B":"91","a":"2.6","A":"3"}"#;
+        assert_eq!(frame.mistaken().text(Envelope::Raw).as_str(), wrong);
+        assert_eq!(frame.mistaken().text(Envelope::Combined), Frame::new("a@bookTicker", wrong).text);
     }
 }

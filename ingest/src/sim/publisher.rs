@@ -20,6 +20,7 @@ pub(super) struct Publication<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PublicationKind {
     DepthDiff,
+    Ticker,
     Other,
 }
 
@@ -97,8 +98,10 @@ impl Publisher {
             return Vec::new();
         }
         let mut due = self.faults.at(Opportunity::Frame, Some(symbol));
-        if kind == PublicationKind::DepthDiff {
-            due.extend(self.faults.at(Opportunity::Diff, Some(symbol)));
+        match kind {
+            PublicationKind::DepthDiff => due.extend(self.faults.at(Opportunity::Diff, Some(symbol))),
+            PublicationKind::Ticker => due.extend(self.faults.at(Opportunity::Ticker, Some(symbol))),
+            PublicationKind::Other => {}
         }
         let mut parcel = Parcel::new(stream, audience, body);
         let (mut copies, mut swap) = (1, false);
@@ -109,6 +112,7 @@ impl Publisher {
                 FaultKind::SwappedDiffs => swap = true,
                 FaultKind::MalformedFrame => parcel = parcel.malformed(),
                 FaultKind::TruncatedFrame => parcel = parcel.truncated(),
+                FaultKind::WrongTicker => parcel = parcel.mistaken(),
                 _ => {
                     let _ = self.happen_to_connections(fault, Scope::Symbol(&symbol.to_ascii_lowercase()))
                         || self.happen_to_market(fault, symbol);
@@ -191,6 +195,18 @@ mod tests {
         assert_eq!(seen_of("malformed-frame:at=2"), ["1", r#"{"u";2"#, "3", "4"]);
         assert_eq!(seen_of("truncated-frame:at=2"), ["1", r#"{"u"#, "3", "4"]);
         assert_eq!(seen_of("dropped-diff:symbol=Y"), ["1", "2", "3", "4"]);
+    }
+
+    #[test]
+    fn a_wrong_ticker_waits_for_a_ticker() {
+        let (publisher, mut line) = venue("wrong-ticker:at=2");
+        for kind in [PublicationKind::Ticker, PublicationKind::DepthDiff, PublicationKind::Ticker] {
+            let publication = Publication { symbol: "X", stream: "x@depth".to_owned(), kind };
+            publisher.publish(publication, |_| r#"{"B":"1"}"#.to_owned());
+        }
+        let seen: Vec<_> = std::iter::from_fn(|| line.outbox.try_recv().ok()).collect();
+        let seen: Vec<_> = seen.iter().map(|outgoing| outgoing.text(Envelope::Raw).to_string()).collect();
+        assert_eq!(seen, [r#"{"B":"1"}"#, r#"{"B":"1"}"#, r#"{"B":"91"}"#]);
     }
 
     #[test]

@@ -136,6 +136,7 @@ impl RecordedExchange {
         let Some((recorded, data)) = parts(&frame.payload, &symbol) else { return };
         let kind = match frame.envelope.kind {
             FrameKind::DepthUpdate => PublicationKind::DepthDiff,
+            FrameKind::BookTicker => PublicationKind::Ticker,
             _ => PublicationKind::Other,
         };
         let mut streams = vec![recorded];

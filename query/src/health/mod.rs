@@ -16,6 +16,8 @@ mod time;
 mod tests;
 
 pub use judge::judge;
+#[cfg(test)]
+pub(crate) use monitor::PROMPT_ROUTES;
 pub use monitor::{HealthMonitor, Watched};
 pub use observe::{Observation, SymbolObservation, observe_board};
 pub use report::{Health, LakeHealth, ServiceLevel, ServiceLevelName, Status, SymbolHealth};

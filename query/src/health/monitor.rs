@@ -20,8 +20,15 @@ use crate::metrics::{RequestFigures, TableFigures};
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Over how many looks gaps and requests are counted.
 const WINDOW: usize = 300;
-/// Requests under it are those of the API.
-const API: &str = "/api/";
+/// The routes whose time is promised: those that are answered from memory. What takes long because much was asked for (SQL,
+/// replays, pages of the lake) says nothing of how well it is.
+pub(crate) const PROMPT_ROUTES: [&str; 5] = [
+    "/api/v1/symbols",
+    "/api/v1/tickers",
+    "/api/v1/ticker/{symbol}",
+    "/api/v1/book/{symbol}",
+    "/api/v1/bars/{symbol}",
+];
 
 /// What is watched; what this process has no part in is absent.
 #[derive(Default)]
@@ -143,7 +150,7 @@ impl Look {
     }
 
     fn api_p95(&mut self) -> Option<Duration> {
-        let all = self.watched.requests.as_ref()?.durations_under(API);
+        let all = self.watched.requests.as_ref()?.durations_of(&PROMPT_ROUTES);
         let recent = self.requests.front().map(|earlier| all.since(earlier));
         self.requests.push_back(all);
         if self.requests.len() > WINDOW {
@@ -217,4 +224,38 @@ impl Source for HealthMonitor {
 fn now() -> Timestamp {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::http::Request;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::any;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::metrics::measured;
+
+    #[tokio::test]
+    async fn only_what_is_answered_from_memory_is_measured() {
+        let requests = Arc::new(RequestFigures::default());
+        let routes = ["/api/v1/sql", "/api/v1/replay/{symbol}", "/api/v1/lake", "/api/v1/book/{symbol}"];
+        let router = routes.iter().fold(Router::new(), |router, route| router.route(route, any("an answer")));
+        let router = router.layer(from_fn_with_state(Arc::clone(&requests), measured));
+        let ask = async |path: &str| {
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            router.clone().oneshot(request).await.unwrap();
+        };
+        let watched = Watched { requests: Some(Arc::clone(&requests)), ..Watched::default() };
+        let mut look = Look::new(watched, Targets::default());
+        assert_eq!(look.api_p95(), None);
+        for path in ["/api/v1/sql", "/api/v1/replay/BTCUSDT", "/api/v1/lake"] {
+            ask(path).await;
+        }
+        assert_eq!(look.api_p95(), None);
+        ask("/api/v1/book/BTCUSDT").await;
+        assert!(look.api_p95().is_some());
+    }
 }

@@ -18,7 +18,7 @@ pub struct Observation {
     pub waiting_records: Option<u64>,
     /// Gaps of a symbol in an hour, on average over all symbols.
     pub gaps_per_hour: Option<f64>,
-    /// Of the API's requests of the last minutes.
+    /// Of the requests of the last minutes that are answered from memory.
     pub api_p95: Option<Duration>,
 }
 

@@ -12,7 +12,7 @@ pub enum Status {
     Ok,
     /// A target is missed.
     Degraded,
-    /// It is missed by far: what is served is not to be relied on.
+    /// It is missed by far.
     Failing,
 }
 
@@ -101,10 +101,12 @@ impl Status {
 }
 
 impl Health {
-    /// Whether requests should be sent here.
+    /// Whether requests should be sent here: whether the books and the tables are to be relied on. Slow answers are still
+    /// right, and sending them elsewhere would only make others slow.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.status != Status::Failing
+        let others = self.service_levels.iter().filter(|level| level.name != ServiceLevelName::ApiP95);
+        others.map(|level| level.status).max() != Some(Status::Failing)
     }
 
     /// One promise, where it is made here.

@@ -17,7 +17,7 @@ pub struct Targets {
     pub commit_age: Duration,
     /// The most gaps of a symbol in an hour, on average over all symbols.
     pub gaps_per_hour: f64,
-    /// What 95 % of the API's requests may take at most.
+    /// What 95 % of the API's requests for live books, tickers and bars may take at most.
     pub api_p95: Duration,
 }
 

@@ -70,6 +70,15 @@ fn what_is_missed_by_far_fails() {
 }
 
 #[test]
+fn slow_answers_fail_and_are_still_relied_on() {
+    let seen = Observation { api_p95: Some(Duration::from_secs(3)), ..well() };
+    let health = judge(&seen, &Targets::default(), None);
+    assert_eq!((health.status, health.is_ready()), (Status::Failing, true));
+    let seen = Observation { commit_age: Some(Duration::from_hours(1)), ..seen };
+    assert!(!judge(&seen, &Targets::default(), None).is_ready());
+}
+
+#[test]
 fn a_dead_engine_fails_and_an_absent_one_does_not() {
     let dead = Observation { engine: Some(false), symbols: Vec::new(), ..well() };
     let health = judge(&dead, &Targets::default(), None);

@@ -181,7 +181,7 @@ mod tests {
                 let open = || {
                     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                     start.wait();
-                    runtime.block_on(async { connect_sqlite(&path).await.map(|pool| drop(pool)) })
+                    runtime.block_on(async { connect_sqlite(&path).await.map(drop) })
                 };
                 let opening: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(open)).collect();
                 for opened in opening {

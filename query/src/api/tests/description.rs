@@ -5,6 +5,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::Served;
+use crate::health::PROMPT_ROUTES;
 use crate::samples::{append, empty_lake, trades};
 
 /// Every answer of JSON there is, with a request that is answered so.
@@ -47,6 +48,7 @@ async fn what_is_sent_is_what_is_described() {
     asked.sort_unstable();
     asked.dedup();
     assert_eq!(described, asked, "every route is described, and every description asked for");
+    assert!(PROMPT_ROUTES.iter().all(|route| asked.contains(route)), "what is measured is a route");
     for (route, path, status) in ANSWERS {
         let answer = served.get(path).await;
         assert_eq!(answer.status(), StatusCode::from_u16(status).unwrap(), "{path}");
