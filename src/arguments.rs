@@ -21,9 +21,9 @@ use crate::messages::MessageOptions;
 use crate::reconcile::ReconcileOptions;
 use crate::run::roles::Roles;
 use crate::serve::ServeOptions;
-use crate::sql::Format;
 use crate::status::StatusOptions;
 use crate::venue::Venue;
+use crate::{sql, tables};
 
 /// Exact order books of 50 and more trading pairs, and a lake of Iceberg tables behind them.
 ///
@@ -94,11 +94,13 @@ pub enum Command {
         depthlake backfill raw --topic market.raw.trade --partition 0 --from 0 --to 5000\n\n\
         May be repeated and run beside `depthlake run`: what is in the lake is not landed again.")]
     Backfill(BackfillOptions),
-    /// Asks the tables a question in SQL, or many: without a query, a prompt with history.
+    /// Asks the tables a question in Trino's SQL, or many: without a query, a prompt with history and completion.
     #[command(after_help = "Examples:\n  \
         depthlake sql \"SELECT symbol, count(*) FROM normalized.book_ticker GROUP BY symbol\"\n  \
         depthlake sql --format csv \"SELECT * FROM normalized.ohlcv_1m\" > bars.csv\n  \
-        depthlake sql \"SELECT CAST(payload AS VARCHAR) FROM raw.orderbook_diffs LIMIT 1\"")]
+        depthlake sql --format parquet --output trades.parquet \"SELECT * FROM normalized.trades\"\n  \
+        depthlake sql \"SELECT from_utf8(payload) FROM raw.orderbook_diffs LIMIT 1\"\n  \
+        depthlake sql --server http://127.0.0.1:8080")]
     Sql(SqlOptions),
     /// Lists the tables: rows, files, sizes, last commits, and what a row means.
     Tables(TablesOptions),
@@ -273,10 +275,13 @@ pub struct ReplayOptions {
 
 #[derive(Debug, Args)]
 pub struct SqlOptions {
-    /// The query; without it, a prompt.
+    /// The query, or several; without it those of the standard input, or a prompt.
     pub query: Option<String>,
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = sql::Format::Table)]
+    pub format: sql::Format,
+    /// Writes the rows to this file instead of the standard output.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     #[command(flatten)]
     pub server: ServerOptions,
     #[command(flatten)]
@@ -299,8 +304,8 @@ pub struct TablesOptions {
     /// Lists the states of this table that are kept instead, such as those of `normalized.ohlcv_1m`.
     #[arg(long, value_name = "TABLE")]
     pub snapshots: Option<Table>,
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = tables::Format::Table)]
+    pub format: tables::Format,
     #[command(flatten)]
     pub lake: LakeOptions,
 }

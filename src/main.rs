@@ -57,14 +57,7 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Record(options) => record::run(&options, &configuration),
         Command::Replay(options) => replay::run(&options, &configuration),
         Command::Backfill(options) => backfill::run(&options, &configuration),
-        Command::Sql(options) => done(block_on(async {
-            match &options.server.server {
-                Some(url) => {
-                    sql::ask(url, options.server.user.as_deref(), options.query, options.format).await
-                }
-                None => sql::run(&options.lake.place(&configuration)?, options.query, options.format).await,
-            }
-        })),
+        Command::Sql(options) => done(block_on(sql::run(options, &configuration))),
         Command::Tables(options) => done(block_on(async {
             let place = options.lake.place(&configuration)?;
             match options.snapshots {

@@ -1,23 +1,29 @@
-//! `depthlake sql`: questions to the tables, one at once or many at a prompt.
+//! `depthlake sql`: questions to the tables, one at once or many at a prompt, over a lake's files or at a server.
 
+mod answerer;
 mod command;
+mod completion;
+mod history;
+mod output;
 mod prompt;
 mod remote;
+mod scan;
+mod vocabulary;
 
-use std::io::{self, IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::io::{self, IsTerminal};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use depthlake_query::output::{Extent, Layout, MAX_TABLE_ROWS, OutputError, Written, write_rows};
 use depthlake_query::statement::split;
 use depthlake_query::{QueryError, Session};
-use ratatui::crossterm::terminal;
 
+use crate::arguments::SqlOptions;
+use crate::configuration::Configuration;
+use crate::data_folder::DataFolder;
 use crate::lake_options::LakePlace;
-
-/// What the prompt remembers, in the data folder.
-const HISTORY: &str = "sql_history";
+use answerer::Answerer;
+use output::{Ended, OutputFile, Printer};
+use remote::Remote;
 
 /// How rows are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -28,146 +34,100 @@ pub enum Format {
     Csv,
     /// A JSON object a line, of all rows. Numbers have all their digits.
     Json,
+    /// A Parquet file, of all rows of one statement.
+    Parquet,
 }
 
-/// Whether the time a statement took is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Timing {
-    On,
-    Off,
-}
-
-/// Answers the statements of `query`, or of the standard input where there is none. A terminal gets a prompt.
+/// Answers the statements of the query, or of the standard input where there is none. A terminal gets a prompt.
 ///
 /// # Errors
-/// Where there is no lake, it cannot be opened, a statement fails, or the output is closed.
-pub async fn run(place: &LakePlace, query: Option<String>, format: Format) -> Result<()> {
-    let session = Session::new(place.existing().await?)?;
-    let text = match query {
-        Some(text) => text,
-        None if io::stdin().is_terminal() => {
-            return prompt::run(&session, &place.folder.join(HISTORY), format).await;
-        }
-        None => io::read_to_string(io::stdin()).context("cannot read the statements")?,
-    };
-    answer_all(&session, &text, format, &mut io::stdout()).await
-}
-
-/// Has a server answer the statements of `query`, or of the standard input where there is none.
-///
-/// # Errors
-/// Where the server cannot be reached, a statement fails, or the output is closed.
-pub async fn ask(url: &str, user: Option<&str>, query: Option<String>, format: Format) -> Result<()> {
-    let text = match query {
-        Some(text) => text,
-        None => io::read_to_string(io::stdin()).context("cannot read the statements")?,
-    };
-    let mut server = remote::Remote::at(url, user)?;
-    let parts = split(&text);
-    for statement in parts.complete.iter().chain(&parts.rest) {
-        let started = Instant::now();
-        let answer = server.ask(statement).await?;
-        let mut out = io::stdout().lock();
-        match format {
-            Format::Table => {
-                answer.write_table(&mut out)?;
-                writeln!(out, "({} rows, {:.3} s)\n", answer.rows.len(), started.elapsed().as_secs_f64())?;
-            }
-            Format::Csv => answer.write_csv(&mut out)?,
-            Format::Json => answer.write_json(&mut out)?,
-        }
-        out.flush()?;
+/// Where there is no lake or server, a statement fails, or the output is closed.
+pub async fn run(options: SqlOptions, configuration: &Configuration) -> Result<()> {
+    let SqlOptions { query, format, output, server, lake } = options;
+    let is_prompt = query.is_none() && io::stdin().is_terminal();
+    if is_prompt && (output.is_some() || format == Format::Parquet) {
+        bail!("a file takes the rows of a query: give one after the options, or by the standard input");
     }
-    Ok(())
+    if format == Format::Parquet && output.is_none() && io::stdout().is_terminal() {
+        bail!("Parquet is not for terminals: name a file with --output, or redirect the standard output");
+    }
+    let (mut answerer, history) = match &server.server {
+        Some(url) => {
+            let remote = Remote::at(url, server.user.as_deref())?;
+            (Answerer::Remote(Box::new(remote)), history::of_servers())
+        }
+        None => {
+            let place = lake.place(configuration)?;
+            (local(&place).await?, Some(history::of_folder(&place.folder)))
+        }
+    };
+    if is_prompt {
+        let banner = server.server.map(|url| format!(" at {url}")).unwrap_or_default();
+        return prompt::run(answerer, &banner, history.as_deref(), format).await;
+    }
+    let text = match query {
+        Some(text) => text,
+        None => io::read_to_string(io::stdin()).context("cannot read the statements")?,
+    };
+    let mut printer = Printer::new(format);
+    match output {
+        Some(path) => answer_all(&mut answerer, &text, &mut printer, &mut OutputFile::at(path)).await,
+        None => answer_all(&mut answerer, &text, &mut printer, &mut io::stdout()).await,
+    }
+}
+
+/// The lake's files, and the live books of the run that keeps them.
+async fn local(place: &LakePlace) -> Result<Answerer> {
+    let board = DataFolder::at(&place.folder).board();
+    Ok(Answerer::Local(Box::new(Session::of_client(place.existing().await?, Some(board))?)))
 }
 
 /// Answers all statements of a text and stops at the first that fails.
-async fn answer_all(session: &Session, text: &str, format: Format, out: &mut impl Write) -> Result<()> {
+async fn answer_all(
+    answerer: &mut Answerer,
+    text: &str,
+    printer: &mut Printer,
+    out: &mut (impl io::Write + Send),
+) -> Result<()> {
     let parts = split(text);
     let statements: Vec<_> = parts.complete.into_iter().chain(parts.rest).collect();
     if statements.is_empty() {
         bail!(QueryError::NoStatement);
     }
     for (statement, number) in statements.iter().zip(1..) {
-        let answered = answer(session, statement, format, Timing::On, out).await;
+        let answered = printer.answer(answerer, statement, out).await;
         match answered {
+            Ok(Ended::Answered { .. }) => {}
+            Ok(Ended::Stopped) => bail!("stopped"),
             Err(error) if statements.len() > 1 => {
                 return Err(error).context(format!("in statement {number}"));
             }
-            answered => answered?,
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(())
-}
-
-/// Answers one statement and, in a table's footer, tells how many rows it has.
-async fn answer(
-    session: &Session,
-    statement: &str,
-    format: Format,
-    timing: Timing,
-    out: &mut impl Write,
-) -> Result<(), OutputError> {
-    let started = Instant::now();
-    let rows = session.sql(statement).await?;
-    let written = write_rows(rows, format.layout(), out).await?;
-    if format == Format::Table {
-        writeln!(out, "{}\n", footer(written, timing, started.elapsed()))?;
-        out.flush()?;
-    }
-    Ok(())
-}
-
-fn footer(written: Written, timing: Timing, taken: Duration) -> String {
-    let rows = match (written.extent, written.rows) {
-        (Extent::First, _) => {
-            format!("the first {MAX_TABLE_ROWS} rows; add a LIMIT, or take all as csv or json")
-        }
-        (Extent::All, 1) => "1 row".to_owned(),
-        (Extent::All, rows) => format!("{rows} rows"),
-    };
-    match timing {
-        Timing::On => format!("({rows}, {:.3} s)", taken.as_secs_f64()),
-        Timing::Off => format!("({rows})"),
-    }
-}
-
-impl Format {
-    fn layout(self) -> Layout {
-        match self {
-            Self::Table => Layout::Table { width: terminal_width() },
-            Self::Csv => Layout::Csv,
-            Self::Json => Layout::Json,
-        }
-    }
-}
-
-/// The columns of the terminal, where the output is one.
-fn terminal_width() -> Option<usize> {
-    let (columns, _) = terminal::size().ok().filter(|_| io::stdout().is_terminal())?;
-    Some(columns.into())
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use depthlake_lake::commit::Lake;
     use tempfile::TempDir;
 
     use super::*;
-    use crate::data_folder::DataFolder;
 
-    pub(crate) async fn new_lake() -> (TempDir, Lake) {
+    pub(super) async fn new_lake() -> (TempDir, Answerer) {
         let data = tempfile::tempdir().unwrap();
         let folder = DataFolder::at(data.path());
-        let lake = Lake::open(&folder.catalog(), &folder.warehouse()).await.unwrap();
-        (data, lake)
+        Lake::open(&folder.catalog(), &folder.warehouse()).await.unwrap();
+        let answerer = local(&LakePlace::local(&folder)).await.unwrap();
+        (data, answerer)
     }
 
     async fn answered(text: &str, format: Format) -> (String, Result<()>) {
-        let (_data, lake) = new_lake().await;
+        let (_data, mut answerer) = new_lake().await;
         let mut out = Vec::new();
-        let result = answer_all(&Session::new(lake).unwrap(), text, format, &mut out).await;
-        (String::from_utf8(out).unwrap(), result)
+        let result = answer_all(&mut answerer, text, &mut Printer::new(format), &mut out).await;
+        (String::from_utf8_lossy(&out).into_owned(), result)
     }
 
     #[tokio::test]
@@ -176,6 +136,17 @@ pub(crate) mod tests {
             answered("SELECT 1 AS a; SELECT count(*) AS b FROM raw.trades", Format::Csv).await;
         result.unwrap();
         assert_eq!(text, "a\n1\nb\n0\n");
+    }
+
+    #[tokio::test]
+    async fn what_is_set_holds_for_the_statements_that_follow() {
+        let text = "USE raw; PREPARE p FROM SELECT count(*) + ? AS n FROM trades; EXECUTE p USING 7";
+        let (text, result) = answered(text, Format::Csv).await;
+        result.unwrap();
+        assert_eq!(text, "n\n7\n");
+        let (text, _) =
+            answered("USE raw; CREATE TABLE memory.default.t AS SELECT 1 AS n", Format::Table).await;
+        assert!(text.starts_with("USE (0.") && text.contains("CREATE TABLE: 1 row (0."), "{text}");
     }
 
     #[tokio::test]
@@ -192,8 +163,17 @@ pub(crate) mod tests {
         let (text, result) = answered("SELECT 1 AS a", Format::Table).await;
         result.unwrap();
         assert!(text.contains("| a |") && text.contains("(1 row, 0.") && text.ends_with(" s)\n\n"), "{text}");
-        let (text, _) = answered("SELECT value FROM generate_series(1, 100000)", Format::Table).await;
+        let (text, _) = answered("SELECT n FROM UNNEST(sequence(1, 10000)) AS t(n)", Format::Table).await;
         assert!(text.contains("(the first 1000 rows; add a LIMIT"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_parquet_file_holds_one_answer() {
+        let (file, result) = answered("USE raw; SELECT count(*) FROM trades", Format::Parquet).await;
+        result.unwrap();
+        assert!(file.starts_with("PAR1") && file.ends_with("PAR1"));
+        let (_, result) = answered("SELECT 1; SELECT 2", Format::Parquet).await;
+        assert!(format!("{:#}", result.unwrap_err()).contains("one statement"));
     }
 
     #[tokio::test]
@@ -201,7 +181,8 @@ pub(crate) mod tests {
         let data = tempfile::tempdir().unwrap();
         let missing = data.path().join("nowhere");
         let place = LakePlace::local(&DataFolder::at(&missing));
-        let error = run(&place, Some("SELECT 1".to_owned()), Format::Table).await.unwrap_err().to_string();
+        let Err(error) = local(&place).await else { panic!("there is a lake") };
+        let error = error.to_string();
         assert!(error.contains("nowhere") && error.contains("depthlake run"), "{error}");
         assert!(!missing.exists());
     }

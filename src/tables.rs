@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
+use clap::ValueEnum;
 use depthlake_lake::commit::{KeptSnapshot, TableStatus};
 use depthlake_lake::table::Table;
 use depthlake_orderbook::time::Timestamp;
@@ -11,7 +12,17 @@ use depthlake_query::output::utc;
 use serde::Serialize;
 
 use crate::lake_options::LakePlace;
-use crate::sql::Format;
+
+/// How the tables are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people, with what a row means.
+    Table,
+    /// Comma-separated values with a header.
+    Csv,
+    /// A JSON object a line.
+    Json,
+}
 
 /// Prints the state of each table, and what its rows mean.
 ///

@@ -8,7 +8,10 @@ use std::process::{Command, Stdio};
 
 use support::{LakeView, finish, shared, succeed, text};
 
-const BARS: &str = "SELECT * EXCEPT (sys_from, bar_key) FROM marts.mart_ohlcv ORDER BY symbol, open_time";
+/// All but the time when a bar was written.
+const BARS: &str = "SELECT symbol, open_time, close_time, open, high, low, close, volume, quote_volume, vwap, trades, \
+    taker_buy_volume, taker_buy_quote_volume, simple_return, log_return, realised_volatility_30m, \
+    realised_volatility_60m FROM marts.mart_ohlcv ORDER BY symbol, open_time";
 /// How long a late trade is delayed, in nanoseconds: longer than its minute and the watermark.
 const DELAY: u64 = 150_000_000_000;
 

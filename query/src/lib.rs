@@ -6,6 +6,7 @@
 pub mod access;
 pub mod api;
 mod catalog;
+mod conversion;
 mod error;
 pub mod flight;
 pub mod health;

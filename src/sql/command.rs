@@ -4,8 +4,9 @@ use strsim::damerau_levenshtein;
 
 /// What `\help` prints.
 pub(super) const HELP: &str = "\
-A statement ends with a semicolon and may go over several lines. SELECT, SHOW, DESCRIBE and EXPLAIN work; nothing can
-be written. Ctrl-C drops the input or stops the running query.
+A statement of Trino's SQL ends with a semicolon and may go over several lines: SELECT, SHOW, DESCRIBE, EXPLAIN, USE,
+PREPARE, SET SESSION. The tables are only read; your own go into the catalog memory, and last as long as who answers.
+Tab completes names. Ctrl-C drops the input or stops the running query.
 
   \\d            the tables, and what a row of each means
   \\d TABLE      the columns of a table
@@ -13,8 +14,8 @@ be written. Ctrl-C drops the input or stops the running query.
   \\help         this text
   \\q or Ctrl-D  leave
 
-Tables are called SCHEMA.TABLE; the schema may be left out where only one has the table. Payloads are bytes:
-CAST(payload AS VARCHAR) makes text of them. Times are UTC: event_time > now() - INTERVAL '5 minutes'.";
+Tables are called SCHEMA.TABLE, or TABLE after USE SCHEMA; in a data folder, TABLE does where only one schema has it.
+Payloads are bytes: from_utf8(payload) makes text of them. Times are UTC: event_time > now() - INTERVAL '5' MINUTE.";
 
 /// An input that is no SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub(super) enum Command {
     },
 }
 
-const NAMES: [&str; 4] = ["\\d", "\\timing", "\\help", "\\q"];
+pub(super) const NAMES: [&str; 4] = ["\\d", "\\timing", "\\help", "\\q"];
 
 impl Command {
     /// The command that the input is, where it is one. The final semicolon of a habit is forgiven.

@@ -1,16 +1,19 @@
 //! Statements that a server answers, by Trino's protocol.
 
-use std::collections::BTreeMap;
-use std::io::Write;
+use std::collections::{BTreeMap, VecDeque};
 
 use anyhow::{Context, Result, bail};
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use depthlake_query::output::{Batches, OutputError};
+use depthlake_query::trino::reading::{AnswerPage, Columns, PageReader, ReadingError};
+use futures::StreamExt;
+use futures::stream::try_unfold;
 use reqwest::header::{HeaderMap, HeaderValue};
-use reqwest::{Client, RequestBuilder};
-use serde::Deserialize;
-use serde_json::Value;
+use reqwest::{Client, RequestBuilder, StatusCode};
+use tokio::task::JoinHandle;
 
-/// Rows of a table that are printed.
-const MAX_TABLE_ROWS: usize = 1_000;
+use super::answerer::Answered;
 
 /// A server, and what the statements so far have set there for this client.
 pub(super) struct Remote {
@@ -23,35 +26,23 @@ pub(super) struct Remote {
     schema: Option<String>,
     properties: BTreeMap<String, String>,
     prepared: BTreeMap<String, String>,
+    transaction: Option<String>,
+    open: Open,
 }
 
-/// All rows of a statement.
-pub(super) struct RemoteAnswer {
-    columns: Vec<String>,
-    pub(super) rows: Vec<Vec<Value>>,
+/// What the server still works on for us.
+enum Open {
+    Nothing,
+    /// A statement has been sent and not been answered. It is a task so that nobody forgets the query that it begins.
+    Statement(JoinHandle<reqwest::Result<Reply>>),
+    /// The address of the next page.
+    Page(String),
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Page {
-    next_uri: Option<String>,
-    #[serde(default)]
-    columns: Vec<Column>,
-    #[serde(default)]
-    data: Vec<Vec<Value>>,
-    error: Option<Failure>,
-}
-
-#[derive(Deserialize)]
-struct Column {
-    name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Failure {
-    message: String,
-    error_name: String,
+struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
 }
 
 impl Remote {
@@ -71,12 +62,125 @@ impl Remote {
             schema: None,
             properties: BTreeMap::new(),
             prepared: BTreeMap::new(),
+            transaction: None,
+            open: Open::Nothing,
         })
     }
 
+    /// Another client of the same server that has set the same.
+    pub(super) fn beside(&self) -> Self {
+        Self {
+            client: self.client.clone(),
+            url: self.url.clone(),
+            user: self.user.clone(),
+            password: self.password.clone(),
+            token: self.token.clone(),
+            catalog: self.catalog.clone(),
+            schema: self.schema.clone(),
+            properties: self.properties.clone(),
+            prepared: self.prepared.clone(),
+            transaction: None,
+            open: Open::Nothing,
+        }
+    }
+
+    pub(super) fn catalog(&self) -> &str {
+        &self.catalog
+    }
+
+    pub(super) fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
+    }
+
+    /// Begins to answer a statement, up to its first rows; one that is no question is done then.
+    ///
     /// # Errors
     /// Where the server cannot be reached, does not speak the protocol, or refuses the statement.
-    pub(super) async fn ask(&mut self, statement: &str) -> Result<RemoteAnswer> {
+    pub(super) async fn answer(&mut self, statement: &str) -> Result<Answered<'_>> {
+        self.let_go().await;
+        self.open = Open::Statement(tokio::spawn(sent(self.request(statement))));
+        let mut pages = PageReader::default();
+        let mut rows = VecDeque::new();
+        let is_known = |columns: &Columns| columns.update.is_none();
+        while !pages.columns().is_some_and(is_known)
+            && let Some(page) = self.next(&mut pages).await?
+        {
+            rows.extend(page.rows);
+        }
+        let Some(Columns { schema, update, .. }) = pages.columns().cloned() else {
+            bail!("{} ended its answer without columns", self.url);
+        };
+        let rest = try_unfold((self, pages, rows), |(remote, mut pages, mut rows)| async move {
+            let batch = remote.batch(&mut pages, &mut rows).await;
+            let batch = batch.map_err(|error| OutputError::Source(error.into()))?;
+            Ok(batch.map(|batch| (batch, (remote, pages, rows))))
+        });
+        Ok(Answered { rows: Batches::new(schema, rest.boxed()), update })
+    }
+
+    /// Ends the query that is still open, if any. A server that cannot be told ends it by itself, later.
+    pub(super) async fn let_go(&mut self) {
+        let next = match std::mem::replace(&mut self.open, Open::Nothing) {
+            Open::Nothing => return,
+            Open::Page(next) => next,
+            Open::Statement(statement) => {
+                let Ok(Ok(reply)) = statement.await else { return };
+                let page = PageReader::default().read(&reply.body);
+                let Ok(AnswerPage { next: Some(next), .. }) = page else { return };
+                next
+            }
+        };
+        if let Err(error) = self.authorized(self.client.delete(next)).send().await {
+            tracing::debug!(%error, "the server cannot be told to stop a query");
+        }
+    }
+
+    async fn batch(
+        &mut self,
+        pages: &mut PageReader,
+        rows: &mut VecDeque<RecordBatch>,
+    ) -> Result<Option<RecordBatch>> {
+        while rows.is_empty()
+            && let Some(page) = self.next(pages).await?
+        {
+            rows.extend(page.rows);
+        }
+        Ok(rows.pop_front())
+    }
+
+    /// The next page; `None` after the last. Whoever drops this on the way has not lost the query.
+    async fn next(&mut self, pages: &mut PageReader) -> Result<Option<AnswerPage>> {
+        let reply = match &mut self.open {
+            Open::Nothing => return Ok(None),
+            Open::Statement(statement) => {
+                let reply = statement.await;
+                self.open = Open::Nothing;
+                reply.context("the statement was not sent")?
+            }
+            Open::Page(next) => {
+                let request = self.client.get(next.as_str());
+                sent(self.authorized(request)).await
+            }
+        };
+        let Reply { status, headers, body } =
+            reply.with_context(|| format!("{} cannot be asked", self.url))?;
+        if !status.is_success() {
+            self.open = Open::Nothing;
+            bail!("{} answers {status}: {}", self.url, String::from_utf8_lossy(&body).trim());
+        }
+        self.remember(&headers);
+        let read = pages.read(&body);
+        self.open = match &read {
+            Ok(AnswerPage { next: Some(next), .. }) => Open::Page(next.clone()),
+            _ => Open::Nothing,
+        };
+        read.map(Some).map_err(|error| match error {
+            refused @ ReadingError::Refused { .. } => refused.into(),
+            other => anyhow::Error::from(other).context(format!("{} cannot be understood", self.url)),
+        })
+    }
+
+    fn request(&self, statement: &str) -> RequestBuilder {
         let mut request = self.client.post(format!("{}/v1/statement", self.url)).body(statement.to_owned());
         request = request
             .header("X-Trino-Source", "depthlake sql")
@@ -91,37 +195,20 @@ impl Remote {
         for (name, value) in &self.prepared {
             request = request.header("X-Trino-Prepared-Statement", format!("{name}={value}"));
         }
-        let mut answer = RemoteAnswer { columns: Vec::new(), rows: Vec::new() };
-        let mut next = Some(request);
-        while let Some(request) = next {
-            let page = self.fetch(request).await?;
-            if let Some(failure) = page.error {
-                bail!("{} ({})", failure.message, failure.error_name);
-            }
-            if !page.columns.is_empty() {
-                answer.columns = page.columns.into_iter().map(|column| column.name).collect();
-            }
-            answer.rows.extend(page.data);
-            next = page.next_uri.map(|uri| self.client.get(uri));
+        if let Some(transaction) = &self.transaction {
+            request = request.header("X-Trino-Transaction-Id", transaction);
         }
-        Ok(answer)
+        self.authorized(request)
     }
 
-    async fn fetch(&mut self, request: RequestBuilder) -> Result<Page> {
-        let request = match (&self.token, &self.password) {
+    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
+        match (&self.token, &self.password) {
             (Some(token), _) => request.bearer_auth(token),
             (None, Some(password)) => {
                 request.basic_auth(&self.user, Some(password)).header("X-Trino-User", &self.user)
             }
             (None, None) => request.header("X-Trino-User", &self.user),
-        };
-        let response = request.send().await.with_context(|| format!("{} cannot be asked", self.url))?;
-        let status = response.status();
-        if !status.is_success() {
-            bail!("{} answers {status}: {}", self.url, response.text().await.unwrap_or_default());
         }
-        self.remember(response.headers());
-        response.json().await.with_context(|| format!("{} does not speak Trino's protocol", self.url))
     }
 
     /// What is set stays encoded: it is only handed back.
@@ -140,6 +227,10 @@ impl Remote {
         self.schema = values("x-trino-set-schema").pop().or_else(|| self.schema.clone());
         self.properties.extend(pairs("x-trino-set-session"));
         self.prepared.extend(pairs("x-trino-added-prepare"));
+        self.transaction = values("x-trino-started-transaction-id").pop().or_else(|| self.transaction.take());
+        if headers.contains_key("x-trino-clear-transaction-id") {
+            self.transaction = None;
+        }
         for name in values("x-trino-clear-session") {
             self.properties.remove(&name);
         }
@@ -149,88 +240,8 @@ impl Remote {
     }
 }
 
-impl RemoteAnswer {
-    pub(super) fn write_table(&self, out: &mut impl Write) -> Result<()> {
-        let rows: Vec<Vec<String>> =
-            self.rows.iter().take(MAX_TABLE_ROWS).map(|row| row.iter().map(shown).collect()).collect();
-        let width = |(index, name): (usize, &String)| {
-            let cells = rows.iter().filter_map(|row| row.get(index));
-            cells.chain([name]).map(|cell| cell.chars().count()).max().unwrap_or_default()
-        };
-        let widths: Vec<_> = self.columns.iter().enumerate().map(width).collect();
-        let mut line = |cells: &[String]| -> Result<()> {
-            for (cell, width) in cells.iter().zip(&widths) {
-                write!(out, "| {cell:width$} ")?;
-            }
-            Ok(writeln!(out, "|")?)
-        };
-        if self.columns.is_empty() {
-            return Ok(());
-        }
-        line(&self.columns)?;
-        line(&widths.iter().map(|&width| "-".repeat(width)).collect::<Vec<_>>())?;
-        rows.iter().try_for_each(|row| line(row))
-    }
-
-    pub(super) fn write_csv(&self, out: &mut impl Write) -> Result<()> {
-        let quoted = |cell: String| {
-            if cell.contains([',', '"', '\n', '\r']) {
-                format!("\"{}\"", cell.replace('"', "\"\""))
-            } else {
-                cell
-            }
-        };
-        let header: Vec<_> = self.columns.iter().cloned().map(quoted).collect();
-        writeln!(out, "{}", header.join(","))?;
-        for row in &self.rows {
-            let cells: Vec<_> = row.iter().map(|value| quoted(shown(value))).collect();
-            writeln!(out, "{}", cells.join(","))?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn write_json(&self, out: &mut impl Write) -> Result<()> {
-        for row in &self.rows {
-            let object: serde_json::Map<_, _> =
-                self.columns.iter().cloned().zip(row.iter().cloned()).collect();
-            serde_json::to_writer(&mut *out, &object)?;
-            writeln!(out)?;
-        }
-        Ok(())
-    }
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn rows_are_written_for_people_and_programs() {
-        let answer = RemoteAnswer {
-            columns: vec!["a".to_owned(), "word".to_owned()],
-            rows: vec![vec![json!(1), json!("x,\"y\"")], vec![json!(null), json!("\u{fc}")]],
-        };
-        let written = |write: &dyn Fn(&mut Vec<u8>) -> Result<()>| {
-            let mut out = Vec::new();
-            write(&mut out).unwrap();
-            String::from_utf8(out).unwrap()
-        };
-        assert_eq!(written(&|out| answer.write_csv(out)), "a,word\n1,\"x,\"\"y\"\"\"\n,\u{fc}\n");
-        assert_eq!(
-            written(&|out| answer.write_json(out)),
-            "{\"a\":1,\"word\":\"x,\\\"y\\\"\"}\n{\"a\":null,\"word\":\"\u{fc}\"}\n"
-        );
-        let table = "| a | word  |\n| - | ----- |\n| 1 | x,\"y\" |\n|   | \u{fc}     |\n";
-        assert_eq!(written(&|out| answer.write_table(out)), table);
-    }
+async fn sent(request: RequestBuilder) -> reqwest::Result<Reply> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    Ok(Reply { status, headers, body: response.bytes().await? })
 }

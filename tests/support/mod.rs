@@ -59,6 +59,11 @@ pub fn stop(child: Child) {
     assert!(output.status.success(), "{}: {}{}", output.status, text(&output.stdout), text(&output.stderr));
 }
 
+/// Sends what Ctrl-C sends.
+pub fn interrupt(child: &Child) {
+    signal(child, "-INT");
+}
+
 pub fn kill(child: &mut Child) {
     child.kill().unwrap();
     child.wait().unwrap();

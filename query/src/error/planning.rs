@@ -4,7 +4,9 @@ use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use depthlake_dialect::parse::SyntaxError;
 
-use super::{Position, QueryError, external, innermost, message_of, position_of};
+use depthlake_dialect::functions::listing;
+
+use super::{Position, QueryError, external, innermost, message_of, nearest, position_of, schema};
 
 impl QueryError {
     /// A text that is no statement.
@@ -19,21 +21,45 @@ impl QueryError {
     /// A statement that cannot be planned.
     pub(crate) fn of_trino_planning(error: DataFusionError) -> Self {
         let position = error.diagnostic().and_then(position_of);
+        of_innermost(innermost(error), position)
+    }
+
+    /// The same for people of this process, who are told the nearest names besides.
+    pub(crate) fn of_planning_with_hints(error: DataFusionError) -> Self {
+        let position = error.diagnostic().and_then(position_of);
         match innermost(error) {
-            DataFusionError::SQL(error, _) => {
-                Self::Trino { name: "SYNTAX_ERROR", message: error.to_string(), position }
+            DataFusionError::SchemaError(error, _) if matches!(*error, SchemaError::FieldNotFound { .. }) => {
+                schema(&error, position)
             }
-            DataFusionError::SchemaError(error, _) => of_schema(&error, position),
-            DataFusionError::External(error) => external(error),
-            DataFusionError::ArrowError(error, context) => {
-                Self::of_execution(DataFusionError::ArrowError(error, context))
-            }
-            DataFusionError::NotImplemented(message) => {
-                Self::Trino { name: "NOT_SUPPORTED", message, position }
-            }
-            other => of_message(message_of(&other), position),
+            other => with_nearest_function(of_innermost(other, position)),
         }
     }
+}
+
+fn of_innermost(error: DataFusionError, position: Option<Position>) -> QueryError {
+    match error {
+        DataFusionError::SQL(error, _) => {
+            QueryError::Trino { name: "SYNTAX_ERROR", message: error.to_string(), position }
+        }
+        DataFusionError::SchemaError(error, _) => of_schema(&error, position),
+        DataFusionError::External(error) => external(error),
+        DataFusionError::ArrowError(error, context) => {
+            QueryError::of_execution(DataFusionError::ArrowError(error, context))
+        }
+        DataFusionError::NotImplemented(message) => {
+            QueryError::Trino { name: "NOT_SUPPORTED", message, position }
+        }
+        other => of_message(message_of(&other), position),
+    }
+}
+
+fn with_nearest_function(error: QueryError) -> QueryError {
+    let QueryError::Trino { name: name @ "FUNCTION_NOT_FOUND", message, position } = error else {
+        return error;
+    };
+    let unknown = message.split('\'').nth(1).unwrap_or_default();
+    let nearest = nearest(unknown, listing().into_iter().map(|function| function.name)).unwrap_or_default();
+    QueryError::Trino { name, message: format!("{message}; the nearest is {nearest}"), position }
 }
 
 fn of_schema(error: &SchemaError, position: Option<Position>) -> QueryError {

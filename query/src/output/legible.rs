@@ -3,17 +3,41 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, MapArray, RecordBatch, StringArray, StringViewArray, StructArray,
+};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use depthlake_dialect::types::TrinoType;
+
+use crate::conversion::converted;
+use crate::trino::value::texts_of;
 
 /// The characters of bytes that a table shows at most.
 const MAX_TABLE_TEXT: usize = 60;
 
+/// Values that only Trino's types tell how to show, as texts.
+pub(super) fn plain(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    converted(batch, &|field, array| {
+        let r#type = TrinoType::of_field(field);
+        let is_told_by_trino = match array.data_type() {
+            DataType::Interval(_) | DataType::Duration(_) => true,
+            DataType::FixedSizeBinary(_) => r#type == TrinoType::Uuid,
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+                matches!(r#type, TrinoType::Char { .. })
+            }
+            _ => false,
+        };
+        is_told_by_trino
+            .then(|| texts_of(array, &r#type).map(|texts| Arc::new(texts) as ArrayRef))
+            .transpose()
+    })
+}
+
 pub(super) fn for_csv(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    convert(batch, |column| match column.data_type() {
+    convert(&plain(batch)?, |column| match column.data_type() {
         data_type if data_type.is_nested() => Some(displayed(column)),
         data_type if is_bytes(data_type) => Some(bytes_as_text(column, str::to_owned)),
         _ => None,
@@ -21,11 +45,27 @@ pub(super) fn for_csv(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
 }
 
 pub(super) fn for_json(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    convert(batch, |column| is_bytes(column.data_type()).then(|| bytes_as_text(column, str::to_owned)))
+    let batch = converted(&plain(batch)?, &keys_as_text)?;
+    convert(&batch, |column| is_bytes(column.data_type()).then(|| bytes_as_text(column, str::to_owned)))
+}
+
+/// The names of a JSON object are texts.
+fn keys_as_text(_: &Field, array: &ArrayRef) -> Result<Option<ArrayRef>, ArrowError> {
+    let DataType::Map(entries, is_sorted) = array.data_type() else { return Ok(None) };
+    let map = array.as_map();
+    let DataType::Struct(pair) = entries.data_type() else { return Ok(None) };
+    let ([key, value], false) = (&pair[..], map.key_type() == &DataType::Utf8) else { return Ok(None) };
+    let keys: StringArray = displayed(map.keys())?.iter().collect();
+    let key = Arc::new(key.as_ref().clone().with_data_type(DataType::Utf8));
+    let pair = Fields::from(vec![key, Arc::clone(value)]);
+    let pairs = StructArray::try_new(pair.clone(), vec![Arc::new(keys), Arc::clone(map.values())], None)?;
+    let entries = Arc::new(entries.as_ref().clone().with_data_type(DataType::Struct(pair)));
+    let map = MapArray::try_new(entries, map.offsets().clone(), pairs, map.nulls().cloned(), *is_sorted)?;
+    Ok(Some(Arc::new(map)))
 }
 
 pub(super) fn for_table(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    convert(batch, |column| is_bytes(column.data_type()).then(|| bytes_as_text(column, shortened)))
+    convert(&plain(batch)?, |column| is_bytes(column.data_type()).then(|| bytes_as_text(column, shortened)))
 }
 
 fn convert(

@@ -1,11 +1,15 @@
-//! Rows as text: a table for people, CSV and JSON lines for programs.
+//! Rows as a table for people, and as CSV, JSON lines or Parquet for programs.
 //!
-//! CSV and JSON are written as the rows come, however many they are. In all layouts decimals keep every digit, times are
-//! ISO 8601 (`Z` for UTC), and bytes are text where they are UTF-8 and `\x` with hexadecimal digits otherwise.
+//! All but tables are written as the rows come, however many they are. In all texts decimals keep every digit, times are
+//! ISO 8601 (`Z` for UTC), and bytes are text where they are UTF-8 and `\x` with hexadecimal digits otherwise. Intervals are
+//! as Trino writes them.
 
+mod batches;
 mod legible;
+mod parquet;
 mod table;
 
+use std::error::Error as StdError;
 use std::io::{self, Write};
 
 use datafusion::arrow::array::RecordBatch;
@@ -13,12 +17,14 @@ use datafusion::arrow::csv;
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::writer::{LineDelimited, WriterBuilder};
 use datafusion::arrow::temporal_conversions::timestamp_ns_to_datetime;
+use datafusion::parquet::errors::ParquetError;
 use depthlake_orderbook::time::Timestamp;
 use futures::TryStreamExt;
 use thiserror::Error;
 
+pub use batches::Batches;
+
 use crate::error::QueryError;
-use crate::session::Rows;
 
 /// The rows a [`Layout::Table`] shows at most, since it has to hold them all to find the widths.
 pub const MAX_TABLE_ROWS: usize = 1_000;
@@ -33,6 +39,8 @@ pub enum Layout {
     /// A JSON object a line. Numbers have all their digits, so a reader that wants them exact must not parse them as
     /// doubles. NaN and infinities are null.
     Json,
+    /// A Parquet file.
+    Parquet,
 }
 
 /// What has been written.
@@ -57,10 +65,15 @@ pub enum Extent {
 pub enum OutputError {
     #[error(transparent)]
     Query(#[from] QueryError),
+    /// Rows that are no query of this process are not to be had.
+    #[error(transparent)]
+    Source(Box<dyn StdError + Send + Sync>),
     #[error("cannot write the rows")]
     Write(#[from] io::Error),
     #[error("cannot show the rows as text")]
     Text(#[from] ArrowError),
+    #[error("cannot write the rows as Parquet")]
+    Parquet(#[source] ParquetError),
 }
 
 /// A time as ISO 8601 in UTC, to the millisecond.
@@ -81,16 +94,21 @@ pub fn table_of_rows(rows: &[RecordBatch]) -> Result<String, ArrowError> {
 /// Writes all rows of an answer, or the first of them for a table, and flushes.
 ///
 /// # Errors
-/// [`OutputError`] where the query fails on the way, the output is closed, or a value has no text.
-pub async fn write_rows(rows: Rows, layout: Layout, out: &mut impl Write) -> Result<Written, OutputError> {
+/// [`OutputError`] where the rows end before their time, the output is closed, or a value cannot be written so.
+pub async fn write_rows(
+    rows: Batches<'_>,
+    layout: Layout,
+    out: &mut (impl Write + Send),
+) -> Result<Written, OutputError> {
     match layout {
         Layout::Table { width } => table::write(rows, width, out).await,
         Layout::Csv => write_csv(rows, out).await,
         Layout::Json => write_json(rows, out).await,
+        Layout::Parquet => parquet::write(rows, out).await,
     }
 }
 
-async fn write_csv(mut rows: Rows, out: &mut impl Write) -> Result<Written, OutputError> {
+async fn write_csv(mut rows: Batches<'_>, out: &mut impl Write) -> Result<Written, OutputError> {
     out.write_all(&batch_as_csv(&RecordBatch::new_empty(rows.schema()), true)?)?;
     let mut count = 0;
     while let Some(batch) = rows.try_next().await? {
@@ -116,7 +134,7 @@ fn csv_lines(batch: &RecordBatch, header: bool) -> Result<Vec<u8>, ArrowError> {
     Ok(lines)
 }
 
-async fn write_json(mut rows: Rows, out: &mut impl Write) -> Result<Written, OutputError> {
+async fn write_json(mut rows: Batches<'_>, out: &mut impl Write) -> Result<Written, OutputError> {
     let mut count = 0;
     while let Some(batch) = rows.try_next().await? {
         let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(Vec::new());
@@ -139,7 +157,7 @@ mod tests {
         let lake = empty_lake().await;
         let rows = Session::new(lake.lake.clone()).unwrap().sql(sql).await.unwrap();
         let mut out = Vec::new();
-        let written = write_rows(rows, layout, &mut out).await.unwrap();
+        let written = write_rows(rows.into(), layout, &mut out).await.unwrap();
         (String::from_utf8(out).unwrap(), written)
     }
 
@@ -218,7 +236,7 @@ mod tests {
         let lake = empty_lake().await;
         let session = Session::new(lake.lake.clone()).unwrap();
         let endless = session.sql("SELECT value FROM generate_series(1, 10000000000)").await.unwrap();
-        let error = write_rows(endless, Layout::Json, &mut Closing(1_000_000)).await.unwrap_err();
+        let error = write_rows(endless.into(), Layout::Json, &mut Closing(1_000_000)).await.unwrap_err();
         assert!(matches!(error, OutputError::Write(e) if e.kind() == io::ErrorKind::BrokenPipe));
     }
 }

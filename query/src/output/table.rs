@@ -8,14 +8,12 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::arrow::util::pretty::pretty_format_batches_with_options;
 use futures::TryStreamExt;
 
-use super::{Extent, MAX_TABLE_ROWS, OutputError, Written, legible};
-use crate::error::QueryError;
-use crate::session::Rows;
+use super::{Batches, Extent, MAX_TABLE_ROWS, OutputError, Written, legible};
 
 const OPTIONS: FormatOptions<'static> = FormatOptions::new().with_null("NULL");
 
 pub(super) async fn write(
-    rows: Rows,
+    rows: Batches<'_>,
     width: Option<usize>,
     out: &mut impl Write,
 ) -> Result<Written, OutputError> {
@@ -38,7 +36,7 @@ pub(super) fn of_rows(rows: &[RecordBatch]) -> Result<String, ArrowError> {
 }
 
 /// The first rows, after an empty batch that has the columns where there are none.
-async fn first_batches(mut rows: Rows) -> Result<(Vec<RecordBatch>, Written), QueryError> {
+async fn first_batches(mut rows: Batches<'_>) -> Result<(Vec<RecordBatch>, Written), OutputError> {
     let mut batches = vec![RecordBatch::new_empty(rows.schema())];
     let mut left = MAX_TABLE_ROWS;
     while let Some(batch) = rows.try_next().await? {
@@ -86,7 +84,7 @@ mod tests {
         let lake = empty_lake().await;
         let rows = Session::new(lake.lake.clone()).unwrap().sql(sql).await.unwrap();
         let mut out = Vec::new();
-        let written = write(rows, Some(width), &mut out).await.unwrap();
+        let written = write(rows.into(), Some(width), &mut out).await.unwrap();
         (String::from_utf8(out).unwrap(), written)
     }
 

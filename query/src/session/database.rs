@@ -230,7 +230,8 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        self.end(Some(&QueryError::Stopped { reason: StopReason::Abandoned }));
+        let reason = self.query.stop_reason().unwrap_or(StopReason::Abandoned);
+        self.end(Some(&QueryError::Stopped { reason }));
     }
 }
 

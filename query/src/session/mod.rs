@@ -22,6 +22,7 @@ mod show;
 mod state;
 mod statements;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -45,7 +46,7 @@ pub use settings::{Door, SessionSettings};
 pub(crate) use engine::plan_in_engine;
 pub(crate) use plan::plan_view;
 
-use crate::catalog::{Catalog, Directory, LakeCatalog, MemoryCatalog, SystemCatalog, TpchCatalog};
+use crate::catalog::{CATALOG, Catalog, Directory, LakeCatalog, MemoryCatalog, SystemCatalog, TpchCatalog};
 use crate::error::QueryError;
 use database::{Run, UNLIMITED};
 use state::{Defaults, Language, state_of, task_of};
@@ -73,10 +74,20 @@ impl Session {
         Self::with_limits(lake, Limits::default())
     }
 
-    fn with_limits(lake: Lake, mut limits: Limits) -> Result<Self, QueryError> {
-        limits.time_per_query = UNLIMITED;
-        limits.rows_per_query = u64::MAX;
-        limits.text_length = usize::MAX;
+    /// A session like [`Session::new`] that speaks what clients of the server speak, Trino's language, and tells the nearest
+    /// names besides. The live books are those of the board in a file, where there is one.
+    ///
+    /// # Errors
+    /// As [`Session::new`].
+    pub fn of_client(lake: Lake, board: Option<PathBuf>) -> Result<Self, QueryError> {
+        let limits = without_limits(Limits::default());
+        let database = Database::open(lake, DatabaseOptions { limits, board, tail: None })?;
+        let catalog = Some(CATALOG.to_owned());
+        Ok(Self::of(database, SessionSettings { catalog, ..SessionSettings::local() }))
+    }
+
+    fn with_limits(lake: Lake, limits: Limits) -> Result<Self, QueryError> {
+        let limits = without_limits(limits);
         let database = Database::open(lake, DatabaseOptions { limits, ..DatabaseOptions::default() })?;
         Ok(Self { database, settings: SessionSettings::local(), language: Language::Engine, given: None })
     }
@@ -101,6 +112,11 @@ impl Session {
             language: self.language,
             given: Some((ROWS_UNDER_TEST, Arc::new(rows))),
         })
+    }
+
+    /// Takes on what a statement has changed, for the statements that follow.
+    pub fn apply(&mut self, effects: &[Effect]) {
+        effects.iter().for_each(|effect| self.settings.apply(effect));
     }
 
     /// What the client has set.
@@ -227,6 +243,11 @@ impl Session {
         let tables = self.engine_state().resolve_table_references(&crate::statement::parse(text)?);
         Ok(tables.map_err(QueryError::of_planning)?.iter().map(ToString::to_string).collect())
     }
+}
+
+/// The limits without those of time, rows and text.
+fn without_limits(limits: Limits) -> Limits {
+    Limits { time_per_query: UNLIMITED, rows_per_query: u64::MAX, text_length: usize::MAX, ..limits }
 }
 
 #[async_trait]

@@ -16,8 +16,8 @@ use depthlake_dialect::rewrite::{shaped, with_names};
 use depthlake_dialect::semantics::adapt;
 use depthlake_dialect::statement::{Name, Statement};
 
-use crate::catalog::{Directory, ViewQuery};
-use crate::error::{Position, QueryError};
+use crate::catalog::{ANY_SCHEMA, CATALOG, Directory, INFORMATION_SCHEMA, ViewQuery, why_unknown};
+use crate::error::{Position, QueryError, nearest};
 use crate::session::constants::{Constants, with_constants};
 use crate::session::engine::only_reads;
 use crate::session::settings::SessionSettings;
@@ -29,6 +29,16 @@ pub(super) struct Planner<'a> {
     pub(super) directory: &'a Arc<Directory>,
     pub(super) scope: Scope<'a>,
     pub(super) constants: Constants<'a>,
+    pub(super) wording: Wording,
+}
+
+/// How errors are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wording {
+    /// As Trino tells them, which its clients may look for.
+    Trino,
+    /// With the nearest names besides, for people.
+    Hints,
 }
 
 /// Where names are looked up that lack a catalog or schema.
@@ -80,32 +90,61 @@ impl Planner<'_> {
             let parts: Vec<&str> =
                 [table.catalog(), table.schema(), Some(table.table())].into_iter().flatten().collect();
             let missing = match self.scope.full_name(&parts, position) {
-                Ok(name) => self.missing(&name, position),
+                Ok(name) => match self.wording {
+                    Wording::Trino => missing(self.directory, &name, position),
+                    Wording::Hints => missing_with_hint(self.directory, table, &name, position),
+                },
                 Err(error) => Some(error),
             };
             if let Some(missing) = missing {
                 return missing;
             }
         }
-        QueryError::of_trino_planning(error)
+        match self.wording {
+            Wording::Trino => QueryError::of_trino_planning(error),
+            Wording::Hints => QueryError::of_planning_with_hints(error),
+        }
     }
+}
 
-    fn missing(&self, name: &FullName, position: Option<Position>) -> Option<QueryError> {
-        let FullName { catalog, schema, name } = name;
-        let (error, message) = if self.directory.catalog(catalog).is_none() {
-            ("CATALOG_NOT_FOUND", format!("Catalog '{catalog}' not found"))
-        } else if !self.directory.has_schema(catalog, schema) {
-            if self.directory.denies(catalog, schema) {
-                return None;
-            }
-            ("SCHEMA_NOT_FOUND", format!("Schema '{schema}' does not exist"))
-        } else if self.directory.relation(catalog, schema, base(name)).is_none() {
-            ("TABLE_NOT_FOUND", format!("Table '{catalog}.{schema}.{name}' does not exist"))
-        } else {
+/// Why there is no such table or view; `None` where there is.
+fn missing(directory: &Directory, name: &FullName, position: Option<Position>) -> Option<QueryError> {
+    let FullName { catalog, schema, name } = name;
+    let (error, message) = if directory.catalog(catalog).is_none() {
+        ("CATALOG_NOT_FOUND", format!("Catalog '{catalog}' not found"))
+    } else if !directory.has_schema(catalog, schema) {
+        if directory.denies(catalog, schema) {
             return None;
-        };
-        Some(QueryError::Trino { name: error, message, position })
+        }
+        ("SCHEMA_NOT_FOUND", format!("Schema '{schema}' does not exist"))
+    } else if directory.relation(catalog, schema, base(name)).is_none() {
+        ("TABLE_NOT_FOUND", format!("Table '{catalog}.{schema}.{name}' does not exist"))
+    } else {
+        return None;
+    };
+    Some(QueryError::Trino { name: error, message, position })
+}
+
+/// The same as [`missing`], with the table whose name is nearest.
+pub(super) fn missing_with_hint(
+    directory: &Directory,
+    written: &TableReference,
+    full: &FullName,
+    position: Option<Position>,
+) -> Option<QueryError> {
+    if full.schema == ANY_SCHEMA && full.catalog == CATALOG {
+        return why_unknown(written, position);
     }
+    let missing = missing(directory, full, position)?;
+    let catalog = if directory.catalog(&full.catalog).is_some() { full.catalog.as_str() } else { CATALOG };
+    let schemas = directory.schemas(catalog).unwrap_or_default().into_iter();
+    let names = schemas.filter(|schema| schema != INFORMATION_SCHEMA).flat_map(|schema| {
+        let relations = directory.relations(catalog, &schema).into_iter();
+        relations.map(|relation| format!("{schema}.{}", relation.name)).collect::<Vec<_>>()
+    });
+    let Some(name) = nearest(&format!("{}.{}", full.schema, full.name), names) else { return Some(missing) };
+    let nearest = if catalog == CATALOG { name } else { format!("{catalog}.{name}") };
+    Some(QueryError::UnknownTable { name: written.to_string(), nearest, position })
 }
 
 /// The table of which a name tells a state, or about which it is.
@@ -186,6 +225,7 @@ pub(crate) async fn plan_view(
         schema: view.schema.clone(),
         ..SessionSettings::new(view.definer.clone(), crate::Door::Local)
     };
-    let planner = Planner { state: &state, directory, scope, constants: Constants { settings: &settings } };
+    let constants = Constants { settings: &settings };
+    let planner = Planner { state: &state, directory, scope, constants, wording: Wording::Trino };
     planner.plan(*query).await
 }

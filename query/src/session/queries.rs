@@ -237,6 +237,11 @@ impl Query {
         QueryError::Stopped { reason: reason.unwrap_or(StopReason::Abandoned) }
     }
 
+    /// Why somebody has stopped it, where somebody has.
+    pub(crate) fn stop_reason(&self) -> Option<StopReason> {
+        self.stop.borrow().clone()
+    }
+
     fn info(&self) -> QueryInfo {
         let mut info = self.lock().clone();
         info.rows = self.rows.load(Ordering::Relaxed);

@@ -1,16 +1,18 @@
 //! `SHOW` and `DESCRIBE`.
 
+use datafusion::sql::TableReference;
 use depthlake_dialect::functions::listing;
 use depthlake_dialect::statement::{Identifier, Like, Name, Position, Show};
 use depthlake_dialect::types::TrinoType;
 
 use crate::catalog::information_schema::COMMENT;
 use crate::catalog::sheet::{Cell, Columns, Kind, Sheet};
-use crate::catalog::{Relation, RelationKind};
+use crate::catalog::{ANY_SCHEMA, Relation, RelationKind};
 use crate::error::QueryError;
-use crate::session::plan::FullName;
+use crate::session::plan::{FullName, Wording, missing_with_hint};
 use crate::session::properties;
 use crate::session::statements::{Begun, Context};
+use crate::table::LIVE;
 
 const COLUMNS: Columns =
     &[("Column", Kind::Text), ("Type", Kind::Text), ("Extra", Kind::Text), ("Comment", Kind::Text)];
@@ -127,12 +129,21 @@ impl Context<'_> {
     /// A table or view that there is. Tables about tables, such as `"t$files"`, have no entry of their own.
     fn known_relation(&self, name: &Name) -> Result<(FullName, Option<Relation>), QueryError> {
         let mut full = self.scope().table(name)?;
-        if full.schema == crate::catalog::ANY_SCHEMA {
+        if self.wording() == Wording::Hints {
+            let written = TableReference::from(name.parts().join("."));
+            let position = Some(name.position().into());
+            if let Some(missing) = missing_with_hint(&self.directory, &written, &full, position) {
+                return Err(missing);
+            }
+        }
+        if full.schema == ANY_SCHEMA {
+            let base = full.name.split(['$', '@']).next().unwrap_or_default();
+            let has_it = |schema: &&String| self.directory.relation(&full.catalog, schema, base).is_some();
             let schemas = self.directory.schemas(&full.catalog).unwrap_or_default();
-            let has_it =
-                |schema: &String| self.directory.relation(&full.catalog, schema, &full.name).is_some();
-            if let Some(schema) = schemas.into_iter().find(has_it) {
-                full.schema = schema;
+            // A bare name is that of a table of the lake, never of a live one.
+            let found = schemas.iter().filter(|schema| *schema != LIVE).find(has_it);
+            if let Some(schema) = found {
+                full.schema.clone_from(schema);
             }
         } else {
             let schema = Name::clone(name).split_last().and_then(|(schema, _)| schema);

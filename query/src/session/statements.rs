@@ -22,7 +22,7 @@ use crate::error::QueryError;
 use crate::session::answer::{Column, Effect, Update, columns_of};
 use crate::session::constants::Constants;
 use crate::session::database::Run;
-use crate::session::plan::{Planner, Scope};
+use crate::session::plan::{Planner, Scope, Wording};
 use crate::session::properties;
 use crate::session::queries::{QueryState, StopReason};
 use crate::session::settings::{Door, SessionSettings};
@@ -128,7 +128,12 @@ impl Context<'_> {
 
     pub(super) fn planner<'b>(&'b self, state: &'b SessionState) -> Planner<'b> {
         let constants = Constants { settings: self.settings };
-        Planner { state, directory: &self.directory, scope: self.scope(), constants }
+        let wording = self.wording();
+        Planner { state, directory: &self.directory, scope: self.scope(), constants, wording }
+    }
+
+    pub(super) fn wording(&self) -> Wording {
+        if self.settings.door == Door::Local { Wording::Hints } else { Wording::Trino }
     }
 
     pub(super) fn scope(&self) -> Scope<'_> {

@@ -1,6 +1,7 @@
 //! Queries over lakes of real files, compared with slow computations over the same rows.
 
 mod answers;
+mod client;
 mod evolution;
 mod limits;
 mod marts;

@@ -10,10 +10,11 @@ mod address;
 mod headers;
 mod info;
 mod page;
+pub mod reading;
 mod signature;
 mod statement;
 mod statements;
-mod value;
+pub(crate) mod value;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

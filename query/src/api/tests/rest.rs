@@ -175,6 +175,11 @@ async fn sql_is_answered_as_json_and_as_files() {
     assert_eq!((answer["rows"].as_array().unwrap().len(), &answer["truncated"]), (2, &json!(true)));
     assert_eq!(answer["columns"][0], json!({"name": "value", "type": "bigint"}));
 
+    // Names without a catalog are those of the lake.
+    let counted =
+        ask(json!({"query": "SELECT count(*) AS n FROM ops.dead_letters", "format": "csv"})).await.unwrap();
+    assert!(counted.text().await.unwrap().starts_with("n\n"));
+
     let csv = ask(json!({"query": query, "format": "csv", "max_rows": 3})).await.unwrap();
     assert!(csv.headers()[header::CONTENT_DISPOSITION].to_str().unwrap().contains("answer.csv"));
     let text = csv.text().await.unwrap();

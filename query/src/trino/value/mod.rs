@@ -8,10 +8,11 @@ mod time;
 mod zoned;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeListArray, MapArray, RecordBatch, StructArray,
+    Array, ArrayRef, AsArray, FixedSizeListArray, MapArray, RecordBatch, StringViewArray, StructArray,
 };
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::error::ArrowError;
 use depthlake_dialect::types::TrinoType;
 use thiserror::Error;
 
@@ -51,6 +52,22 @@ enum Kind {
 
 /// Where the elements of a list are.
 type Bounds = Box<dyn Fn(usize) -> std::ops::Range<usize> + Send>;
+
+/// The values of an array that clients are sent as texts, without their quotation marks.
+pub(crate) fn texts_of(array: &ArrayRef, r#type: &TrinoType) -> Result<StringViewArray, ArrowError> {
+    let write = scalar::writer(array, r#type, Precisions::Known).map_err(ArrowError::CastError)?;
+    let text = |row| {
+        if array.is_null(row) {
+            return Ok(None);
+        }
+        let mut json = Vec::new();
+        write(row, &mut json).map_err(ArrowError::CastError)?;
+        serde_json::from_slice::<String>(&json)
+            .map(Some)
+            .map_err(|error| ArrowError::CastError(error.to_string()))
+    };
+    (0..array.len()).map(text).collect()
+}
 
 impl RowWriter {
     /// # Errors
