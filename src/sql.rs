@@ -51,15 +51,12 @@ pub async fn run(options: SqlOptions, configuration: &Configuration) -> Result<(
     if format == Format::Parquet && output.is_none() && io::stdout().is_terminal() {
         bail!("Parquet is not for terminals: name a file with --output, or redirect the standard output");
     }
-    let (mut answerer, history) = match &server.server {
-        Some(url) => {
-            let remote = Remote::at(url, server.user.as_deref())?;
-            (Answerer::Remote(Box::new(remote)), history::of_servers())
-        }
-        None => {
-            let place = lake.place(configuration)?;
-            (local(&place).await?, Some(history::of_folder(&place.folder)))
-        }
+    let (mut answerer, history) = if let Some(url) = &server.server {
+        let remote = Remote::at(url, server.user.as_deref())?;
+        (Answerer::Remote(Box::new(remote)), history::of_servers())
+    } else {
+        let place = lake.place(configuration)?;
+        (local(&place).await?, Some(history::of_folder(&place.folder)))
     };
     if is_prompt {
         let banner = server.server.map(|url| format!(" at {url}")).unwrap_or_default();

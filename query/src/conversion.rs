@@ -12,6 +12,9 @@ use datafusion::arrow::error::ArrowError;
 /// What an array becomes; `None` where it stays. It is asked of a whole before its parts, and then of the parts.
 pub(crate) type Conversion<'a> = &'a dyn Fn(&Field, &ArrayRef) -> Result<Option<ArrayRef>, ArrowError>;
 
+/// Fields with their columns.
+type Converted = (Vec<FieldRef>, Vec<ArrayRef>);
+
 /// The batch with each of its columns converted.
 pub(crate) fn converted(batch: &RecordBatch, convert: Conversion<'_>) -> Result<RecordBatch, ArrowError> {
     let schema = batch.schema_ref();
@@ -28,7 +31,7 @@ fn converted_all(
     fields: &Fields,
     columns: &[ArrayRef],
     convert: Conversion<'_>,
-) -> Result<Option<(Vec<FieldRef>, Vec<ArrayRef>)>, ArrowError> {
+) -> Result<Option<Converted>, ArrowError> {
     let (mut new_fields, mut new_columns, mut is_changed) = (Vec::new(), Vec::new(), false);
     for (field, column) in fields.iter().zip(columns) {
         let new = converted_array(field, column, convert)?;

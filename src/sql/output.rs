@@ -74,18 +74,15 @@ impl Printer {
         let started = Instant::now();
         let Answered { rows, update } = answerer.answer(statement).await?;
         let has_changed_something = update.is_some();
-        let told = match update {
-            Some((kind, count)) => {
-                rows.try_collect::<Vec<_>>().await?;
-                done(&kind, count)
+        let told = if let Some((kind, count)) = update {
+            rows.try_collect::<Vec<_>>().await?;
+            done(&kind, count)
+        } else {
+            if self.format == Format::Parquet && self.answers > 0 {
+                return Err(OutputError::Source("a Parquet file holds the rows of one statement".into()));
             }
-            None => {
-                if self.format == Format::Parquet && self.answers > 0 {
-                    return Err(OutputError::Source("a Parquet file holds the rows of one statement".into()));
-                }
-                self.answers += 1;
-                told(write_rows(rows, self.format.layout(), out).await?)
-            }
+            self.answers += 1;
+            told(write_rows(rows, self.format.layout(), out).await?)
         };
         if self.format == Format::Table {
             writeln!(out, "{}\n", self.footer(&told, has_changed_something, started.elapsed()))?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use datafusion::arrow::error::ArrowError;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
@@ -14,6 +14,7 @@ use datafusion::parquet::file::properties::WriterProperties;
 use futures::TryStreamExt;
 
 use super::{Batches, Extent, OutputError, Written, legible};
+use crate::conversion::converted;
 
 /// Bytes of a row group, which is held in memory until it is written.
 const ROW_GROUP: usize = 64 << 20;
@@ -22,7 +23,7 @@ pub(super) async fn write(
     mut rows: Batches<'_>,
     out: &mut (impl Write + Send),
 ) -> Result<Written, OutputError> {
-    let schema = legible::plain(&RecordBatch::new_empty(rows.schema()))?.schema();
+    let schema = storable(&RecordBatch::new_empty(rows.schema()))?.schema();
     let properties =
         WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
     let mut writer =
@@ -39,9 +40,23 @@ pub(super) async fn write(
     Ok(Written { rows: count, extent: Extent::All })
 }
 
+/// Parquet has no times in whole seconds: other readers would take them for numbers.
+fn storable(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    converted(&legible::plain(batch)?, &|_, array| {
+        let finer = match array.data_type() {
+            DataType::Timestamp(TimeUnit::Second, zone) => {
+                DataType::Timestamp(TimeUnit::Millisecond, zone.clone())
+            }
+            DataType::Time32(TimeUnit::Second) => DataType::Time32(TimeUnit::Millisecond),
+            _ => return Ok(None),
+        };
+        cast(array, &finer).map(Some)
+    })
+}
+
 /// All batches of a file are of the same types; those of an answer may be of different time zones.
 fn in_schema(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let batch = legible::plain(batch)?;
+    let batch = storable(batch)?;
     let columns = schema.fields().iter().zip(batch.columns());
     let columns: Vec<ArrayRef> =
         columns.map(|(field, column)| cast(column, field.data_type())).collect::<Result<_, _>>()?;
@@ -79,7 +94,7 @@ mod tests {
         let session = Session::of_client(lake.lake.clone(), None).unwrap();
         let sql = "SELECT CAST(61837.63 AS decimal(18, 8)) AS price, 'a' AS text, X'00ff' AS bytes, NULL AS nothing, \
             TIMESTAMP '2026-01-01 00:00:00.5 UTC' AS time, ARRAY[1, NULL] AS list, MAP(ARRAY['k'], ARRAY[1]) AS pairs, \
-            INTERVAL '2' DAY AS span, n FROM UNNEST(sequence(1, 10000)) AS t(n)";
+            INTERVAL '2' DAY AS span, ARRAY[TIMESTAMP '2026-01-01 00:00:01 UTC'] AS seconds, n FROM UNNEST(sequence(1, 10000)) AS t(n)";
         let rows = session.sql(sql).await.unwrap();
         let mut file = Vec::new();
         let written = write(rows.into(), &mut file).await.unwrap();
@@ -100,9 +115,12 @@ mod tests {
             "[1, ]",
             "{k: 1}",
             "2 00:00:00.000",
+            "[2026-01-01T00:00:01Z]",
             "10000",
         ];
         assert_eq!(last, expected);
+        let seconds = batch.column_by_name("seconds").unwrap().data_type().to_string();
+        assert!(seconds.contains("Timestamp(ms"), "{seconds}");
     }
 
     #[tokio::test]

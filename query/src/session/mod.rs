@@ -71,7 +71,7 @@ impl Session {
     /// # Errors
     /// [`QueryError::Failed`] where the folder for temporary files cannot be found, or the warehouse has no proper name.
     pub fn new(lake: Lake) -> Result<Self, QueryError> {
-        Self::with_limits(lake, Limits::default())
+        Self::with_limits(lake, &Limits::default())
     }
 
     /// A session like [`Session::new`] that speaks what clients of the server speak, Trino's language, and tells the nearest
@@ -80,13 +80,13 @@ impl Session {
     /// # Errors
     /// As [`Session::new`].
     pub fn of_client(lake: Lake, board: Option<PathBuf>) -> Result<Self, QueryError> {
-        let limits = without_limits(Limits::default());
+        let limits = without_limits(&Limits::default());
         let database = Database::open(lake, DatabaseOptions { limits, board, tail: None })?;
         let catalog = Some(CATALOG.to_owned());
         Ok(Self::of(database, SessionSettings { catalog, ..SessionSettings::local() }))
     }
 
-    fn with_limits(lake: Lake, limits: Limits) -> Result<Self, QueryError> {
+    fn with_limits(lake: Lake, limits: &Limits) -> Result<Self, QueryError> {
         let limits = without_limits(limits);
         let database = Database::open(lake, DatabaseOptions { limits, ..DatabaseOptions::default() })?;
         Ok(Self { database, settings: SessionSettings::local(), language: Language::Engine, given: None })
@@ -116,7 +116,9 @@ impl Session {
 
     /// Takes on what a statement has changed, for the statements that follow.
     pub fn apply(&mut self, effects: &[Effect]) {
-        effects.iter().for_each(|effect| self.settings.apply(effect));
+        for effect in effects {
+            self.settings.apply(effect);
+        }
     }
 
     /// What the client has set.
@@ -246,8 +248,8 @@ impl Session {
 }
 
 /// The limits without those of time, rows and text.
-fn without_limits(limits: Limits) -> Limits {
-    Limits { time_per_query: UNLIMITED, rows_per_query: u64::MAX, text_length: usize::MAX, ..limits }
+fn without_limits(limits: &Limits) -> Limits {
+    Limits { time_per_query: UNLIMITED, rows_per_query: u64::MAX, text_length: usize::MAX, ..limits.clone() }
 }
 
 #[async_trait]
@@ -272,7 +274,7 @@ mod tests {
         let lake = empty_lake().await;
         let session = Session::with_limits(
             lake.lake.clone(),
-            Limits { memory_per_query: 40 << 20, ..Limits::default() },
+            &Limits { memory_per_query: 40 << 20, ..Limits::default() },
         )
         .unwrap();
         let series = "FROM (SELECT repeat('x', 40) || value AS text FROM generate_series(1, 1000000))";

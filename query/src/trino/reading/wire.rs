@@ -122,14 +122,14 @@ fn in_zone<T>(
 where
     T: ArrowPrimitiveType<Native = i64>,
 {
-    let instant = |(clock, zone): (Option<i64>, &Option<&str>)| {
-        let Some((clock, zone)) = clock.zip(*zone) else { return Ok(None) };
+    let instant = |(clock, zone): (Option<i64>, Option<&str>)| {
+        let Some((clock, zone)) = clock.zip(zone) else { return Ok(None) };
         let ahead = seconds_ahead(zone, clock.div_euclid(per_second))?;
         Ok(Some(clock - ahead * per_second))
     };
     let clocks: &PrimitiveArray<T> = clocks.as_primitive();
     let instants: PrimitiveArray<T> =
-        clocks.iter().zip(zones).map(instant).collect::<Result<_, ArrowError>>()?;
+        clocks.iter().zip(zones.iter().copied()).map(instant).collect::<Result<_, ArrowError>>()?;
     let data_type = match T::DATA_TYPE {
         DataType::Timestamp(unit, _) => DataType::Timestamp(unit, Some(zone.into())),
         other => other,
