@@ -96,6 +96,65 @@ async fn every_way_of_damaging_a_lake_is_told_and_put_right() {
     succeed(folder, &["reconcile", "--data", "data"]);
 }
 
+fn counts(folder: &Path) -> String {
+    let query = "SELECT (SELECT count(*) FROM normalized.trades), (SELECT count(*) FROM normalized.book_ticker), \
+                 (SELECT count(*) FROM normalized.ohlcv_1m), (SELECT count(*) FROM ops.dead_letters)";
+    succeed(folder, &["sql", "--data", "data", "--format", "csv", query])
+}
+
+/// When the trades were received that are so far on, of a hundred parts.
+fn received_at(folder: &Path, percent: u32) -> String {
+    let query = format!(
+        "SELECT to_iso8601(from_unixtime_nanos(CAST(min(received_ns) + (max(received_ns) - min(received_ns)) / 100 * {percent} AS bigint))) \
+         FROM raw.trades"
+    );
+    let told = succeed(folder, &["sql", "--data", "data", "--format", "csv", &query]);
+    told.lines().last().unwrap().trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_a_lake_that_is_right_is_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    lake_of_a_recording(folder);
+    let before = counts(folder);
+    for (from, to) in [(10, 50), (40, 60), (0, 99)] {
+        let (from, to) = (received_at(folder, from), received_at(folder, to));
+        succeed(folder, &["reconcile", "--data", "data", "--repair", "--from", &from, "--to", &to]);
+        assert_eq!(counts(folder), before, "{from} to {to}");
+    }
+    for topic in ["market.raw.orderbook", "market.raw.trade"] {
+        for partition in ["0", "1", "2", "3"] {
+            let range = ["--topic", topic, "--partition", partition, "--from", "0", "--to", "60"];
+            finish(folder, &[&["backfill", "raw", "--data", "data"][..], &range].concat());
+            assert_eq!(counts(folder), before, "{topic} {partition}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lost_messages_gave_is_told_and_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    lake_of_a_recording(folder);
+    let before = counts(folder);
+    // Each file has the messages of one commit, instruments and sessions among them.
+    damage(folder, Table::RawTrades, |rows| {
+        vec![rows.slice(rows.num_rows() / 2, rows.num_rows().div_ceil(2))]
+    })
+    .await;
+    damage(folder, Table::RawOrderbookDiffs, |rows| vec![rows.slice(0, rows.num_rows() / 2)]).await;
+    let repair = ["reconcile", "--data", "data", "--repair", "--layer", "normalized", "--layer", "marts"];
+    let output = finish(folder, &repair);
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{told}{}", text(&output.stderr));
+    assert!(told.contains("MISSING raw.") && told.contains("these messages are not there"), "{told}");
+    assert_eq!(counts(folder), before);
+    succeed(folder, &["reconcile", "--data", "data", "--repair", "--layer", "raw"]);
+    succeed(folder, &["reconcile", "--data", "data"]);
+    assert_eq!(counts(folder), before);
+}
+
 /// Changes columns as another engine may; `false` where there is no Python for it.
 fn change_columns(folder: &Path) -> bool {
     let Some(python) = std::env::var_os("DEPTHLAKE_PYTHON") else {

@@ -8,6 +8,7 @@ use depthlake_orderbook::frame::RawStream;
 
 use crate::configuration::Configuration;
 use crate::lake_options::LakeOptions;
+use crate::log_address::LogAddress;
 use crate::reconcile::derive_again;
 
 #[derive(Debug, Args)]
@@ -24,6 +25,9 @@ pub struct RawOptions {
     /// The offset after the last.
     #[arg(long, value_name = "OFFSET")]
     to: u64,
+    /// The log that a running program writes: embedded, or a broker, kafka://HOST:PORT[,HOST:PORT…] [default: embedded].
+    #[arg(long, env = "DEPTHLAKE_LOG_ADDRESS", value_name = "LOG")]
+    log: Option<LogAddress>,
     #[command(flatten)]
     lake: LakeOptions,
 }
@@ -38,7 +42,8 @@ impl RawOptions {
         let place =
             || format!("{}/{} {}..{}", topic_of_stream(self.topic), self.partition, self.from, self.to);
         let offsets = self.from..self.to;
-        let derived = derive_again(&lake, configuration, self.topic, self.partition, offsets).await;
+        let derived =
+            derive_again(&lake, self.log.as_ref(), configuration, self.topic, self.partition, offsets).await;
         derived.with_context(place)
     }
 }

@@ -156,11 +156,6 @@ impl<'a> RawRows<'a> {
     }
 }
 
-/// The offset of the last of raw rows; none where there are none.
-pub fn offset_of_last(raw: &RecordBatch) -> Result<Option<i64>> {
-    Ok(RawRows::of(raw)?.offsets.values().last().copied())
-}
-
 /// The numbers of a column of 64-bit integers, or of narrower ones.
 pub fn longs(batches: &[RecordBatch]) -> Result<Vec<i64>> {
     let mut numbers = Vec::new();

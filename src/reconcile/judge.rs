@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 use arrow_array::RecordBatch;
 use depthlake_lake::commit::{ColumnDrift, Lake, PartitionOfTable, TableChange};
 use depthlake_lake::log::{Log, LogError, Offset, Partition, TopicPartition};
-use depthlake_lake::model::{Minutes, Mode, Model, Targets};
 use depthlake_lake::reconcile::{
     Break, BreakClass, Comparison, Correction, Difference, Layer, Place, ValueDrift, break_rows, breaks_of,
     conformed, received_within, repair, retained,
@@ -19,18 +18,15 @@ use depthlake_orderbook::time::Timestamp;
 use depthlake_query::Session;
 use futures::TryStreamExt;
 
-use super::derive::{Derivation, offset_of_last, raw_columns};
+use super::course::{Begin, Course, RUN_UP, Step, Window};
+use super::derive::{Derivation, raw_columns};
 use super::rules::{self, Rule};
-use crate::build;
 
 /// Raw messages that are derived again before what they gave is compared.
 const WINDOW_MESSAGES: usize = 200_000;
 
 /// Bytes of the log that are compared at a time.
 const LOG_BYTES: usize = 16 << 20;
-
-/// How long before the times looked at the deriving begins, so that the bars open then are whole.
-const RUN_UP: i64 = 120_000_000_000;
 
 const STREAMS: [RawStream; 2] = [RawStream::Orderbook, RawStream::Trade];
 
@@ -46,11 +42,11 @@ pub struct Scope {
 
 /// A reconciliation under way.
 pub struct Judge<'a> {
-    lake: &'a Lake,
+    pub(super) lake: &'a Lake,
     session: Session,
     pub scope: Scope,
-    begun: Timestamp,
-    unreadable: BTreeSet<Table>,
+    pub(super) begun: Timestamp,
+    pub(super) unreadable: BTreeSet<Table>,
     pub breaks: Vec<Break>,
     /// Rows expected, by table, or by the topic that gives them.
     pub compared: BTreeMap<String, u64>,
@@ -128,40 +124,6 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    /// Compares the marts with what their models give now, of the minutes they are built to. What came since they were built
-    /// last is built first where `builds`, so that it is not told as missing; otherwise somebody else keeps them built.
-    pub async fn marts(&mut self, targets: Targets, builds: bool) -> Result<()> {
-        let builder = build::builder(self.lake, targets)?;
-        if builds {
-            builder.build(&[], Mode::Incremental).await?;
-        }
-        for model in Model::all() {
-            let (Some(incremental), Ok(table)) = (&model.declaration.incremental, model.name.parse()) else {
-                continue;
-            };
-            let minute = &incremental.minute;
-            let Some(minutes) = self.built_minutes(table, minute).await? else { continue };
-            let expected = self.rows(table, &model.query(minutes, &targets)).await?;
-            let (from, until) = (literal_micros(minutes.from), literal_micros(minutes.until));
-            let query = format!("SELECT * FROM {table} WHERE {minute} >= {from} AND {minute} < {until}");
-            let found = self.rows(table, &query).await?;
-            let key: Vec<&str> = model.declaration.key.iter().map(String::as_str).collect();
-            let comparison = Comparison { key: &key, ignored: &[], tolerance: self.scope.tolerance };
-            let differences = self.differences(table.to_string(), &comparison, &expected, &found)?;
-            let source = Layer::Marts.source();
-            let place = Place { layer: Layer::Marts, source, table: model.name, key: &key };
-            let mut breaks = breaks_of(place, &expected, &found, &differences)?;
-            if self.scope.repairs && !breaks.is_empty() {
-                builder.build(&[model.name.to_owned()], Mode::Full).await?;
-                for broken in &mut breaks {
-                    broken.repaired_at = Some(self.begun);
-                }
-            }
-            self.breaks.append(&mut breaks);
-        }
-        Ok(())
-    }
-
     /// Keeps what was found in `ops.recon_breaks`.
     pub async fn keep(&self) -> Result<()> {
         if self.breaks.is_empty() {
@@ -207,7 +169,8 @@ impl<'a> Judge<'a> {
             let kept: Vec<_> = records.into_iter().take_while(|stored| stored.offset < end).collect();
             let expected = rows(at, &kept)?.batch;
             if let Some(place) = rule.place(at, next..Offset(last.0 + 1), &expected) {
-                self.compare(rule, expected, &place).await?;
+                let received = self.scope.received.clone();
+                self.compare(rule, expected, &place, &received).await?;
             }
             next = Offset(last.0 + 1);
         }
@@ -241,41 +204,93 @@ impl<'a> Judge<'a> {
         Ok(bounds.map(|(first, last)| Timestamp(*first)..Timestamp(last.saturating_add(1_000))))
     }
 
-    /// Derives one stream of one partition again, from a place where a session began.
+    /// Derives one stream of one partition again, from a place where a session began. What follows from messages that the raw
+    /// table lacks is left alone up to the next session: nobody can say what it should be.
     pub async fn stream(&mut self, stream: RawStream, partition: u16) -> Result<()> {
         let table = rules::raw(stream).table;
-        let begin = self.begin(table, partition).await?;
-        let columns = raw_columns(stream);
+        let Some(begin) = self.begin(table, partition).await? else { return Ok(()) };
+        // Beyond the times looked at, too: what closes a bar comes after its minute.
         let query = format!(
-            r#"SELECT {columns} FROM {table} WHERE partition = {partition} AND "offset" >= {begin}
-               AND received_at < {} ORDER BY "offset""#,
-            literal(self.scope.received.end)
+            r#"SELECT {} FROM {table} WHERE partition = {partition} AND "offset" >= {} ORDER BY "offset""#,
+            raw_columns(stream),
+            begin.offset
         );
-        let mut raw = self.session.sql(&query).await?;
+        let mut course = Course::begin(begin, self.unreadable_messages(stream, partition).await?);
         let mut derivation = Derivation::new(stream, partition, self.begun);
-        let (mut window, mut waiting) = (begin..begin, 0);
+        let mut raw = self.session.sql(&query).await?;
         while let Some(batch) = raw.try_next().await? {
-            derivation.add(&batch)?;
-            waiting += batch.num_rows();
-            window.end = offset_of_last(&batch)?.map_or(window.end, |last| last + 1);
-            if waiting >= WINDOW_MESSAGES {
-                self.window(stream, partition, &mut derivation, window.clone()).await?;
-                (window.start, waiting) = (window.end, 0);
+            for step in course.steps(&batch)? {
+                match step {
+                    Step::Derive(rows) => {
+                        derivation.add(&rows)?;
+                        if course.waiting() >= WINDOW_MESSAGES {
+                            self.window(stream, partition, &mut derivation, course.take_window()).await?;
+                        }
+                    }
+                    Step::Lost(window, lost) => {
+                        self.window(stream, partition, &mut derivation, window).await?;
+                        self.lost(table, partition, &lost).await?;
+                        derivation = Derivation::new(stream, partition, self.begun);
+                    }
+                }
             }
         }
-        self.window(stream, partition, &mut derivation, window.start..i64::MAX).await
+        self.window(stream, partition, &mut derivation, course.take_window()).await
     }
 
-    /// The offset of the last beginning of a session before the times looked at, or of the first there is: before it, retention
-    /// may have let go of what the messages follow from.
-    async fn begin(&self, table: Table, partition: u16) -> Result<i64> {
+    /// Where deriving begins: where the last session before the times looked at did, or else the first there is. `None` where the
+    /// table has no beginning of a session: nothing can be derived then.
+    async fn begin(&mut self, table: Table, partition: u16) -> Result<Option<Begin>> {
         let early = literal(Timestamp(self.scope.received.start.0.saturating_sub(RUN_UP)));
+        let rows = format!("FROM {table} WHERE partition = {partition}");
+        let sessions = format!("{rows} AND kind = 'session_start'");
+        let before =
+            self.long(&format!(r#"SELECT max("offset") {sessions} AND received_at <= {early}"#)).await?;
+        if let Some(offset) = before {
+            return Ok(Some(Begin { offset, judged_from: self.scope.received.start }));
+        }
+        let first = self.long(&format!(r#"SELECT min("offset") {sessions}"#)).await?;
+        let missing = match first {
+            Some(offset) => offset,
+            None => self.long(&format!(r#"SELECT min("offset") {rows}"#)).await?.unwrap_or(0),
+        };
+        if missing > 0 {
+            self.lost(table, partition, &(0..missing)).await?;
+        }
+        let Some(offset) = first else { return Ok(None) };
+        let received =
+            self.long(&format!(r#"SELECT received_ns {sessions} AND "offset" = {offset}"#)).await?;
+        // With nothing before it, there was nothing that went on when it began.
+        let judged_from = if offset == 0 { 0 } else { received.unwrap_or(0).saturating_add(RUN_UP) };
+        let judged_from = Timestamp(judged_from).max(self.scope.received.start);
+        Ok(Some(Begin { offset, judged_from }))
+    }
+
+    /// The offsets of messages that no raw row could be made of.
+    async fn unreadable_messages(&self, stream: RawStream, partition: u16) -> Result<BTreeSet<i64>> {
+        let topic = rules::raw(stream).topic.map_or("", |topic| topic.name());
         let query = format!(
-            r#"SELECT coalesce(max("offset") FILTER (WHERE kind = 'session_start' AND received_at <= {early}),
-                               min("offset") FILTER (WHERE kind = 'session_start'), min("offset"), 0)
-               FROM {table} WHERE partition = {partition}"#
+            "SELECT source_offset FROM ops.dead_letters WHERE source_topic = '{topic}' AND source_partition = {partition}"
         );
-        Ok(self.longs(&query).await?.first().copied().unwrap_or(0))
+        Ok(self.longs(&query).await?.into_iter().collect())
+    }
+
+    async fn lost(&mut self, table: Table, partition: u16, lost: &Range<i64>) -> Result<()> {
+        if self.lake.retained_from(table).await?.is_some() {
+            return Ok(());
+        }
+        let Range { start, end } = lost;
+        self.breaks.push(Break {
+            layer: Layer::Normalized,
+            class: BreakClass::Missing,
+            table: table.to_string(),
+            key: format!("partition={partition} offset={start}..{end}"),
+            value: None,
+            detail: "these messages are not there; what follows from them, up to the next session, is not looked at"
+                .to_owned(),
+            repaired_at: None,
+        });
+        Ok(())
     }
 
     async fn window(
@@ -283,9 +298,13 @@ impl<'a> Judge<'a> {
         stream: RawStream,
         partition: u16,
         derivation: &mut Derivation,
-        offsets: Range<i64>,
+        Window { offsets, judged_from }: Window,
     ) -> Result<()> {
         let mut derived = derivation.take()?;
+        let received = judged_from..self.scope.received.end;
+        if received.is_empty() {
+            return Ok(());
+        }
         for rule in rules::normalized(stream) {
             let none = || RecordBatch::new_empty(rule.table.arrow_schema());
             let expected = derived.remove(&rule.table).unwrap_or_else(none);
@@ -293,18 +312,23 @@ impl<'a> Judge<'a> {
                 "source_partition = {partition} AND source_offset >= {} AND source_offset < {}",
                 offsets.start, offsets.end
             );
-            self.compare(rule, expected, &place).await?;
+            self.compare(rule, expected, &place, &received).await?;
         }
         Ok(())
     }
 
-    /// Compares expected rows with those of the table at a place.
-    async fn compare(&mut self, rule: &Rule, expected: RecordBatch, place: &str) -> Result<()> {
+    /// Compares expected rows with those of the table at a place, of what was received in these times.
+    async fn compare(
+        &mut self,
+        rule: &Rule,
+        expected: RecordBatch,
+        place: &str,
+        received: &Range<Timestamp>,
+    ) -> Result<()> {
         let Rule { layer, table, key, given, .. } = *rule;
         if self.unreadable.contains(&table) {
             return Ok(());
         }
-        let received = &self.scope.received;
         let expected = received_within(&expected, received)?;
         let expected = retained(table, &expected, self.lake.retained_from(table).await?)?;
         let query = format!(
@@ -347,7 +371,7 @@ impl<'a> Judge<'a> {
         breaks.retain(|broken| !known.contains(&which(broken)));
     }
 
-    fn differences(
+    pub(super) fn differences(
         &mut self,
         name: String,
         comparison: &Comparison<'_>,
@@ -358,24 +382,15 @@ impl<'a> Judge<'a> {
         Ok(comparison.differences(expected, found)?)
     }
 
-    /// The minutes of a mart that are looked at; none where it has no rows.
-    async fn built_minutes(&self, table: Table, minute: &str) -> Result<Option<Minutes>> {
-        if self.unreadable.contains(&table) {
-            return Ok(None);
-        }
-        let last = self.longs(&format!("SELECT CAST(max({minute}) AS BIGINT) FROM {table}")).await?;
-        let Some(last) = last.first().map(|last| Timestamp::from_microseconds(*last).next_minute()) else {
-            return Ok(None);
-        };
-        let Range { start, end } = self.scope.received;
-        Ok(Some(Minutes::between(start, end.min(last))))
-    }
-
-    async fn rows(&self, table: Table, query: &str) -> Result<RecordBatch> {
+    pub(super) async fn rows(&self, table: Table, query: &str) -> Result<RecordBatch> {
         Ok(conformed(table, &self.session.sql(query).await?.collect().await?)?)
     }
 
-    async fn longs(&self, query: &str) -> Result<Vec<i64>> {
+    async fn long(&self, query: &str) -> Result<Option<i64>> {
+        Ok(self.longs(query).await?.first().copied())
+    }
+
+    pub(super) async fn longs(&self, query: &str) -> Result<Vec<i64>> {
         let batches = self.session.sql(query).await?.collect().await?;
         super::derive::longs(&batches)
     }
@@ -397,6 +412,6 @@ fn literal(time: Timestamp) -> String {
     literal_micros(time.microseconds())
 }
 
-fn literal_micros(microseconds: i64) -> String {
+pub(super) fn literal_micros(microseconds: i64) -> String {
     format!("to_timestamp_micros({microseconds})")
 }

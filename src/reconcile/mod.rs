@@ -1,8 +1,10 @@
 //! `depthlake reconcile`: whether each layer holds what the one before it gives.
 
+mod course;
 mod derive;
 mod job;
 mod judge;
+mod marts;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -50,11 +52,14 @@ pub struct ReconcileOptions {
     #[arg(long, value_name = "TIME", value_parser = time)]
     to: Option<Timestamp>,
     /// By how much, relative to the expected, prices, quantities and other measures may differ.
-    #[arg(long, default_value_t = TOLERANCE, value_name = "PART")]
+    #[arg(long, default_value_t = TOLERANCE, value_name = "PART", value_parser = tolerance)]
     tolerance: f64,
     /// Puts right what differs, from the layer before.
     #[arg(long)]
     repair: bool,
+    /// The log that raw is compared with: embedded, or a broker, kafka://HOST:PORT[,HOST:PORT…] [default: embedded].
+    #[arg(long, env = "DEPTHLAKE_LOG_ADDRESS", value_name = "LOG")]
+    log: Option<LogAddress>,
     #[command(flatten)]
     lake: LakeOptions,
 }
@@ -68,7 +73,7 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
     let lake = place.existing_unchecked().await?;
     let folder = DataFolder::at(&place.folder);
     let begun = clock::now();
-    let UpstreamLog { log, is_written } = UpstreamLog::open(&folder, configuration)?;
+    let UpstreamLog { log, is_written } = UpstreamLog::open(&folder, options.log.as_ref(), configuration)?;
     let scope = Scope {
         received: options.received(begun, is_written)?,
         tolerance: options.tolerance,
@@ -105,13 +110,15 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
 /// Where the lake does not have these offsets, or a table cannot be read or changed.
 pub async fn derive_again(
     place: &LakePlace,
+    log: Option<&LogAddress>,
     configuration: &Configuration,
     stream: RawStream,
     partition: u16,
     offsets: Range<u64>,
 ) -> Result<String> {
     let lake = place.existing().await?;
-    let UpstreamLog { is_written, .. } = UpstreamLog::open(&DataFolder::at(&place.folder), configuration)?;
+    let folder = DataFolder::at(&place.folder);
+    let UpstreamLog { is_written, .. } = UpstreamLog::open(&folder, log, configuration)?;
     let begun = clock::now();
     let everything = Scope { received: Timestamp(0)..Timestamp(i64::MAX), tolerance: 0.0, repairs: true };
     let mut judge = Judge::new(&lake, everything, begun)?;
@@ -155,9 +162,10 @@ struct UpstreamLog {
 }
 
 impl UpstreamLog {
-    /// Opens the log that the configuration names.
-    fn open(folder: &DataFolder, configuration: &Configuration) -> Result<Self> {
-        let layout = Layout::of(configuration)?;
+    /// Opens the log that is given, or else the one that the configuration names.
+    fn open(folder: &DataFolder, log: Option<&LogAddress>, configuration: &Configuration) -> Result<Self> {
+        let log = log.or(configuration.lake.log.as_ref()).cloned().unwrap_or_default();
+        let layout = Layout { log, ..Layout::of(configuration)? };
         if layout.log != LogAddress::Embedded {
             let log = tokio::task::block_in_place(|| OpenLog::follow(folder, &layout))?.log();
             return Ok(Self { log: Some(log), is_written: true });
@@ -207,6 +215,11 @@ fn told(Break { class, table, key, value, detail, repaired_at, .. }: &Break) -> 
     });
     let repaired = if repaired_at.is_some() { "; repaired" } else { "" };
     format!("{class} {table} {key}: {detail}{values}{repaired}")
+}
+
+fn tolerance(text: &str) -> Result<f64> {
+    let part = text.parse::<f64>().ok().filter(|part| part.is_finite() && *part >= 0.0);
+    part.with_context(|| format!("expected a part of at least 0, as {TOLERANCE}"))
 }
 
 /// A time as people write it: a date, or a date and a time of day, in UTC where it names no zone.

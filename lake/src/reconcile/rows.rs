@@ -35,7 +35,7 @@ pub fn conformed(table: Table, batches: &[RecordBatch]) -> Result<RecordBatch, A
     concat_batches(&schema, &batches.collect::<Result<Vec<_>, _>>()?)
 }
 
-/// The rows received within a range of times.
+/// The rows received within a range of times, which counts in whole microseconds as the rows do.
 ///
 /// # Errors
 /// [`ArrowError`] where the rows do not tell when they were received.
@@ -44,7 +44,7 @@ pub fn received_within(rows: &RecordBatch, times: &Range<Timestamp>) -> Result<R
     let received = received.and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
     let received =
         received.ok_or_else(|| ArrowError::SchemaError("the rows have no received_at".to_owned()))?;
-    let is_within = |time: &i64| Some((times.start.0..times.end.0).contains(&time.saturating_mul(1_000)));
+    let is_within = |time: &i64| Some((times.start.microseconds()..times.end.microseconds()).contains(time));
     filter_record_batch(rows, &received.values().iter().map(is_within).collect::<BooleanArray>())
 }
 

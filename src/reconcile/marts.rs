@@ -1,0 +1,83 @@
+//! The marts and what their models give.
+
+use std::ops::Range;
+
+use anyhow::Result;
+use depthlake_lake::model::{Minutes, Mode, Model, Targets};
+use depthlake_lake::reconcile::{Comparison, Layer, Place, breaks_of};
+use depthlake_lake::table::Table;
+use depthlake_orderbook::time::Timestamp;
+
+use super::judge::{Judge, literal_micros};
+use crate::build;
+
+/// What the marts are built of.
+const SOURCES: [Table; 4] = [Table::BookTicker, Table::Trades, Table::Bars, Table::FeedEvents];
+
+impl Judge<'_> {
+    /// Compares the marts with what their models give now, of the minutes they are built to. What came since they were built
+    /// last is built first where `builds`, so that it is not told as missing; otherwise somebody else keeps them built.
+    pub async fn marts(&mut self, targets: Targets, builds: bool) -> Result<()> {
+        let builder = build::builder(self.lake, targets)?;
+        let whole_from = self.sources_of_marts_from().await?;
+        if builds {
+            builder.build(&[], Mode::Incremental).await?;
+        }
+        for model in Model::all() {
+            let (Some(incremental), Ok(table)) = (&model.declaration.incremental, model.name.parse()) else {
+                continue;
+            };
+            let minute = &incremental.minute;
+            let Some(minutes) = self.built_minutes(table, minute, whole_from).await? else { continue };
+            let expected = self.rows(table, &model.query(minutes, &targets)).await?;
+            let (from, until) = (literal_micros(minutes.from), literal_micros(minutes.until));
+            let query = format!("SELECT * FROM {table} WHERE {minute} >= {from} AND {minute} < {until}");
+            let found = self.rows(table, &query).await?;
+            let key: Vec<&str> = model.declaration.key.iter().map(String::as_str).collect();
+            let comparison = Comparison { key: &key, ignored: &[], tolerance: self.scope.tolerance };
+            let differences = self.differences(table.to_string(), &comparison, &expected, &found)?;
+            let source = Layer::Marts.source();
+            let place = Place { layer: Layer::Marts, source, table: model.name, key: &key };
+            let mut breaks = breaks_of(place, &expected, &found, &differences)?;
+            // To build all of a mart would take away what its sources no longer give.
+            if self.scope.repairs && whole_from.is_none() && !breaks.is_empty() {
+                builder.build(&[model.name.to_owned()], Mode::Full).await?;
+                for broken in &mut breaks {
+                    broken.repaired_at = Some(self.begun);
+                }
+            }
+            self.breaks.append(&mut breaks);
+        }
+        Ok(())
+    }
+
+    /// The minutes of a mart that are looked at; none where it has no rows.
+    async fn built_minutes(
+        &self,
+        table: Table,
+        minute: &str,
+        whole_from: Option<Timestamp>,
+    ) -> Result<Option<Minutes>> {
+        if self.unreadable.contains(&table) {
+            return Ok(None);
+        }
+        let last = self.longs(&format!("SELECT CAST(max({minute}) AS BIGINT) FROM {table}")).await?;
+        let Some(last) = last.first().map(|last| Timestamp::from_microseconds(*last).next_minute()) else {
+            return Ok(None);
+        };
+        let Range { start, end } = self.scope.received;
+        let start = whole_from.map_or(start, |whole| whole.max(start));
+        Ok(Some(Minutes::between(start, end.min(last).max(start))))
+    }
+
+    /// From when on the marts' sources are whole, and what comes before a minute with them; `None` where retention has let go
+    /// of nothing.
+    async fn sources_of_marts_from(&self) -> Result<Option<Timestamp>> {
+        const DAY: i64 = 86_400_000_000_000;
+        let mut first = None;
+        for table in SOURCES {
+            first = first.max(self.lake.retained_from(table).await?);
+        }
+        Ok(first.map(|day| Timestamp((i64::from(day) + 1).saturating_mul(DAY))))
+    }
+}
