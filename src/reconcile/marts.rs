@@ -11,15 +11,11 @@ use depthlake_orderbook::time::Timestamp;
 use super::judge::{Judge, literal_micros};
 use crate::build;
 
-/// What the marts are built of.
-const SOURCES: [Table; 4] = [Table::BookTicker, Table::Trades, Table::Bars, Table::FeedEvents];
-
 impl Judge<'_> {
     /// Compares the marts with what their models give now, of the minutes they are built to. What came since they were built
     /// last is built first where `builds`, so that it is not told as missing; otherwise somebody else keeps them built.
     pub async fn marts(&mut self, targets: Targets, builds: bool) -> Result<()> {
         let builder = build::builder(self.lake, targets)?;
-        let whole_from = self.sources_of_marts_from().await?;
         if builds {
             builder.build(&[], Mode::Incremental).await?;
         }
@@ -28,6 +24,7 @@ impl Judge<'_> {
                 continue;
             };
             let minute = &incremental.minute;
+            let whole_from = self.sources_whole_from(model).await?;
             let Some(minutes) = self.built_minutes(table, minute, whole_from).await? else { continue };
             let expected = self.rows(table, &model.query(minutes, &targets)).await?;
             let (from, until) = (literal_micros(minutes.from), literal_micros(minutes.until));
@@ -70,12 +67,12 @@ impl Judge<'_> {
         Ok(Some(Minutes::between(start, end.min(last).max(start))))
     }
 
-    /// From when on the marts' sources are whole, and what comes before a minute with them; `None` where retention has let go
-    /// of nothing.
-    async fn sources_of_marts_from(&self) -> Result<Option<Timestamp>> {
+    /// From when on a mart's sources are whole, and what comes before a minute with them; `None` where retention has let go of
+    /// nothing.
+    async fn sources_whole_from(&self, model: &Model) -> Result<Option<Timestamp>> {
         const DAY: i64 = 86_400_000_000_000;
         let mut first = None;
-        for table in SOURCES {
+        for table in model.sources() {
             first = first.max(self.lake.retained_from(table).await?);
         }
         Ok(first.map(|day| Timestamp((i64::from(day) + 1).saturating_mul(DAY))))

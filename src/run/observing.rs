@@ -45,7 +45,8 @@ impl Observing {
             metrics.add(Arc::clone(sink) as _);
         }
         let tables = deployment.lake().map(|lake| table_figures(&metrics, lake, &layout.care.maintenance));
-        let watched = Watched { expects_engine: true, sink, tables, ..Watched::default() };
+        let log = Some(deployment.log());
+        let watched = Watched { expects_engine: true, sink, log, tables, ..Watched::default() };
         Self::begin(metrics, folder, watched, layout.health.clone())
     }
 

@@ -141,6 +141,11 @@ pub trait Log: Send + Sync {
 
     /// Tells how the log does; nothing by default.
     fn tell(&self, _page: &mut Page) {}
+
+    /// Records that were taken and that no reader can have yet, since a broker has not acknowledged them.
+    fn unacknowledged(&self) -> u64 {
+        0
+    }
 }
 
 #[cfg(test)]

@@ -16,12 +16,14 @@ mod declaration;
 mod minutes;
 mod query;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::LazyLock;
 
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
+
+use crate::table::Table;
 
 pub use build::{BuildError, Builder, Built, Mode};
 pub use check::FailedTest;
@@ -90,6 +92,13 @@ impl Model {
     /// The models it reads.
     pub fn reads(&self) -> impl Iterator<Item = &'static Self> + '_ {
         self.declaration.reads.iter().filter_map(|name| Self::named(name))
+    }
+
+    /// The tables of other layers that it is built of, by way of other models too.
+    #[must_use]
+    pub fn sources(&self) -> BTreeSet<Table> {
+        let own = self.declaration.reads.iter().filter_map(|name| name.parse().ok());
+        own.chain(self.reads().flat_map(Self::sources)).collect()
     }
 
     fn parse((name, declaration, sql): &(&'static str, &'static str, &'static str)) -> Self {

@@ -89,7 +89,7 @@ impl Layer {
         match self {
             Self::Raw => "the log",
             Self::Normalized => "raw",
-            Self::Marts => "the normalized tables",
+            Self::Marts => "the model",
         }
     }
 }

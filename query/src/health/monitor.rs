@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use depthlake_engine::board::Reader;
+use depthlake_lake::log::Log;
 use depthlake_lake::sink::SinkMetrics;
 use depthlake_orderbook::metrics::{Counter, Distribution, Page, Source};
 use depthlake_orderbook::time::Timestamp;
@@ -38,6 +39,8 @@ pub struct Watched {
     /// Whether a board without a living writer is a fault, as it is where the engine belongs to this process.
     pub expects_engine: bool,
     pub sink: Option<Arc<SinkMetrics>>,
+    /// The log that this process appends to.
+    pub log: Option<Arc<dyn Log>>,
     pub tables: Option<Arc<TableFigures>>,
     pub requests: Option<Arc<RequestFigures>>,
 }
@@ -91,6 +94,23 @@ impl HealthMonitor {
     }
 }
 
+/// How long what waits for a broker has not become less.
+#[derive(Debug, Default)]
+struct Standstill {
+    last: Option<(u64, Timestamp)>,
+}
+
+impl Standstill {
+    fn age(&mut self, waiting: u64, now: Timestamp) -> Duration {
+        let since = match self.last {
+            Some((before, since)) if waiting > 0 && waiting >= before => since,
+            _ => now,
+        };
+        self.last = Some((waiting, since));
+        Duration::from_nanos(u64::try_from(now.0.saturating_sub(since.0)).unwrap_or(0))
+    }
+}
+
 /// What is needed to look, and what earlier looks have seen.
 struct Look {
     watched: Watched,
@@ -98,11 +118,19 @@ struct Look {
     reader: Mutex<Option<Reader>>,
     gaps: VecDeque<(Timestamp, u64)>,
     requests: VecDeque<Distribution>,
+    broker: Standstill,
 }
 
 impl Look {
     fn new(watched: Watched, targets: Targets) -> Self {
-        Self { watched, targets, reader: Mutex::default(), gaps: VecDeque::new(), requests: VecDeque::new() }
+        Self {
+            watched,
+            targets,
+            reader: Mutex::default(),
+            gaps: VecDeque::new(),
+            requests: VecDeque::new(),
+            broker: Standstill::default(),
+        }
     }
 
     fn now(&mut self, before: Option<&Health>) -> Health {
@@ -118,6 +146,12 @@ impl Look {
             let lag = sink.lag();
             seen.commit_age = Some(lag.commit_age);
             seen.waiting_records = Some(lag.records);
+        }
+        if let Some(log) = &self.watched.log {
+            let waiting = log.unacknowledged();
+            let age = self.broker.age(waiting, now);
+            seen.commit_age = seen.commit_age.max(Some(age));
+            seen.waiting_records = Some(seen.waiting_records.unwrap_or(0).saturating_add(waiting));
         }
         seen.last_commit = self.watched.tables.as_ref().and_then(|tables| tables.last_commit());
         seen.api_p95 = self.api_p95();
@@ -257,5 +291,14 @@ mod tests {
         assert_eq!(look.api_p95(), None);
         ask("/api/v1/book/BTCUSDT").await;
         assert!(look.api_p95().is_some());
+    }
+
+    #[test]
+    fn a_broker_that_takes_nothing_stands_still() {
+        let mut broker = Standstill::default();
+        let seconds = |second: i64| Timestamp(second * 1_000_000_000);
+        let looks = [(5, 0), (7, 1), (3, 2), (3, 3), (90, 60), (80, 61), (0, 62), (4, 63), (4, 90), (0, 91)];
+        let ages = looks.map(|(waiting, second)| broker.age(waiting, seconds(second)).as_secs());
+        assert_eq!(ages, [0, 1, 0, 1, 58, 0, 0, 1, 28, 0]);
     }
 }

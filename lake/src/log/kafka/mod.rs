@@ -235,6 +235,10 @@ impl Log for KafkaLog {
         page.gauge("depthlake_log_unacknowledged_records", "Records that the broker has not acknowledged.")
             .whole(&[], self.waiting());
     }
+
+    fn unacknowledged(&self) -> u64 {
+        self.waiting()
+    }
 }
 
 impl fmt::Debug for KafkaLog {
