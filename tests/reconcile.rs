@@ -172,6 +172,43 @@ fn change_columns(folder: &Path) -> bool {
     true
 }
 
+/// The rows of two tables written again by another engine.
+fn rewrite(folder: &Path) -> bool {
+    let has_writer = |python: &std::ffi::OsString| {
+        let mut python = std::process::Command::new(python);
+        python.args(["-c", "import pyiceberg_core"]).output().is_ok_and(|output| output.status.success())
+    };
+    let Some(python) = std::env::var_os("DEPTHLAKE_PYTHON").filter(has_writer) else {
+        eprintln!(
+            "SKIPPED: DEPTHLAKE_PYTHON names no Python with pyiceberg-core, which writes the rows again"
+        );
+        return false;
+    };
+    let script = "import sys; from pyiceberg.catalog.sql import SqlCatalog\n\
+        catalog = SqlCatalog('depthlake', uri='sqlite:///' + sys.argv[1])\n\
+        for name in ('normalized.trades', 'normalized.book_ticker'):\n    \
+            table = catalog.load_table(name); table.overwrite(table.scan().to_arrow())";
+    let catalog = folder.join("data/lake/catalog.db");
+    let output = std::process::Command::new(python).args(["-c", script]).arg(catalog).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    true
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_another_engine_are_compared_and_put_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    lake_of_a_recording(folder);
+    if !rewrite(folder) {
+        return;
+    }
+    succeed(folder, &["reconcile", "--data", "data", "--layer", "normalized"]);
+    let before = counts(folder);
+    damage(folder, Table::Trades, |rows| vec![rows.slice(1, rows.num_rows() - 1)]).await;
+    succeed(folder, &["reconcile", "--data", "data", "--layer", "normalized", "--repair"]);
+    assert_eq!(counts(folder), before);
+}
+
 #[test]
 fn columns_that_others_changed_are_told() {
     let folder = tempfile::tempdir().unwrap();

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
-use arrow_schema::{Field, Schema, SchemaRef};
+use arrow_cast::cast::{CastOptions, cast_with_options};
+use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
 use iceberg::ErrorKind::DataInvalid;
 use iceberg::arrow::ArrowFileReader;
 use iceberg::io::FileIO;
@@ -74,16 +75,23 @@ pub(super) fn with_own_ids(declared: &Schema, metadata: &TableMetadata) -> Schem
     Arc::new(Schema::new(declared.fields().iter().map(column).collect::<Vec<_>>()))
 }
 
-/// The rows of a batch with the columns of `schema`.
+/// The rows of a batch with the columns of `schema`. Other writers call the same types otherwise: text is large, or UTC has its
+/// name.
 fn with_schema(batch: &RecordBatch, schema: &SchemaRef, location: &str) -> Result<RecordBatch> {
     let found = columns_by_field_id(&batch.schema());
-    let column = |field: &Arc<Field>| -> ArrayRef {
+    let exact = CastOptions { safe: false, ..CastOptions::default() };
+    let column = |field: &Arc<Field>| -> std::result::Result<ArrayRef, ArrowError> {
         let index = field_id(field).and_then(|id| found.get(id));
-        let absent = || new_null_array(field.data_type(), batch.num_rows());
-        index.and_then(|&index| batch.columns().get(index)).map_or_else(absent, Arc::clone)
+        match index.and_then(|&index| batch.columns().get(index)) {
+            Some(column) if column.data_type() == field.data_type() => Ok(Arc::clone(column)),
+            Some(column) => cast_with_options(column, field.data_type(), &exact),
+            None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+        }
     };
-    let columns = schema.fields().iter().map(column).collect();
-    RecordBatch::try_new(Arc::clone(schema), columns).map_err(|error| damaged(location, &error))
+    let columns = schema.fields().iter().map(column).collect::<std::result::Result<_, _>>();
+    columns
+        .and_then(|columns| RecordBatch::try_new(Arc::clone(schema), columns))
+        .map_err(|error| damaged(location, &error))
 }
 
 fn columns_by_field_id(schema: &Schema) -> HashMap<String, usize> {
@@ -102,6 +110,7 @@ fn damaged(location: &str, error: &dyn std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use arrow_array::Array;
+    use arrow_schema::DataType;
 
     use super::super::samples::{AUGUST_8, rows};
     use super::*;
@@ -124,6 +133,28 @@ mod tests {
                 assert_eq!(read.column(index), whole.column(index), "{}", field.name());
             }
         }
+    }
+
+    #[test]
+    fn what_others_call_otherwise_is_the_same() {
+        let whole = rows(Table::Trades, 5, AUGUST_8);
+        let schema = whole.schema();
+        let theirs = |(column, field): (&ArrayRef, &Arc<Field>)| {
+            let other = match field.data_type() {
+                DataType::Utf8 => DataType::LargeUtf8,
+                DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some("UTC".into())),
+                other => other.clone(),
+            };
+            (cast_with_options(column, &other, &CastOptions::default()).unwrap(), other)
+        };
+        let (columns, types): (Vec<_>, Vec<_>) =
+            whole.columns().iter().zip(schema.fields()).map(theirs).unzip();
+        let fields = schema.fields().iter().zip(types);
+        let fields: Vec<_> =
+            fields.map(|(field, kind)| field.as_ref().clone().with_data_type(kind)).collect();
+        let other = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
+        assert_ne!(other.schema(), schema);
+        assert_eq!(with_schema(&other, &schema, "here").unwrap(), whole);
     }
 
     #[test]
