@@ -221,18 +221,16 @@ impl<'a> Judge<'a> {
         while let Some(batch) = raw.try_next().await? {
             for step in course.steps(&batch)? {
                 match step {
-                    Step::Derive(rows) => {
-                        derivation.add(&rows)?;
-                        if course.waiting() >= WINDOW_MESSAGES {
-                            self.window(stream, partition, &mut derivation, course.take_window()).await?;
-                        }
-                    }
+                    Step::Derive(rows) => derivation.add(&rows)?,
                     Step::Lost(window, lost) => {
                         self.window(stream, partition, &mut derivation, window).await?;
                         self.lost(table, partition, &lost).await?;
                         derivation = Derivation::new(stream, partition, self.begun);
                     }
                 }
+            }
+            if course.waiting() >= WINDOW_MESSAGES {
+                self.window(stream, partition, &mut derivation, course.take_window()).await?;
             }
         }
         self.window(stream, partition, &mut derivation, course.take_window()).await
