@@ -4,6 +4,7 @@
 
 pub(crate) mod answer;
 mod change;
+mod columns;
 mod constants;
 mod database;
 mod define;
