@@ -72,7 +72,8 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Status(options) => block_on(status::run(&options, &configuration)),
         Command::Top(options) => {
             let board = data_folder::DataFolder::at(&options.data(&configuration)).board();
-            top::run(&board, options.symbol.as_deref(), options.refresh(), options.once)?;
+            let targets = configuration.health.targets(&configuration.sla.targets())?;
+            top::run(&board, targets, options.symbol.as_deref(), options.refresh(), options.once)?;
             Ok(ExitCode::SUCCESS)
         }
     }

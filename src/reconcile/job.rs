@@ -1,7 +1,7 @@
 //! Reconciliation beside a run.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use depthlake_engine::clock;
@@ -9,6 +9,7 @@ use depthlake_lake::commit::Lake;
 use depthlake_lake::log::Log;
 use depthlake_lake::model::Targets;
 use depthlake_lake::reconcile::Layer;
+use depthlake_lake::runs::Job;
 use depthlake_orderbook::time::Timestamp;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -24,16 +25,21 @@ pub async fn compare_regularly(lake: Lake, log: Arc<dyn Log>, targets: Targets, 
     let mut compared_to = settled();
     loop {
         ticks.tick().await;
-        let to = settled();
-        match compare(&lake, &*log, targets, compared_to..to).await {
+        let (to, begun) = (settled(), Instant::now());
+        let compared = compare(&lake, &*log, targets, compared_to..to).await;
+        match &compared {
             Ok(0) => tracing::debug!("the layers agree"),
             Ok(breaks) => tracing::warn!(breaks, "the layers differ: see ops.recon_breaks"),
             Err(error) => {
                 tracing::warn!("the layers could not be compared, and are with the next: {error:#}");
-                continue;
             }
         }
-        compared_to = to;
+        if compared.is_ok() {
+            compared_to = to;
+        }
+        let result = compared.map(|breaks| [("breaks", breaks as u64)].into());
+        let result = result.map_err(|error| format!("{error:#}"));
+        lake.runs().ended(Job::Reconciliation, begun.elapsed(), result);
     }
 }
 

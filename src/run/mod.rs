@@ -29,7 +29,7 @@ use depthlake_engine::clock;
 use depthlake_ingest::live::{self, FeedConfig, FeedError, FeedMetrics, FeedReport, Request};
 use depthlake_ingest::sim;
 use depthlake_lake::model::Targets;
-use depthlake_query::{Database, DatabaseOptions, Limits, live as live_market};
+use depthlake_query::{Database, DatabaseOptions, Limits, health, live as live_market};
 use futures::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -140,7 +140,12 @@ async fn feed(
     let feed_metrics = Arc::new(FeedMetrics::default());
     let mut running = Feeding::start(&source, router, pending, Arc::clone(&feed_metrics));
     let observing = Observing::of_run(&deployment, &place.folder, feed_metrics, Arc::clone(&counts), layout);
-    let view = View::start(&DataFolder::at(&place.folder), shows_books, &deployment, Arc::clone(&counts));
+    let view = View::start(
+        &DataFolder::at(&place.folder),
+        shows_books.then(|| layout.health.clone()),
+        &deployment,
+        Arc::clone(&counts),
+    );
     let jobs = deployment
         .lake()
         .map(|lake| Jobs::spawn(lake, deployment.log(), layout, opened.targets))
@@ -260,22 +265,23 @@ enum View {
 }
 
 impl View {
+    /// The books, by what is promised of them, where somebody looks; else lines.
     fn start(
         folder: &DataFolder,
-        shows_books: bool,
+        shown: Option<health::Targets>,
         deployment: &Deployment,
         counts: Arc<RouterCounts>,
     ) -> Self {
         let board = folder.board();
-        if !shows_books {
+        let Some(targets) = shown else {
             let progress = Progress::new(board, counts, deployment.lake().cloned());
             return Self::Lines(tokio::spawn(progress.run()));
-        }
+        };
         let goes_on = Arc::new(AtomicBool::new(true));
         let (close, closed) = watch::channel(false);
         let flag = Arc::clone(&goes_on);
         let task = tokio::task::spawn_blocking(move || {
-            let shown = top::accompany(&board, REFRESH, || flag.load(Ordering::Relaxed));
+            let shown = top::accompany(&board, targets, REFRESH, || flag.load(Ordering::Relaxed));
             close.send_replace(true);
             shown
         });

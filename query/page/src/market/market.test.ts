@@ -85,6 +85,15 @@ describe('histories', () => {
     expect(window.column('a')).toEqual(window.times);
     expect(window.column('b').length).toBe(window.times.length);
   });
+  it('take what was before, as far as there is room', () => {
+    const window = new Window(['a'], 6);
+    for (const at of [10, 11, 12]) window.push(at, { a: at });
+    window.seed([1, 2, 3, 4, 5].map((at) => [at, { a: at }]));
+    expect(window.times).toEqual([3, 4, 5, 10, 11, 12]);
+    expect(window.column('a')).toEqual(window.times);
+    window.seed([[0, { a: 0 }]]);
+    expect(window.times.length).toBe(6);
+  });
   it('of depth know their steps and forget the oldest', () => {
     const depth = new DepthHistory(250, 8, 2);
     const level = (at: number) => [{ at, size: 1 }, { at, size: 2 }, { at, size: 3 }];

@@ -7,19 +7,26 @@ export function BarsCard({ view }: { view: View }) {
   const place = useRef<HTMLDivElement>(null);
   const reading = useRef<HTMLSpanElement>(null);
   const candles = useRef<Candles | null>(null);
+  const past = view.looking.at !== null;
+  // Until the bars of then have come, those of now are shown rather than none.
+  const shown = () => (past && view.past.bars.length ? view.past.bars : view.live.bars);
   useEffect(() => {
     if (!place.current) return;
     const made = new Candles(place.current, () => view.decimals, (words) => {
       if (reading.current) reading.current.textContent = words;
     });
     candles.current = made;
-    made.show(view.live.bars);
+    made.show(shown());
     return () => made.close();
   }, []);
+  const show = useRef(shown);
+  show.current = shown;
   useSignalEffect(() => {
     view.live.barVersion.value;
-    candles.current?.show(view.live.bars);
+    view.past.barVersion.value;
+    candles.current?.show(show.current());
   });
+  useEffect(() => candles.current?.show(shown()), [past]);
   useEffect(() => candles.current?.mark(view.looking.at), [view.looking.at]);
   return (
     <section class="card bars" aria-label="Bars">
