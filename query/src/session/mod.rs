@@ -20,6 +20,7 @@ mod rows;
 mod rows_of_tables;
 mod settings;
 mod show;
+mod slicing;
 mod state;
 mod statements;
 
