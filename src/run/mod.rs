@@ -71,14 +71,14 @@ pub fn run(
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (log, roles, targets) = (options.log(configuration), options.roles, configuration.sla.targets());
+    let schema_registry = options.schema_registry(configuration);
+    let layout = Layout { log, roles, schema_registry, ..Layout::of(configuration)? };
     if roles == Roles::Query {
-        let serving = serve::serve(&place, options.listen, options.duration, configuration);
+        let serving = serve::serve(&place, &layout, options.listen, options.duration, configuration);
         runtime.block_on(serving)?;
         return Ok(ExitCode::SUCCESS);
     }
-    roles.check(&log)?;
-    let schema_registry = options.schema_registry(configuration);
-    let layout = Layout { log, roles, schema_registry, ..Layout::of(configuration)? };
+    roles.check(&layout.log)?;
     runtime.block_on(async {
         // Before anything begins that would have to be stopped again.
         let doors = if options.no_serve {

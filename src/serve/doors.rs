@@ -73,7 +73,7 @@ impl Doors {
         };
         let postgres = match configuration.postgres {
             None => None,
-            Some(address) => Some((bound(address).await?, postgres_options(configuration)?)),
+            Some(address) => Some((bound(address)?, postgres_options(configuration)?)),
         };
         let doors = Self { access, http, postgres, reader: configuration.reader() };
         doors.tell(configuration)?;
@@ -167,10 +167,8 @@ fn routers(
     Ok(routers.into_iter().map(|router| metrics::counted(router, &observing.requests)).collect())
 }
 
-async fn bound(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("serve: cannot listen at {address} for PostgreSQL"))
+fn bound(address: SocketAddr) -> Result<TcpListener> {
+    server::listen(address).with_context(|| format!("serve: cannot listen at {address} for PostgreSQL"))
 }
 
 fn postgres_options(configuration: &ServeConfiguration) -> Result<PostgresOptions> {

@@ -181,7 +181,7 @@ impl CurrentTable {
         self.version.metadata.current_snapshot().map_or(0, |snapshot| snapshot.sequence_number())
     }
 
-    /// How far the tables, all of them, have read the log.
+    /// How far the table has read the log; where the catalog tells it in the same answer, also how far others have.
     #[must_use]
     pub const fn positions(&self) -> &Positions {
         &self.positions
@@ -222,7 +222,7 @@ impl ListedFiles {
 }
 
 impl Inner {
-    /// The current version of a table, with the positions of all. Other processes keep only their last few metadata files:
+    /// The current version of a table, with its positions. Other processes keep only their last few metadata files:
     /// where so many commits come between the catalog's answer and the reading, the catalog is asked again.
     pub(super) async fn current(
         self: &Arc<Self>,
@@ -230,7 +230,7 @@ impl Inner {
     ) -> Result<(Arc<TableVersion>, Positions), LakeError> {
         let mut attempts = 1;
         loop {
-            let (pointers, positions) = self.catalog.state().await?;
+            let (pointers, positions) = self.catalog.state_of(table).await?;
             match self.version(table, &pointers).await {
                 Err(LakeError::Table { .. })
                     if attempts < ATTEMPTS

@@ -115,6 +115,17 @@ impl RestCatalog {
         Err(LakeError::Unsteady { catalog: self.name.clone(), looks: LOOKS })
     }
 
+    /// The same of one table, in one request. Only dead letters come of the topics of all tables, and need the positions of all.
+    pub(super) async fn state_of(&self, table: Table) -> Result<(Pointers, Positions), LakeError> {
+        if table == Table::DeadLetters {
+            return self.state().await;
+        }
+        let loaded = load(&self.client, table).await.map_err(self.failed("read"))?;
+        let version = loaded.map(|loaded| self.version(table, loaded)).transpose()?;
+        let versions: BTreeMap<_, _> = version.into_iter().map(|version| (table, version)).collect();
+        Ok((pointers(&versions), positions_of(versions.values(), &self.name)?))
+    }
+
     /// The version of a table, where it has been loaded.
     pub(super) fn loaded(&self, table: Table, location: &str) -> Option<Arc<TableVersion>> {
         let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
