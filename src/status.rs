@@ -80,6 +80,7 @@ async fn look(options: &StatusOptions, configuration: &Configuration) -> Result<
         Err(error) if reader.is_none() => return Err(error),
         Err(_) => {}
     }
+    seen.troubles.extend(health::observe_disk(&place.folder));
     let newest = reader.iter().filter_map(newest_event).max();
     seen.commit_age = commit_age(newest, seen.last_commit, now);
     let targets = configuration.health.targets(&configuration.sla.targets())?;

@@ -73,7 +73,12 @@ impl Observing {
         metrics.add(Arc::new(BoardFigures::at(board.clone())));
         metrics.add(Arc::new(DiskFigures::of(folder.to_owned(), "data")));
         metrics.add(Arc::clone(&requests) as _);
-        let watched = Watched { board: Some(board), requests: Some(Arc::clone(&requests)), ..watched };
+        let watched = Watched {
+            board: Some(board),
+            folders: vec![folder.to_owned()],
+            requests: Some(Arc::clone(&requests)),
+            ..watched
+        };
         let health = HealthMonitor::start(watched, targets);
         metrics.add(Arc::new(health.clone()));
         Self { metrics, health, requests }

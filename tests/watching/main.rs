@@ -11,5 +11,7 @@ mod documents;
 mod names;
 mod program;
 mod prometheus;
+mod small_disk;
 mod status;
+mod storage;
 mod traces;

@@ -142,6 +142,11 @@ pub trait Log: Send + Sync {
     /// Tells how the log does; nothing by default.
     fn tell(&self, _page: &mut Page) {}
 
+    /// Why what is appended is not kept for good at present; `None` while it is.
+    fn trouble(&self) -> Option<LogError> {
+        None
+    }
+
     /// Records that were taken and that no reader can have yet, since a broker has not acknowledged them.
     fn unacknowledged(&self) -> u64 {
         0

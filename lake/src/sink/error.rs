@@ -40,6 +40,11 @@ impl SinkError {
         }
     }
 
+    /// Whether others who write to the tables were in the way, which is no fault of anything.
+    pub(super) const fn is_rivalry(&self) -> bool {
+        matches!(self, Self::Commit(CommitError::Contended { .. } | CommitError::FilesGone { .. }))
+    }
+
     pub(super) fn of_commit(error: CommitError) -> Self {
         match error {
             CommitError::Superseded { .. }

@@ -20,13 +20,15 @@ pub struct SinkMetrics {
     latest_events: BTreeMap<Table, Gauge>,
     durations: Histogram,
     commits: Counter,
-    pub(super) failed: Counter,
+    failed: Counter,
     pub(super) superseded: Counter,
     log_bytes: Counter,
     file_bytes: Counter,
     /// When the tables last held everything that was durable, or the sink began; in seconds since 1970.
     up_to_date: Gauge,
     last_commit: Gauge,
+    /// Why the last commit failed, until one succeeds.
+    failing: Mutex<Option<String>>,
 }
 
 /// How far the tables are behind the log.
@@ -53,6 +55,7 @@ impl SinkMetrics {
             file_bytes: Counter::default(),
             up_to_date: Gauge::default(),
             last_commit: Gauge::default(),
+            failing: Mutex::default(),
         };
         metrics.up_to_date.set(now());
         metrics
@@ -66,6 +69,13 @@ impl SinkMetrics {
     /// Takes note of a look at the log that found nothing.
     pub(super) fn found_nothing(&self) {
         self.up_to_date.set(now());
+        *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Takes note of a commit that failed and will be repeated; of why, where that is a fault.
+    pub(super) fn failed(&self, why: Option<String>) {
+        self.failed.add(1);
+        *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
     pub(super) fn committed(&self, report: &CommitReport) {
@@ -84,6 +94,13 @@ impl SinkMetrics {
         self.next.lock().unwrap_or_else(PoisonError::into_inner).extend(report.positions.iter().copied());
         self.last_commit.set(now());
         self.up_to_date.set(now());
+        *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Why the last commit failed, where none has succeeded since.
+    #[must_use]
+    pub fn failing(&self) -> Option<String> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How far the tables are behind the log now.

@@ -270,9 +270,10 @@ impl Sink {
                 }
                 Err(error) if error.is_transient() && !stopping => {
                     let delay = backoff.next_delay();
-                    self.metrics.failed.add(1);
-                    self.lake.runs().ended(Job::Sink, begun.elapsed(), Err(root_cause(&error).to_string()));
-                    warn!(%error, cause = %root_cause(&error), ?delay, "a commit failed, to be repeated");
+                    let cause = root_cause(&error).to_string();
+                    warn!(%error, %cause, ?delay, "a commit failed, to be repeated");
+                    self.metrics.failed((!error.is_rivalry()).then(|| format!("{error}: {cause}")));
+                    self.lake.runs().ended(Job::Sink, begun.elapsed(), Err(cause));
                     tokio::select! {
                         () = sleep(delay) => {}
                         () = stopped(stop) => {}

@@ -1,4 +1,4 @@
-//! Whether a lake holds exactly the rows it should: by a reader of ours, and by `DuckDB`.
+//! Whether a lake holds exactly the rows it should: by a reader of ours, and by engines of others.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -18,6 +18,7 @@ use depthlake_lake::table::Table;
 use depthlake_lake::tail::{Tail, TailOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use crate::other_engines::assert_they_agree;
 use crate::place::{Ends, Place};
 use crate::records::{Row, row};
 
@@ -32,6 +33,7 @@ pub async fn judge(place: &Place, ends: &Ends) -> usize {
     // Not `assert_eq`: it would print all of both.
     assert!(found == expected, "the lake is not what was appended:\n{}", differences(&expected, &found));
     judge_by_duckdb(place, &expected);
+    assert_they_agree(&place.catalog());
     expected.len()
 }
 

@@ -9,6 +9,7 @@ mod carrier;
 mod durability;
 mod judge;
 mod kills;
+mod other_engines;
 mod place;
 mod records;
 mod scenarios;

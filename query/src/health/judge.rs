@@ -1,7 +1,8 @@
 //! From what was observed to how well it is.
 //!
 //! A promise is *ok* while its target is kept, *failing* where it is missed five times over, else *degraded*. Freshness fails
-//! when more than half of the symbols are not fresh, and with the engine itself.
+//! when more than half of the symbols are not fresh, and with the engine itself. While something cannot be written, no commit
+//! is soon enough.
 
 use std::time::Duration;
 
@@ -23,13 +24,8 @@ pub fn judge(seen: &Observation, targets: &Targets, before: Option<&Health>) -> 
     if seen.engine.is_some() {
         levels.push(freshness(seen, &symbols, targets));
     }
-    if let Some(age) = seen.commit_age {
-        levels.push(level(
-            ServiceLevelName::CommitAge,
-            milliseconds(targets.commit_age),
-            Some(milliseconds(age)),
-            "ms",
-        ));
+    if seen.commit_age.is_some() || !seen.troubles.is_empty() {
+        levels.push(commit_age(seen, targets));
     }
     if let Some(gaps) = seen.gaps_per_hour {
         levels.push(level(
@@ -90,6 +86,13 @@ fn freshness(seen: &Observation, symbols: &[SymbolHealth], targets: &Targets) ->
     ServiceLevel { status, ..level(ServiceLevelName::Freshness, target, oldest.map(milliseconds), "ms") }
 }
 
+fn commit_age(seen: &Observation, targets: &Targets) -> ServiceLevel {
+    let (target, age) = (milliseconds(targets.commit_age), seen.commit_age.map(milliseconds));
+    let judged = level(ServiceLevelName::CommitAge, target, age, "ms");
+    let least = if seen.troubles.is_empty() { Status::Ok } else { Status::Degraded };
+    ServiceLevel { status: judged.status.max(least), ..judged }
+}
+
 fn level(name: ServiceLevelName, target: f64, value: Option<f64>, unit: &str) -> ServiceLevel {
     let status = match value {
         Some(value) if value > target * BY_FAR => Status::Failing,
@@ -111,6 +114,7 @@ fn reasons(seen: &Observation, levels: &[ServiceLevel], symbols: &[SymbolHealth]
     if seen.engine == Some(false) {
         reasons.push("nobody writes the live books: the engine is not running".to_owned());
     }
+    reasons.extend(seen.troubles.iter().cloned());
     let stale: Vec<_> = symbols.iter().filter(|symbol| symbol.status != Status::Ok).collect();
     if let (false, [first, ..]) = (stale.is_empty(), stale.as_slice()) {
         let more = stale.len() - 1;
@@ -123,10 +127,11 @@ fn reasons(seen: &Observation, levels: &[ServiceLevel], symbols: &[SymbolHealth]
             first.state
         ));
     }
-    for level in
-        levels.iter().filter(|level| level.status != Status::Ok && level.name != ServiceLevelName::Freshness)
-    {
+    for level in levels.iter().filter(|level| level.name != ServiceLevelName::Freshness) {
         let value = level.value.unwrap_or_default();
+        if value <= level.target {
+            continue;
+        }
         reasons.push(format!(
             "{} is {value:.0} {}, promised are {:.0}",
             level.name.name(),

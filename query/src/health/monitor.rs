@@ -13,7 +13,7 @@ use depthlake_orderbook::time::Timestamp;
 use tokio::sync::watch;
 
 use super::judge::judge;
-use super::observe::{Observation, observe_board};
+use super::observe::{Observation, observe_board, observe_disk};
 use super::report::{Health, ServiceLevelName, Status};
 use super::targets::Targets;
 use crate::metrics::{RequestFigures, TableFigures};
@@ -42,6 +42,8 @@ pub struct Watched {
     /// The log that this process appends to.
     pub log: Option<Arc<dyn Log>>,
     pub tables: Option<Arc<TableFigures>>,
+    /// Folders that must not run out of room.
+    pub folders: Vec<PathBuf>,
     pub requests: Option<Arc<RequestFigures>>,
 }
 
@@ -111,6 +113,20 @@ impl Standstill {
     }
 }
 
+/// How long a log has not been able to write.
+#[derive(Debug, Default)]
+struct Stall {
+    since: Option<Timestamp>,
+}
+
+impl Stall {
+    fn age(&mut self, is_stalled: bool, now: Timestamp) -> Duration {
+        self.since = if is_stalled { Some(self.since.unwrap_or(now)) } else { None };
+        let age = self.since.map_or(0, |since| now.0.saturating_sub(since.0));
+        Duration::from_nanos(u64::try_from(age).unwrap_or(0))
+    }
+}
+
 /// What is needed to look, and what earlier looks have seen.
 struct Look {
     watched: Watched,
@@ -119,6 +135,7 @@ struct Look {
     gaps: VecDeque<(Timestamp, u64)>,
     requests: VecDeque<Distribution>,
     broker: Standstill,
+    stall: Stall,
 }
 
 impl Look {
@@ -130,6 +147,7 @@ impl Look {
             gaps: VecDeque::new(),
             requests: VecDeque::new(),
             broker: Standstill::default(),
+            stall: Stall::default(),
         }
     }
 
@@ -146,13 +164,18 @@ impl Look {
             let lag = sink.lag();
             seen.commit_age = Some(lag.commit_age);
             seen.waiting_records = Some(lag.records);
+            seen.troubles.extend(sink.failing());
         }
         if let Some(log) = &self.watched.log {
             let waiting = log.unacknowledged();
-            let age = self.broker.age(waiting, now);
+            let trouble = log.trouble();
+            // A log that stalls gives the sink nothing to commit, so that nothing seems to wait.
+            let age = self.broker.age(waiting, now).max(self.stall.age(trouble.is_some(), now));
             seen.commit_age = seen.commit_age.max(Some(age));
+            seen.troubles.extend(trouble.map(|trouble| trouble.to_string()));
             seen.waiting_records = Some(seen.waiting_records.unwrap_or(0).saturating_add(waiting));
         }
+        seen.troubles.extend(self.watched.folders.iter().filter_map(|folder| observe_disk(folder)));
         // The tables are looked at now and then only; a sink of this process knows at once.
         let of_tables = self.watched.tables.as_ref().and_then(|tables| tables.last_commit());
         let of_sink = self.watched.sink.as_ref().and_then(|sink| sink.last_commit());
@@ -294,6 +317,15 @@ mod tests {
         assert_eq!(look.api_p95(), None);
         ask("/api/v1/book/BTCUSDT").await;
         assert!(look.api_p95().is_some());
+    }
+
+    #[test]
+    fn a_log_that_cannot_write_ages_until_it_can() {
+        let mut stall = Stall::default();
+        let looks = [(false, 1), (true, 2), (true, 5), (true, 9), (false, 10), (true, 11), (true, 12)];
+        let seconds = |second: i64| Timestamp(second * 1_000_000_000);
+        let ages = looks.map(|(is_stalled, second)| stall.age(is_stalled, seconds(second)).as_secs());
+        assert_eq!(ages, [0, 0, 3, 7, 0, 0, 1]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is looked at to tell how well it is.
 
+use std::path::Path;
 use std::time::Duration;
 
 use depthlake_engine::board::{BoardState, Reader};
@@ -16,6 +17,8 @@ pub struct Observation {
     pub last_commit: Option<Timestamp>,
     pub commit_age: Option<Duration>,
     pub waiting_records: Option<u64>,
+    /// Why what comes cannot be kept at present, in words.
+    pub troubles: Vec<String>,
     /// Gaps of a symbol in an hour, on average over all symbols.
     pub gaps_per_hour: Option<f64>,
     /// Of the requests of the last minutes that are answered from memory.
@@ -44,10 +47,20 @@ impl Observation {
             last_commit: None,
             commit_age: None,
             waiting_records: None,
+            troubles: Vec::new(),
             gaps_per_hour: None,
             api_p95: None,
         }
     }
+}
+
+/// Why nothing more can be written where a folder lies: its disk is full.
+#[must_use]
+pub fn observe_disk(folder: &Path) -> Option<String> {
+    let system = rustix::fs::statvfs(folder).ok()?;
+    // A file system without a size counts no bytes.
+    let is_full = system.f_blocks > 0 && system.f_bavail == 0;
+    is_full.then(|| format!("the disk of {} is full", folder.display()))
 }
 
 /// All books of a board. One that is half-written by a dead writer is left out.

@@ -70,6 +70,21 @@ fn what_is_missed_by_far_fails() {
 }
 
 #[test]
+fn what_cannot_be_written_is_told_at_once() {
+    let trouble = "the log cannot be written at present: No space left on device".to_owned();
+    let seen = Observation { troubles: vec![trouble.clone()], ..well() };
+    let health = judge(&seen, &Targets::default(), None);
+    assert_eq!(health.level(ServiceLevelName::CommitAge).unwrap().status, Status::Degraded);
+    assert_eq!((health.status, health.is_ready(), health.reasons), (Status::Degraded, true, vec![trouble]));
+    let seen = Observation { commit_age: Some(Duration::from_mins(6)), ..seen };
+    let health = judge(&seen, &Targets::default(), None);
+    assert_eq!((health.status, health.is_ready(), health.reasons.len()), (Status::Failing, false, 2));
+    // Who only looks into the folder may not know when anything was committed.
+    let seen = Observation { commit_age: None, ..seen };
+    assert_eq!(judge(&seen, &Targets::default(), None).status, Status::Degraded);
+}
+
+#[test]
 fn slow_answers_fail_and_are_still_relied_on() {
     let seen = Observation { api_p95: Some(Duration::from_secs(3)), ..well() };
     let health = judge(&seen, &Targets::default(), None);

@@ -1,82 +1,18 @@
 //! A disk that fills up, and has room again.
 
-use std::fs::File;
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use super::scene::{DataOn, Scene, turn};
 use crate::program::{Watched, until};
+use crate::small_disk::{MEBIBYTE, SmallDisk};
 use crate::support::LakeView;
 
-const MEBIBYTE: usize = 1 << 20;
 const SYMBOLS: usize = 25;
-
-/// A small disk of its own, in memory.
-struct Disk(tempfile::TempDir);
-
-impl Disk {
-    /// `None`, with a message, where this user may not mount.
-    fn mount(mebibytes: usize) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let options = format!("size={mebibytes}m");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path());
-        if mount.status().is_ok_and(|status| status.success()) {
-            return Some(Self(folder));
-        }
-        eprintln!("SKIPPED: no disk can be mounted (run as root to see this test)");
-        None
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn free(&self) -> usize {
-        let output = Command::new("df").args(["--output=avail", "-B1"]).arg(self.path()).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        text.lines().nth(1).unwrap().trim().parse().unwrap()
-    }
-
-    /// Leaves so many bytes free, as long as the file is not removed.
-    fn fill(&self, leaving: usize) -> Filler {
-        let filler = Filler(self.path().join("filler"));
-        let mut file = File::create(&filler.0).unwrap();
-        while self.free() > leaving {
-            let bytes = vec![1; (self.free() - leaving).min(MEBIBYTE)];
-            match file.write_all(&bytes) {
-                Err(error) if error.kind() == ErrorKind::StorageFull => break,
-                done => done.unwrap(),
-            }
-        }
-        filler
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
-}
-
-struct Filler(PathBuf);
-
-impl Drop for Filler {
-    fn drop(&mut self) {
-        std::fs::remove_file(&self.0).unwrap();
-    }
-}
 
 #[test]
 #[ignore = "takes minutes, and a machine that is not busy: cargo test --test watching -- --ignored"]
 fn a_full_disk_is_told_before_and_survived() {
     let Some(_turn) = turn() else { return };
-    let Some(disk) = Disk::mount(512) else { return };
     let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(disk.path().join("data")).unwrap();
-    symlink(disk.path().join("data"), folder.path().join("data")).unwrap();
+    let Some(disk) = SmallDisk::mount(&folder.path().join("data"), 512) else { return };
     let configuration =
         "[lake]\ncommit_seconds = 1.0\n[health]\nfreshness_seconds = 20.0\ncommit_age_seconds = 600.0\n";
     let mut scene = Scene::of(Watched::start_in(folder, SYMBOLS, configuration), DataOn::OwnDisk);

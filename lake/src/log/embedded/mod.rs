@@ -214,6 +214,10 @@ impl Log for EmbeddedLog {
     fn tell(&self, page: &mut Page) {
         self.tell_as("log", page);
     }
+
+    fn trouble(&self) -> Option<LogError> {
+        self.shared.queue.trouble()
+    }
 }
 
 impl EmbeddedLog {

@@ -171,6 +171,12 @@ impl Queue {
         }
     }
 
+    /// Why it cannot be written, or never will be again.
+    pub(super) fn trouble(&self) -> Option<LogError> {
+        let state = self.lock();
+        state.failure.as_ref().or(state.stall.as_ref()).cloned()
+    }
+
     /// The most bytes it holds.
     pub(super) const fn limit(&self) -> usize {
         self.limit

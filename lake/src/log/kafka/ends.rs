@@ -94,6 +94,16 @@ impl Ends {
         self.moved.notify_all();
     }
 
+    /// Why everything is refused; `None` while it is not.
+    pub(super) fn failure(&self) -> Option<LogError> {
+        self.lock().failure.clone()
+    }
+
+    /// For how long the broker has owed an answer; `None` while it has not for too long.
+    pub(super) fn silence(&self) -> Option<Duration> {
+        self.lock().silent_since.map(|since| since.elapsed())
+    }
+
     /// From now on everything is refused.
     pub(super) fn fail(&self, failure: LogError) {
         let mut state = self.lock();

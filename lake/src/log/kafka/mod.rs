@@ -133,6 +133,11 @@ impl KafkaLog {
         waiting.sum()
     }
 
+    fn silent_for(&self, silence: Duration) -> LogError {
+        let brokers = self.shared.options.brokers.to_string();
+        LogError::BrokerSilent { brokers, silence, waiting: self.waiting() }
+    }
+
     fn outbox_for(&self, at: TopicPartition) -> Result<&EmbeddedLog, LogError> {
         let slot = self.shared.slots.slot(at)?;
         let Some(outbox) = &self.outbox else {
@@ -183,11 +188,7 @@ impl Log for KafkaLog {
             self.shared.places.iter().map(|at| outbox.durable_end(*at)).collect::<Result<Vec<_>, _>>()?;
         match self.shared.ends.wait_for(&ends, self.shared.options.patience)? {
             Acknowledged::All => Ok(()),
-            Acknowledged::Silent(silence) => Err(LogError::Stalled(Arc::new(LogError::BrokerSilent {
-                brokers: self.shared.options.brokers.to_string(),
-                silence,
-                waiting: self.waiting(),
-            }))),
+            Acknowledged::Silent(silence) => Err(LogError::Stalled(Arc::new(self.silent_for(silence)))),
         }
     }
 
@@ -232,8 +233,16 @@ impl Log for KafkaLog {
     fn tell(&self, page: &mut Page) {
         let Some(outbox) = &self.outbox else { return };
         outbox.tell_as("outbox", page);
+        page.gauge("depthlake_log_stalled", "1 while the log cannot be written, or never will be again.")
+            .whole(&[("log", "broker")], u64::from(self.shared.ends.failure().is_some()));
         page.gauge("depthlake_log_unacknowledged_records", "Records that the broker has not acknowledged.")
             .whole(&[], self.waiting());
+    }
+
+    fn trouble(&self) -> Option<LogError> {
+        let outbox = self.outbox.as_ref()?;
+        let silent = || Some(self.silent_for(self.shared.ends.silence()?));
+        self.shared.ends.failure().or_else(|| outbox.trouble()).or_else(silent)
     }
 
     fn unacknowledged(&self) -> u64 {
