@@ -32,6 +32,7 @@ mod merge;
 mod next_version;
 mod orphans;
 mod position;
+mod properties;
 mod published;
 mod read;
 mod retention;

@@ -22,6 +22,7 @@ use super::{Advance, AdvanceError, Pointers, TableMove};
 use crate::address::RestAddress;
 use crate::commit::error::LakeError;
 use crate::commit::position::{PartitionOfTable, Positions};
+use crate::commit::properties::properties_of;
 use crate::commit::snapshot::{OFFSET_KEY, TableVersion};
 use crate::table::Table;
 
@@ -268,7 +269,7 @@ fn pointers(versions: &BTreeMap<Table, Arc<TableVersion>>) -> Pointers {
     versions.iter().map(|(table, version)| (*table, version.location.clone())).collect()
 }
 
-/// What the summaries of the current snapshots tell, `depthlake.offset.<topic>.<partition>`.
+/// What the tables tell with their current snapshots, `depthlake.offset.<topic>.<partition>`.
 fn positions_of<'a>(
     versions: impl Iterator<Item = &'a Arc<TableVersion>>,
     catalog: &str,
@@ -277,7 +278,7 @@ fn positions_of<'a>(
     for version in versions {
         let table = version.table;
         let Some(current) = version.metadata.current_snapshot() else { continue };
-        for (key, value) in &current.summary().additional_properties {
+        for (key, value) in &properties_of(&version.metadata, current) {
             let Some(named) = key.strip_prefix(OFFSET_KEY) else { continue };
             let impossible = || LakeError::ImpossiblePosition {
                 catalog: catalog.to_owned(),
