@@ -104,7 +104,9 @@ impl Maintenance {
                 match self.care(&lake, table).instrument(span).await {
                     Ok(cared) => {
                         debug!(?cared, "cared for");
-                        round.iter_mut().for_each(|figures| cared.add_to(figures));
+                        if let Ok(figures) = &mut round {
+                            cared.add_to(figures);
+                        }
                     }
                     Err(error) => {
                         warn!(%table, %error, "a table could not be cared for");

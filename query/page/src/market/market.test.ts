@@ -6,6 +6,7 @@ import { orderFlow } from './order_flow';
 import { Series } from './series';
 import { judge } from './verdict';
 import { Window } from './window';
+import { timeRange } from '../charts/time_range';
 import { pause } from '../stream/backoff';
 
 /** Numbers that look like chance and are the same each time. */
@@ -108,6 +109,14 @@ describe('histories', () => {
     expect(depth.revision).toBe(revision + 1);
     depth.record(0, level(1), level(2));
     expect(depth.at(0)).toBeNull();
+  });
+});
+
+describe('the time axis of bars', () => {
+  it('spans minutes, of one bar too', () => {
+    expect(timeRange([6000])).toEqual([4455, 6045]);
+    expect(timeRange([0, 60, 6000])).toEqual([-45, 6045]);
+    expect(timeRange([])).toEqual([-1545, 45]);
   });
 });
 

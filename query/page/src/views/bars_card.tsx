@@ -1,15 +1,19 @@
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { Candles } from '../charts/candles';
+import { milliseconds } from '../format/time';
 import type { View } from './symbol';
 
 export function BarsCard({ view }: { view: View }) {
   const place = useRef<HTMLDivElement>(null);
   const reading = useRef<HTMLSpanElement>(null);
   const candles = useRef<Candles | null>(null);
-  const past = view.looking.at !== null;
-  // Until the bars of then have come, those of now are shown rather than none.
-  const shown = () => (past && view.past.bars.length ? view.past.bars : view.live.bars);
+  // The bars of now are shown as long as they reach back to the time looked at, and until those of then have come.
+  const shown = () => {
+    const { live, past, looking } = view;
+    const reaches = looking.at === null || milliseconds(live.bars[0]?.open_time) <= looking.at;
+    return reaches || !past.bars.length ? live.bars : past.bars;
+  };
   useEffect(() => {
     if (!place.current) return;
     const made = new Candles(place.current, () => view.decimals, (words) => {
@@ -26,7 +30,7 @@ export function BarsCard({ view }: { view: View }) {
     view.past.barVersion.value;
     candles.current?.show(show.current());
   });
-  useEffect(() => candles.current?.show(shown()), [past]);
+  useEffect(() => candles.current?.show(shown()), [view.looking.at]);
   useEffect(() => candles.current?.mark(view.looking.at), [view.looking.at]);
   return (
     <section class="card bars" aria-label="Bars">

@@ -162,7 +162,7 @@ function Jobs({ jobs }: { jobs: Job[] }) {
               <td class="at-right">{span(duration_ms)}</td>
               <td class="outcome">
                 <p><Mark trust={trustOf(outcome, done)} size={13} />{outcome === 'failed' ? `failed: ${detail}` : (figures(done) ?? OUTCOMES[outcome ?? 'never'] ?? outcome)}</p>
-                {figures(total) !== null && <p class="muted">since the start {figures(total)}</p>}
+                {Object.values(total).some((figure) => figure > 0) && <p class="muted">since the start {figures(total)}</p>}
               </td>
             </tr>
           ))}
