@@ -47,7 +47,7 @@ fn of_column_in(files: &[&FileDescription], id: Option<i32>, data_type: &DataTyp
     let nulls = total(files, id, |file| &file.null_counts).and_then(|nulls| fraction(nulls, rows));
     let [least, greatest] = [least(files, id), greatest(files, id)].map(|bound| {
         let value = bound.filter(|_| data_type.is_numeric() || data_type.is_temporal());
-        value.and_then(|value| scalar(value, data_type)).map(text).transpose()
+        value.and_then(|value| scalar(value, data_type)).map(|value| text(&value)).transpose()
     });
     Ok(ColumnFigures { bytes, nulls, least: least?, greatest: greatest? })
 }
@@ -63,7 +63,7 @@ pub(crate) fn as_double(count: u64) -> f64 {
     high.mul_add(4_294_967_296.0, low)
 }
 
-fn text(value: ScalarValue) -> Result<String> {
+fn text(value: &ScalarValue) -> Result<String> {
     Ok(array_value_to_string(&value.to_array()?, 0)?)
 }
 
