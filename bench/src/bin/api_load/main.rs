@@ -84,12 +84,7 @@ impl Times {
     }
 }
 
-fn run(
-    mut connection: Connection,
-    paths: &[String],
-    first: usize,
-    timetable: &Timetable,
-) -> Result<Times> {
+fn run(mut connection: Connection, paths: &[String], first: usize, timetable: &Timetable) -> Result<Times> {
     let mut times = Times::new()?;
     for (number, path) in (0..timetable.times).zip(paths.iter().cycle().skip(first)) {
         let due = timetable.begin + timetable.distance * number;
@@ -115,9 +110,8 @@ fn paths(connection: &mut Connection) -> Result<Vec<String>> {
     if names.is_empty() {
         bail!("no live book is served there");
     }
-    let of = |name| {
-        [format!("book/{name}?depth=20"), format!("ticker/{name}"), format!("bars/{name}?limit=60")]
-    };
+    let of =
+        |name| [format!("book/{name}?depth=20"), format!("ticker/{name}"), format!("bars/{name}?limit=60")];
     Ok(names.into_iter().flat_map(of).map(|path| format!("/api/v1/{path}")).collect())
 }
 

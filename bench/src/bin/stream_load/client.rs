@@ -71,8 +71,7 @@ pub async fn follow(
     mut stop: watch::Receiver<bool>,
 ) -> Result<(Counted, Option<Latencies>)> {
     let config = WebSocketConfig::default().read_buffer_size(READ_AT_ONCE);
-    let connecting =
-        connect_async_with_config(format!("ws://{address}/api/v1/stream"), Some(config), true);
+    let connecting = connect_async_with_config(format!("ws://{address}/api/v1/stream"), Some(config), true);
     let (mut socket, _) = connecting.await.context("cannot connect")?;
     socket.send(Message::text(r#"{"op":"subscribe","channel":"tickers","symbols":["*"]}"#)).await?;
     let mut counted = Counted::default();
