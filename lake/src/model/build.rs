@@ -126,28 +126,33 @@ impl Builder {
     /// # Errors
     /// [`BuildError`]; no bar has changed then.
     pub async fn correct_bars(&self, minutes: Minutes, now: Timestamp) -> Result<Built, BuildError> {
-        self.corrected(correct::Scope { minutes: vec![minutes], built: BTreeMap::new() }, now).await
+        for _ in 0..ATTEMPTS {
+            let (minutes, built) = (vec![minutes], BTreeMap::new());
+            let pending = Pending { minutes, built, builds: self.builds(Table::Bars).await? };
+            if let Some(built) = self.corrected(pending, now).await? {
+                return Ok(built);
+            }
+        }
+        Err(BuildError::Outrun { name: BARS, attempts: ATTEMPTS })
     }
 
     async fn correct(&self, mode: Mode) -> Result<Built, BuildError> {
-        let touches = correct::touches();
-        let pending = self.pending(Table::Bars, &touches, mode, 0).await?;
-        self.corrected(correct::Scope { minutes: pending.minutes, built: pending.built }, now()).await
-    }
-
-    async fn corrected(&self, scope: correct::Scope, now: Timestamp) -> Result<Built, BuildError> {
-        let mut opened = 0;
         for _ in 0..ATTEMPTS {
-            match correct::correct(self, &scope, now).await {
-                Ok(rows) => {
-                    opened = rows;
-                    break;
-                }
-                Err(BuildError::Commit { source, .. }) if has_moved(&source) => {}
-                Err(error) => return Err(error),
+            let pending = self.pending(Table::Bars, &correct::touches(), mode, 0).await?;
+            if let Some(built) = self.corrected(pending, now()).await? {
+                return Ok(built);
             }
         }
-        Ok(Built { name: BARS, rows: opened, minutes: scope.minutes })
+        Err(BuildError::Outrun { name: BARS, attempts: ATTEMPTS })
+    }
+
+    /// `None` where another has changed the bars meanwhile.
+    async fn corrected(&self, pending: Pending, now: Timestamp) -> Result<Option<Built>, BuildError> {
+        match correct::correct(self, &pending, now).await {
+            Ok(rows) => Ok(rows.map(|rows| Built { name: BARS, rows, minutes: pending.minutes })),
+            Err(BuildError::Commit { source, .. }) if has_moved(&source) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn build_mart(&self, model: &'static Model, mode: Mode) -> Result<Built, BuildError> {

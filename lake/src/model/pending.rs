@@ -48,6 +48,12 @@ impl Builder {
         Ok(!tells && !contents.files.is_empty())
     }
 
+    /// How often a table was built.
+    pub(super) async fn builds(&self, table: Table) -> Result<u64, BuildError> {
+        let of = PartitionOfTable { table, topic: BUILDS.to_owned(), partition: 0 };
+        Ok(self.lake.positions().await?.get(&of).copied().unwrap_or(0))
+    }
+
     /// What has touched which minutes of a table since it was built.
     pub(super) async fn pending(
         &self,
@@ -56,6 +62,7 @@ impl Builder {
         mode: Mode,
         reach: u32,
     ) -> Result<Pending, BuildError> {
+        let builds = self.builds(table).await?;
         let state = self.lake.data_files(table).await?;
         let mut built = BTreeMap::new();
         let mut touched = Vec::new();
@@ -72,8 +79,6 @@ impl Builder {
             built.insert(property, now.to_string());
         }
         let reaching = touched.into_iter().map(|minutes| minutes.reaching(reach)).collect();
-        let of = PartitionOfTable { table, topic: BUILDS.to_owned(), partition: 0 };
-        let builds = self.lake.positions().await?.get(&of).copied().unwrap_or(0);
         Ok(Pending { minutes: joined(reaching, HOLE), built, builds })
     }
 
