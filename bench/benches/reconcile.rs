@@ -5,8 +5,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, ArrayRef, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray, new_null_array,
+    ArrayRef, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    new_null_array,
 };
 use arrow_schema::{DataType, Field};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -42,9 +42,8 @@ pub async fn compare_regularly(lake: Lake, log: Arc<dyn Log>, targets: Targets, 
         if let Ok(Outcome { failures: 0, .. } | Outcome { breaks: 1.., .. }) = compared {
             compared_to = to;
         }
-        let figures = |done: Outcome| {
-            [("breaks", done.breaks as u64), ("not_compared", done.failures as u64)].into()
-        };
+        let figures =
+            |done: Outcome| [("breaks", done.breaks as u64), ("not_compared", done.failures as u64)].into();
         let result = compared.map(figures).map_err(|error| format!("{error:#}"));
         lake.runs().ended(Job::Reconciliation, begun.elapsed(), result);
     }

@@ -69,7 +69,7 @@ pub fn run(
     } else {
         messages::to_standard_error(messages)?
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = crate::runtime()?;
     let (log, roles, targets) = (options.log(configuration), options.roles, configuration.sla.targets());
     let schema_registry = options.schema_registry(configuration);
     let layout = Layout { log, roles, schema_registry, ..Layout::of(configuration)? };
@@ -81,11 +81,8 @@ pub fn run(
     roles.check(&layout.log)?;
     runtime.block_on(async {
         // Before anything begins that would have to be stopped again.
-        let doors = if options.no_serve {
-            None
-        } else {
-            Some(Doors::open(options.listen, &configuration.serve).await?)
-        };
+        let doors =
+            if options.no_serve { None } else { Some(Doors::open(options.listen, &configuration.serve)?) };
         if roles == Roles::Lake {
             carrier::run(options, &place, &layout, targets, doors).await?;
             return Ok(ExitCode::SUCCESS);

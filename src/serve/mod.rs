@@ -64,7 +64,7 @@ pub async fn serve(
     let lake = place.existing().await?;
     // Nothing else is done here, so an address that is taken is a failure also where it is the default.
     let listen = listen.or(configuration.serve.listen).unwrap_or(doors::DEFAULT);
-    let doors = Doors::open(Some(listen), &configuration.serve).await?;
+    let doors = Doors::open(Some(listen), &configuration.serve)?;
     let board = DataFolder::at(&place.folder).board();
     let limits = configuration.serve.limits.limits()?;
     let tail = following::tail(place, layout, &lake).await?;

@@ -22,11 +22,11 @@ impl Compose {
             let (indent, line) = (line.len() - line.trim_start().len(), line.trim());
             let (key, value) = line.split_once(':').unwrap_or((line, ""));
             match (indent, part.as_str()) {
-                (0, _) => part = key.to_owned(),
+                (0, _) => key.clone_into(&mut part),
                 (2, "volumes") => assert!(read.volumes.insert(key.to_owned()), "{key}"),
-                (2, "services") => service = key.to_owned(),
+                (2, "services") => key.clone_into(&mut service),
                 (4, "services") => {
-                    setting = key.to_owned();
+                    key.clone_into(&mut setting);
                     let of_setting = read.settings(&service).entry(setting.clone()).or_default();
                     let value = value.trim().trim_matches(['[', ']']);
                     let parts = value.split(", ").map(unquoted).filter(|part| !part.is_empty());

@@ -29,16 +29,12 @@ pub(super) fn expected_versions(
     chunks: &Numbered<'_>,
     stored: &RecordBatch,
 ) -> Result<Given, HistoryError> {
-    match table {
-        Table::DailyBars => {
-            let bars: Vec<_> = sourced(chunks, |derived| &derived.records.daily_bars).collect();
-            expected_of::<DailyBar>(chunks, &bars, stored)
-        }
-        _ => {
-            let bars: Vec<_> = sourced(chunks, |derived| &derived.records.bars).collect();
-            expected_of::<VenueBar>(chunks, &bars, stored)
-        }
+    if table == Table::DailyBars {
+        let bars: Vec<_> = sourced(chunks, |derived| &derived.records.daily_bars).collect();
+        return expected_of::<DailyBar>(chunks, &bars, stored);
     }
+    let bars: Vec<_> = sourced(chunks, |derived| &derived.records.bars).collect();
+    expected_of::<VenueBar>(chunks, &bars, stored)
 }
 
 fn expected_of<B: HistoricalBar>(

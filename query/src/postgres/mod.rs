@@ -119,7 +119,7 @@ pub async fn serve(
         while tasks.try_join_next().is_some() {}
         let Some(connection) = connections.enter() else {
             tasks.spawn(async {
-                tokio::time::timeout(REFUSAL_TIME, refuse(socket)).await.unwrap_or_default()
+                let _ = tokio::time::timeout(REFUSAL_TIME, refuse(socket)).await;
             });
             continue;
         };

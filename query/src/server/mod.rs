@@ -95,11 +95,12 @@ impl Scheme {
 }
 
 impl Server {
-    /// Takes the address. Clients can connect from here on and are answered once [`Server::serve`] runs.
+    /// Takes the address. Clients can connect from here on and are answered once [`Server::serve`] runs. Must be called within a
+    /// runtime.
     ///
     /// # Errors
     /// Where the address is taken or not ours, or the certificate or its key cannot be used.
-    pub async fn bind(options: ServerOptions) -> Result<Self, ServerError> {
+    pub fn bind(options: ServerOptions) -> Result<Self, ServerError> {
         let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
         let address = options.listen;
         let listener = listen(address).map_err(|source| ServerError::Listen { address, source })?;

@@ -310,7 +310,7 @@ async fn two_builds_at_once_build_what_one_does() {
             land_books(&place.lake.lake, &place.session, &mut Noise(commit.unsigned_abs()), commit).await;
         }
         landed.extend(trades);
-        let (_, built) = tokio::join!(by_two.build(Mode::Incremental), other.build(&[], Mode::Incremental));
+        let ((), built) = tokio::join!(by_two.build(Mode::Incremental), other.build(&[], Mode::Incremental));
         built.unwrap();
         by_one.build(Mode::Incremental).await;
     }
