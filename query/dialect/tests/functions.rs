@@ -16,8 +16,8 @@ use datafusion::sql::sqlparser::ast;
 use depthlake_dialect::DialectError;
 use depthlake_dialect::functions::{FunctionKind, listing};
 use depthlake_dialect::parse::parse;
-use depthlake_dialect::rewrite::{UnnestPlanner, shaped, with_names};
-use depthlake_dialect::semantics::{adapt, install, session_config};
+use depthlake_dialect::rewrite::{UnnestPlanner, laterals_joined, shaped, with_names};
+use depthlake_dialect::semantics::{adapt, check_types, install, located, session_config};
 use depthlake_dialect::statement::Statement;
 use sqllogictest::{DB, DBOutput, DefaultColumnType, Runner};
 use tokio::runtime::Runtime;
@@ -51,9 +51,16 @@ impl Dialect {
         };
         shaped(&mut query)?;
         let mut query = Box::new(with_names(*query));
+        let written = query.clone();
         adapt(&mut *query);
         let statement = PlannerStatement::Statement(Box::new(ast::Statement::Query(query)));
-        Ok(self.context.state().statement_to_plan(statement).await?)
+        let plan = self.context.state().statement_to_plan(statement).await;
+        let plan = plan.map_err(|error| match located(&error, &written) {
+            Some(found) => AnyError::from(found),
+            None => AnyError::from(error),
+        })?;
+        check_types(&plan, &written)?;
+        Ok(laterals_joined(plan, &written)?)
     }
 
     async fn answer(&self, sql: &str) -> Result<DBOutput<DefaultColumnType>, AnyError> {
@@ -134,7 +141,10 @@ impl DB for Dialect {
             let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());
             while let Some(inner) = cause {
                 if let Some(dialect) = inner.downcast_ref::<DialectError>() {
-                    return Failure(format!("{}: {dialect}", dialect.trino_name()));
+                    let place = dialect.position();
+                    let place = place.map(|place| format!("line {}:{}: ", place.line, place.column));
+                    let place = place.unwrap_or_default();
+                    return Failure(format!("{}: {place}{dialect}", dialect.trino_name()));
                 }
                 cause = inner.source();
             }
@@ -221,6 +231,11 @@ fn samples(parameter: &str) -> Vec<&'static str> {
         "boolean" => vec!["true", "price > 5"],
         "varbinary" => vec!["X''", "X'ff00'", "to_utf8(symbol)"],
         "date" => vec!["DATE '1969-12-31'", "DATE '9999-12-31'"],
+        function if function.starts_with("function(") => match function.matches(',').count() {
+            1 => vec!["x -> x", "x -> x IS NULL", "x -> NULL"],
+            2 => vec!["(x, y) -> y", "(x, y) -> x IS NULL", "(x, y) -> 1"],
+            _ => vec!["(x, y, z) -> z", "(x, y, z) -> x"],
+        },
         "array(double)" => vec!["ARRAY[0.5e0, 1e0]", "ARRAY[]"],
         "array(row(K))" => vec!["ARRAY[ROW('a', 1)]"],
         other if other.starts_with("array") => {

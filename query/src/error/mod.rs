@@ -182,7 +182,13 @@ fn external(error: Box<dyn std::error::Error + Send + Sync>) -> QueryError {
         Err(other) => other,
     };
     let error = match error.downcast::<DialectError>() {
-        Ok(error) => return QueryError::refused(error.trino_name(), error.to_string()),
+        Ok(error) => {
+            return QueryError::Trino {
+                name: error.trino_name(),
+                message: error.to_string(),
+                position: error.position().map(Position::from),
+            };
+        }
         Err(other) => other,
     };
     match error.downcast::<LakeError>() {

@@ -12,15 +12,15 @@ use datafusion::sql::sqlparser::ast::{
     ObjectName, Query, Spanned, Statement as SqlStatement, visit_relations,
 };
 use depthlake_dialect::parse::parse;
-use depthlake_dialect::rewrite::{shaped, with_names};
-use depthlake_dialect::semantics::adapt;
+use depthlake_dialect::rewrite::{laterals_joined, shaped, with_names};
+use depthlake_dialect::semantics::{adapt, check_types, located};
 use depthlake_dialect::statement::{Name, Statement};
 
 use crate::catalog::{ANY_SCHEMA, CATALOG, Directory, INFORMATION_SCHEMA, ViewQuery, why_unknown};
 use crate::error::{Position, QueryError, nearest};
 use crate::session::constants::{Constants, with_constants};
 use crate::session::engine::only_reads;
-use crate::session::settings::SessionSettings;
+use crate::session::settings::{Door, SessionSettings};
 use crate::session::state::{Defaults, Language, state_of};
 
 /// Plans queries for one client.
@@ -61,16 +61,29 @@ impl Planner<'_> {
     pub(super) async fn plan(&self, query: Query) -> Result<LogicalPlan, QueryError> {
         let mut query = with_constants(query, self.constants);
         query = with_names(query);
-        shaped(&mut query).map_err(|error| QueryError::refused("NOT_SUPPORTED", error.to_string()))?;
+        shaped(&mut query).map_err(|error| QueryError::Trino {
+            name: "NOT_SUPPORTED",
+            message: error.to_string(),
+            position: error.position.map(Position::from),
+        })?;
         let places = places_of(&query);
+        let written = query.clone();
         adapt(&mut query);
         let statement = EngineStatement::Statement(Box::new(SqlStatement::Query(Box::new(query))));
         let tables =
             self.state.resolve_table_references(&statement).map_err(QueryError::of_trino_planning)?;
         let plan = match self.state.statement_to_plan(statement).await {
             Ok(plan) => plan,
-            Err(error) => return Err(self.why(&tables, &places, error)),
+            Err(error) => {
+                let error = located(&error, &written).map_or(error, DataFusionError::from);
+                return Err(self.why(&tables, &places, error));
+            }
         };
+        // PostgreSQL's clients write numbers and moments as texts where they compare them.
+        if self.constants.settings.door != Door::Postgres {
+            check_types(&plan, &written).map_err(|error| QueryError::of_trino_planning(error.into()))?;
+        }
+        let plan = laterals_joined(plan, &written).map_err(QueryError::of_trino_planning)?;
         only_reads()
             .verify_plan(&plan)
             .map_err(|_| QueryError::refused("NOT_SUPPORTED", "a query that writes is not supported"))?;
@@ -223,7 +236,7 @@ pub(crate) async fn plan_view(
     let settings = SessionSettings {
         catalog: view.catalog.clone(),
         schema: view.schema.clone(),
-        ..SessionSettings::new(view.definer.clone(), crate::Door::Local)
+        ..SessionSettings::new(view.definer.clone(), Door::Local)
     };
     let constants = Constants { settings: &settings };
     let planner = Planner { state: &state, directory, scope, constants, wording: Wording::Trino };

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::aggregate::{self};
+use super::lambda::HIGHER_ORDER;
 use super::scalars;
 
 /// One signature of one function.
@@ -40,7 +41,6 @@ impl fmt::Display for FunctionKind {
 /// Functions that are an expression of others, or that `DataFusion` has as Trino means them: name, result, arguments,
 /// description.
 const SCALARS_BESIDES: &[(&str, &str, &str, &str)] = &[
-    ("abs", "T", "T", "The absolute value"),
     ("acos", "double", "double", "The arc cosine"),
     ("asin", "double", "double", "The arc sine"),
     ("atan", "double", "double", "The arc tangent"),
@@ -142,6 +142,14 @@ pub fn listing() -> Vec<FunctionListing> {
             description: function.description.to_owned(),
         }));
     }
+    all.extend(HIGHER_ORDER.iter().map(|function| FunctionListing {
+        name: function.name.to_owned(),
+        return_type: function.return_type.to_owned(),
+        argument_types: function.argument_types.to_owned(),
+        kind: FunctionKind::Scalar,
+        deterministic: true,
+        description: function.description.to_owned(),
+    }));
     let besides = [
         (SCALARS_BESIDES, FunctionKind::Scalar),
         (AGGREGATES_BESIDES, FunctionKind::Aggregate),

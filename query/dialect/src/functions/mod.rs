@@ -6,7 +6,10 @@ mod binary;
 mod bits;
 pub(crate) mod cast;
 mod collection;
+pub(crate) mod interval;
 mod json;
+mod json_path;
+pub(crate) mod lambda;
 mod listing;
 mod number;
 mod random;
@@ -34,7 +37,9 @@ fn scalars() -> Vec<Scalar> {
     all.extend(binary::functions());
     all.extend(bits::functions());
     all.extend(collection::functions());
+    all.extend(interval::functions());
     all.extend(json::functions());
+    all.extend(json_path::functions());
     all.extend(number::functions());
     all.extend(random::functions());
     all.extend(regexp::functions());
@@ -49,6 +54,7 @@ fn scalars() -> Vec<Scalar> {
 pub(crate) fn scalar_functions() -> Vec<ScalarUDF> {
     let mut all: Vec<ScalarUDF> = scalars().into_iter().map(Scalar::into_udf).collect();
     all.extend(cast::functions());
+    all.extend(lambda::functions());
     all
 }
 

@@ -2,15 +2,22 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array, Scalar as Constant,
+};
 use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::kernels::cmp::lt;
+use datafusion::arrow::compute::kernels::numeric::neg;
+use datafusion::arrow::compute::kernels::zip::zip;
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, Float64Type, Int64Type};
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::Result;
 
 use super::cast::{fits, rescale};
 use super::rows::{IntoColumn, column, rows0, rows1, rows2};
 use super::scalar::{Arguments, Planned, Scalar};
 use crate::error::{invalid_argument, out_of_range};
+use crate::types::TrinoType;
 
 const OF_DOUBLE: &[&str] = &["double -> double"];
 
@@ -42,6 +49,7 @@ fn rounding() -> Vec<Scalar> {
             to_whole(arguments, f64::floor, i128::div_euclid)
         })
         .returning(whole_type),
+        Scalar::new("abs", &["number -> same"], "The absolute value", absolute),
         Scalar::new("sign", &["number -> same"], "-1, 0 or 1", sign).returning(sign_type).alias("signum"),
         Scalar::new(
             "width_bucket",
@@ -173,6 +181,23 @@ fn to_whole(arguments: &Arguments, float: fn(f64) -> f64, exact: fn(i128, i128) 
         }
         _ => Ok(Arc::clone(values)),
     }
+}
+
+fn absolute(arguments: &Arguments) -> Result<ArrayRef> {
+    let values = column(arguments, 0)?;
+    let zero = cast(&Int64Array::from(vec![0]), values.data_type())?;
+    let is_negative = lt(values, &Constant::new(zero))?;
+    if is_negative.true_count() == 0 {
+        return Ok(Arc::clone(values));
+    }
+    let negated = neg(values).map_err(|error| match error {
+        ArrowError::ArithmeticOverflow(_) => {
+            let beyond = TrinoType::of_arrow(values.data_type());
+            out_of_range(format!("Value is out of range for abs({beyond})"))
+        }
+        other => other.into(),
+    })?;
+    Ok(zip(&is_negative, &negated, values)?)
 }
 
 fn sign(arguments: &Arguments) -> Result<ArrayRef> {

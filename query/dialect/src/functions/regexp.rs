@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListBuilder, StringViewBuilder};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListBuilder, PrimitiveArray, StringViewBuilder};
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::common::Result;
 use regex::{Captures, Regex};
 
-use super::rows::{FromColumn, column, rows2, rows3};
+use super::rows::{FromColumn, IntoColumn, column, rows2, rows3};
 use super::scalar::{Arguments, Scalar};
 use crate::error::invalid_argument;
 
@@ -37,15 +37,13 @@ pub(super) fn functions() -> Vec<Scalar> {
         ),
         Scalar::new(
             "regexp_position",
-            &["varchar, varchar -> bigint"],
-            "Where a pattern first occurs in a text, else -1",
-            |arguments| {
-                let mut patterns = Patterns::default();
-                rows2(arguments, |text: &str, pattern: &str| {
-                    let found = patterns.get(pattern)?.find(text).and_then(|found| text.get(..found.start()));
-                    Ok(found.map_or(Some(-1), |before| i64::try_from(before.chars().count() + 1).ok()))
-                })
-            },
+            &[
+                "varchar, varchar -> bigint",
+                "varchar, varchar, bigint -> bigint",
+                "varchar, varchar, bigint, bigint -> bigint",
+            ],
+            "Where a pattern occurs in a text from a position on, first or for the nth time, else -1",
+            regexp_position,
         ),
         Scalar::new(
             "regexp_extract",
@@ -222,6 +220,31 @@ fn group_reference<'a>(pattern: &Regex, text: &'a str) -> Result<(usize, &'a str
         (group < pattern.captures_len()).then_some((group, behind))
     });
     longest.ok_or_else(illegal)
+}
+
+fn regexp_position(arguments: &Arguments) -> Result<ArrayRef> {
+    let mut patterns = Patterns::default();
+    let texts = <&str>::column(column(arguments, 0)?)?;
+    let written = <&str>::column(column(arguments, 1)?)?;
+    let starts = arguments.columns.get(2).map(i64::column).transpose()?;
+    let occurrences = arguments.columns.get(3).map(i64::column).transpose()?;
+    let values = (0..arguments.rows).map(|row| {
+        if arguments.columns.iter().any(|column| column.is_null(row)) {
+            return Ok(None);
+        }
+        let number = |numbers: Option<&PrimitiveArray<Int64Type>>, what: &str| {
+            let number = numbers.map_or(1, |numbers| numbers.value(row));
+            let positive = usize::try_from(number).ok().filter(|number| *number > 0);
+            positive.ok_or_else(|| invalid_argument(format!("{what} cannot be zero or negative")))
+        };
+        let (start, occurrence) = (number(starts, "start position")?, number(occurrences, "occurrence")?);
+        let text = texts.value(row);
+        let Some((from, _)) = text.char_indices().nth(start - 1) else { return Ok(Some(-1)) };
+        let found = patterns.get(written.value(row))?.find_iter(text).filter(|found| found.start() >= from);
+        let before = found.skip(occurrence - 1).next().and_then(|found| text.get(..found.start()));
+        Ok(before.map_or(Some(-1), |before| i64::try_from(before.chars().count() + 1).ok()))
+    });
+    i64::collect(arguments.rows, values)
 }
 
 #[cfg(test)]

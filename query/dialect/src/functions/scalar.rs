@@ -17,8 +17,9 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::signature::{Kind, Parameters, coerced_types, fitting, mismatch};
+use super::signature::{Kind, Parameters, coerced_types, fitting, mismatch, type_of_argument};
 use crate::error::type_mismatch;
+use crate::types::TrinoType;
 
 /// Evaluated arguments: columns of equal length.
 pub(crate) struct Arguments {
@@ -134,17 +135,22 @@ impl ScalarUDFImpl for Scalar {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        coerced_types(self.name, &self.signatures, types)
+        Ok(coerced_types(&self.signatures, types))
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         let planned = Planned { fields: args.arg_fields, constants: args.scalar_arguments };
+        let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+        let Some(signature) = fitting(&self.signatures, &types) else {
+            let constants = args.scalar_arguments.iter().copied();
+            let given = args.arg_fields.iter().zip(constants);
+            let given: Vec<TrinoType> =
+                given.map(|(field, constant)| type_of_argument(field, constant)).collect();
+            return Err(mismatch(self.name, &self.signatures, &given));
+        };
         if let Some(returns) = self.returns {
             return Ok(Arc::new(returns(&planned)?.with_name(self.name)));
         }
-        let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
-        let signature =
-            fitting(&self.signatures, &types).ok_or_else(|| mismatch(self.name, &self.signatures, &types))?;
         let field = match &signature.result {
             Kind::Exactly(result) => result.to_field(self.name),
             _ => Field::new(self.name, planned.data_type(0).clone(), true),

@@ -1,12 +1,14 @@
 //! Signatures in Trino's words: which arguments fit a function, how they are coerced, and how it is listed.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::Result;
+use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
 
-use crate::error::type_mismatch;
+use super::LIKE_PATTERN;
+use crate::error::{DialectError, ErrorKind, Subject, type_mismatch};
 use crate::types::TrinoType;
 
 /// One signature, taken apart.
@@ -42,27 +44,46 @@ pub(crate) fn fitting<'a>(signatures: &'a [Parameters], types: &[DataType]) -> O
     fitting().find(|signature| signature.fits_exactly(types)).or_else(|| fitting().next())
 }
 
-pub(crate) fn mismatch(name: &str, signatures: &[Parameters], types: &[DataType]) -> DataFusionError {
-    let given: Vec<String> =
-        types.iter().map(|data_type| TrinoType::of_arrow(data_type).to_string()).collect();
+/// Why no signature fits arguments of these types.
+pub(crate) fn mismatch<T: Display>(name: &str, signatures: &[Parameters], types: &[T]) -> DataFusionError {
+    let given: Vec<String> = types.iter().map(ToString::to_string).collect();
+    if name == LIKE_PATTERN {
+        let pattern = given.first().map_or("", String::as_str);
+        return type_mismatch(format!(
+            "Pattern for LIKE expression must evaluate to a varchar (actual: {pattern})"
+        ));
+    }
+    let name = name.trim_start_matches('$').trim_end_matches("_n");
     let expected: Vec<String> =
         signatures.iter().map(|signature| format!("{name}({})", signature.arguments)).collect();
-    type_mismatch(format!(
+    let message = format!(
         "Unexpected parameters ({}) for function {name}. Expected: {}",
         given.join(", "),
         expected.join(", ")
-    ))
+    );
+    DialectError::new(ErrorKind::FunctionNotFound, message).about(Subject::Function(name.to_owned())).into()
 }
 
-/// The types that arguments are cast to, by the signature that fits them.
-pub(crate) fn coerced_types(
-    name: &str,
-    signatures: &[Parameters],
-    types: &[DataType],
-) -> Result<Vec<DataType>> {
-    let signature = fitting(signatures, types).ok_or_else(|| mismatch(name, signatures, types))?;
+/// The types that arguments are cast to, by the signature that fits them; as they are where none does, which the function
+/// itself refuses once it knows what is constant.
+pub(crate) fn coerced_types(signatures: &[Parameters], types: &[DataType]) -> Vec<DataType> {
+    let Some(signature) = fitting(signatures, types) else { return types.to_vec() };
     let coerced = |(index, given)| signature.kind(index).map_or(DataType::Null, |kind| kind.coerced(given));
-    Ok(types.iter().enumerate().map(coerced).collect())
+    types.iter().enumerate().map(coerced).collect()
+}
+
+/// The type of an argument as Trino has it, which knows the length of a literal and calls small numbers `integer`.
+pub(crate) fn type_of_argument(field: &Field, constant: Option<&ScalarValue>) -> TrinoType {
+    match constant {
+        Some(ScalarValue::Int64(Some(number))) if i32::try_from(*number).is_ok() => TrinoType::Integer,
+        Some(value) => match value.try_as_str() {
+            Some(Some(text)) if TrinoType::of_field(field) == (TrinoType::Varchar { length: None }) => {
+                TrinoType::Varchar { length: u32::try_from(text.chars().count()).ok() }
+            }
+            _ => TrinoType::of_field(field),
+        },
+        None => TrinoType::of_field(field),
+    }
 }
 
 impl Parameters {
@@ -137,7 +158,7 @@ impl Kind {
         matches!(self, Self::Exactly(TrinoType::Varchar { .. } | TrinoType::Json))
     }
 
-    fn fits(&self, given: &DataType) -> bool {
+    pub fn fits(&self, given: &DataType) -> bool {
         if given.is_null() {
             return true;
         }
@@ -154,7 +175,7 @@ impl Kind {
     }
 
     /// The type that an argument is cast to before the function sees it.
-    fn coerced(&self, given: &DataType) -> DataType {
+    pub fn coerced(&self, given: &DataType) -> DataType {
         match self {
             Self::Exactly(TrinoType::Timestamp { .. }) => DataType::Timestamp(unit_of(given), None),
             Self::Exactly(TrinoType::TimestampWithTimeZone { .. }) => match given {
@@ -218,6 +239,10 @@ fn fits_type(wanted: &TrinoType, given: &DataType) -> bool {
             matches!(given, DataType::Timestamp(_, None) | DataType::Date32)
         }
         TrinoType::TimestampWithTimeZone { .. } => is_moment(given),
+        TrinoType::Time { .. } => matches!(given, DataType::Time32(_) | DataType::Time64(_)),
+        TrinoType::IntervalDayToSecond => {
+            matches!(given, DataType::Interval(IntervalUnit::MonthDayNano) | DataType::Duration(_))
+        }
         other => other.to_arrow() == *given,
     }
 }

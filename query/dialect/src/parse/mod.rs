@@ -7,6 +7,8 @@ mod change;
 mod define;
 mod explain;
 mod extent;
+mod forms;
+mod json;
 mod query;
 mod session;
 mod show;

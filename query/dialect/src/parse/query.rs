@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::Query;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
 
+use super::forms::forms_rewritten;
 use super::tokens::{Result, Tokens};
 use crate::rewrite::{OutputName, output_names};
 
@@ -26,7 +27,8 @@ pub(super) fn named_query(tokens: &mut Tokens<'_>) -> Result<(Box<Query>, Vec<Ou
 )]
 pub(super) fn query(tokens: &mut Tokens<'_>) -> Result<Box<Query>> {
     let rest = tokens.clone().take_rest();
-    tokens.replace_rest(rows_in_parentheses(&tables_selected(&states_named(&rest))));
+    let rest = forms_rewritten(&states_named(&rest))?;
+    tokens.replace_rest(rows_in_parentheses(&tables_selected(&rest)));
     let starts = ["SELECT", "WITH", "VALUES", "FROM"].iter().any(|word| tokens.at(&[word]));
     if !starts && tokens.peek(0) != Some(&Token::LParen) {
         return Err(tokens.unexpected(

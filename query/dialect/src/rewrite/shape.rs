@@ -3,18 +3,26 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Fetch, Join, JoinConstraint, JoinOperator, LimitClause, Query, Select, SetExpr, TableFactor,
-    TableWithJoins, Value, VisitMut, VisitorMut,
+    Expr, Fetch, Ident, Join, JoinConstraint, JoinOperator, LimitClause, Query, Select, SetExpr, Spanned,
+    TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
 };
+use datafusion::sql::sqlparser::tokenizer::Location;
 use thiserror::Error;
 
+use super::exists::exists_counted;
+use super::recursive::names_in_first_part;
+use super::ties::ranked;
 use super::using::owners_named;
+use crate::semantics::lambda_of_unknown;
+use crate::statement::Position;
 
 /// A part of a query that is known and not supported.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{what} is not supported")]
 pub struct ShapeError {
     pub what: String,
+    /// Where it stands, where that is known.
+    pub position: Option<Position>,
 }
 
 /// Puts a query, with all that are in it, in the planner's form: `FETCH FIRST` becomes a limit, a join with `UNNEST` a
@@ -41,6 +49,7 @@ impl VisitorMut for Shaping {
         {
             return ControlFlow::Break(Box::new(error));
         }
+        names_in_first_part(query);
         if let Some(LimitClause::LimitOffset { limit, .. }) = &mut query.limit_clause {
             limit.take_if(|limit| is_all(limit));
         }
@@ -48,14 +57,82 @@ impl VisitorMut for Shaping {
         body(&mut query.body);
         ControlFlow::Continue(())
     }
+
+    fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<Self::Break> {
+        let (what, place) = match table {
+            TableFactor::MatchRecognize { table, .. } => ("MATCH_RECOGNIZE", table.span().start),
+            TableFactor::TableFunction { expr, .. } => {
+                // Lines up with UNNEST, which gives the same rows.
+                if let Some(array) = sequence(expr) {
+                    let TableFactor::TableFunction { alias, .. } = table else {
+                        return ControlFlow::Continue(());
+                    };
+                    let mut alias = alias.take().unwrap_or_else(|| TableAlias {
+                        explicit: true,
+                        name: Ident::with_quote('"', "sequence"),
+                        columns: Vec::new(),
+                    });
+                    if alias.columns.is_empty() {
+                        let name = Ident::with_quote('"', "sequential_number");
+                        alias.columns.push(TableAliasColumnDef { name, data_type: None });
+                    }
+                    *table = TableFactor::UNNEST {
+                        alias: Some(alias),
+                        array_exprs: vec![array],
+                        with_offset: false,
+                        with_offset_alias: None,
+                        with_ordinality: false,
+                    };
+                    return ControlFlow::Continue(());
+                }
+                ("a table function other than sequence", expr.span().start)
+            }
+            TableFactor::Pivot { table, .. } | TableFactor::Unpivot { table, .. } => {
+                ("PIVOT", table.span().start)
+            }
+            _ => return ControlFlow::Continue(()),
+        };
+        ControlFlow::Break(Box::new(not_supported(what, place)))
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
+        let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
+        match lambda_of_unknown(function) {
+            Some(name) => {
+                let what = format!("a function as an argument of {name}");
+                ControlFlow::Break(Box::new(not_supported(&what, function.name.span().start)))
+            }
+            None => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn not_supported(what: &str, place: Location) -> ShapeError {
+    let position = (place.line > 0).then(|| Position::from(place));
+    ShapeError { what: what.to_owned(), position }
+}
+
+/// `TABLE(sequence(1, 3))`: the array of its numbers.
+fn sequence(expr: &Expr) -> Option<Expr> {
+    let Expr::Function(function) = expr else { return None };
+    let [name] = function.name.0.as_slice() else { return None };
+    name.as_ident()?.value.eq_ignore_ascii_case("sequence").then(|| expr.clone())
 }
 
 fn limit(query: &mut Query, fetch: Fetch) -> Result<(), ShapeError> {
-    if fetch.with_ties || fetch.percent {
-        let what = if fetch.with_ties { "FETCH FIRST … WITH TIES" } else { "FETCH FIRST … PERCENT" };
-        return Err(ShapeError { what: what.to_owned() });
-    }
     let rows = fetch.quantity.unwrap_or_else(|| Expr::value(Value::Number("1".to_owned(), false)));
+    if fetch.percent {
+        return Err(ShapeError { what: "FETCH FIRST … PERCENT".to_owned(), position: None });
+    }
+    if fetch.with_ties {
+        if query.order_by.is_none() {
+            let what = "FETCH FIRST … WITH TIES of a query without ORDER BY".to_owned();
+            return Err(ShapeError { what, position: None });
+        }
+        let what = "FETCH FIRST … WITH TIES of such a query".to_owned();
+        *query = ranked(query, &rows).ok_or(ShapeError { what, position: None })?;
+        return Ok(());
+    }
     match &mut query.limit_clause {
         Some(LimitClause::LimitOffset { limit, .. }) => *limit = Some(rows),
         _ => {
@@ -73,7 +150,10 @@ fn is_all(limit: &Expr) -> bool {
 /// The queries inside are visited by themselves.
 fn body(body_of_query: &mut SetExpr) {
     match body_of_query {
-        SetExpr::Select(select) => unnests_in_parentheses(select),
+        SetExpr::Select(select) => {
+            exists_counted(select);
+            unnests_in_parentheses(select);
+        }
         SetExpr::SetOperation { left, right, .. } => {
             body(left);
             body(right);
@@ -141,6 +221,49 @@ mod tests {
             assert_eq!(shaped_text(text).unwrap(), expected);
         }
         assert!(shaped_text("SELECT 1 FETCH FIRST 3 ROWS WITH TIES").is_err());
+        assert_eq!(
+            shaped_text(
+                "WITH a AS (SELECT 1) SELECT x, y AS z FROM a ORDER BY z DESC, 1 FETCH FIRST 3 ROWS WITH TIES"
+            )
+            .unwrap(),
+            "WITH a AS (SELECT 1) SELECT * EXCEPT (\"$rank\") FROM (SELECT x, y AS z, rank() OVER (ORDER BY y DESC, x) AS \"$rank\" \
+             FROM a) AS \"$ranked\" WHERE \"$rank\" <= 3 ORDER BY \"$rank\""
+        );
+    }
+
+    #[test]
+    fn a_recursive_query_names_its_columns_in_its_first_part() {
+        for (text, expected) in [
+            (
+                "WITH RECURSIVE t (n, m) AS (SELECT 1, 2 UNION ALL SELECT n, m FROM t) SELECT * FROM t",
+                "WITH RECURSIVE t AS (SELECT 1 AS n, 2 AS m UNION ALL SELECT n, m FROM t) SELECT * FROM t",
+            ),
+            (
+                "WITH RECURSIVE t (n) AS (VALUES 1 UNION ALL SELECT n FROM t) SELECT * FROM t",
+                "WITH RECURSIVE t AS (SELECT * FROM (VALUES (1)) AS \"$first\" (n) UNION ALL SELECT n FROM t) SELECT * FROM t",
+            ),
+        ] {
+            assert_eq!(shaped_text(text).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn what_has_no_form_is_told_with_its_place() {
+        for (text, expected) in [
+            (
+                "SELECT * FROM t MATCH_RECOGNIZE (MEASURES A.x AS p PATTERN (A) DEFINE A AS x > 1)",
+                "1:15 MATCH_RECOGNIZE is not supported",
+            ),
+            ("SELECT * FROM TABLE(f(1))", "1:21 a table function other than sequence is not supported"),
+            (
+                "SELECT 1, reduce_agg(x, 0, (a, b) -> a, (a, b) -> a) FROM t",
+                "1:11 a function as an argument of reduce_agg is not supported",
+            ),
+        ] {
+            let error = shaped_text(text).unwrap_err();
+            let place = error.position.unwrap();
+            assert_eq!(format!("{}:{} {error}", place.line, place.column), expected);
+        }
     }
 
     #[test]

@@ -7,9 +7,8 @@ use datafusion::sql::sqlparser::ast::{
     FunctionArguments, Ident, Interval, ObjectName, Subscript, Value, VisitMut, VisitorMut,
 };
 
-use super::{calls, literals};
+use super::{calls, lambdas, literals};
 use crate::functions::cast::{CAST, TRY_CAST};
-use crate::types::TrinoType;
 
 /// Gives the expressions of a statement Trino's meaning. To be called once, before planning.
 pub fn adapt(statement: &mut impl VisitMut) {
@@ -20,6 +19,13 @@ struct Adapting;
 
 impl VisitorMut for Adapting {
     type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr {
+            lambdas::written_into_constant(function);
+        }
+        ControlFlow::Continue(())
+    }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         let taken = std::mem::replace(expr, Expr::Value(Value::Null.with_empty_span()));
@@ -32,11 +38,8 @@ fn adapted(expr: Expr) -> Expr {
     match expr {
         Expr::Cast { kind, expr, data_type, array: false, format: None } => {
             let text = data_type.to_string();
-            let text =
-                text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&text).to_owned();
-            if TrinoType::parse(&text).is_err() {
-                return Expr::Cast { kind, expr, data_type, array: false, format: None };
-            }
+            let unquoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+            let text = unquoted.map_or(text.clone(), |unquoted| unquoted.replace("\"\"", "\""));
             let function =
                 if matches!(kind, CastKind::TryCast | CastKind::SafeCast) { TRY_CAST } else { CAST };
             call(function, vec![*expr, text_literal(&text)])

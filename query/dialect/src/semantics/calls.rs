@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
+    Array, BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentClause, FunctionArguments, Ident, NullTreatment, ObjectName, Value,
 };
 
@@ -81,6 +81,10 @@ pub(super) fn adapted(mut function: Function) -> Expr {
         ("now" | "current_timestamp", 0) => {
             rename(&mut function, "now");
             cast(no_arguments(function), "timestamp(3) with time zone")
+        }
+        ("map", 0) => {
+            let empty = || Expr::Array(Array { elem: Vec::new(), named: true });
+            call("map", vec![empty(), empty()])
         }
         ("localtimestamp", 0) => {
             rename(&mut function, "now");

@@ -13,6 +13,7 @@ use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::prelude::SessionConfig;
 use datafusion::scalar::ScalarValue;
 
+use super::intervals::Intervals;
 use super::operators::Arithmetic;
 use super::trying::{Tries, Try};
 use crate::functions::{aggregate_functions, scalar_functions};
@@ -55,6 +56,9 @@ pub fn install(builder: SessionStateBuilder) -> Result<SessionState> {
         modulus: state.udf("mod")?,
     };
     state.register_expr_planner(Arc::new(arithmetic))?;
+    let intervals =
+        Intervals { multiply: state.udf("$multiply_interval")?, divide: state.udf("$divide_interval")? };
+    state.register_expr_planner(Arc::new(intervals))?;
     Ok(state)
 }
 

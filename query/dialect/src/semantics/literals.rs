@@ -1,6 +1,8 @@
 //! Literals that say their type, and numbers.
 
-use datafusion::sql::sqlparser::ast::{DateTimeField, Expr, Interval, TypedString, Value, ValueWithSpan};
+use datafusion::sql::sqlparser::ast::{
+    DateTimeField, Expr, Interval, TypedString, UnaryOperator, Value, ValueWithSpan,
+};
 
 use super::adapt::{call, cast, interval_text, text_literal};
 use crate::functions::{LIKE_PATTERN, escaped_by_backslash, parse_timestamp_literal};
@@ -43,24 +45,84 @@ pub(super) fn number(value: ValueWithSpan) -> Expr {
     }
 }
 
-/// Years and months become months, so that the type of the interval is known.
-pub(super) fn interval(interval: Interval) -> Expr {
-    let months = interval_text(&interval).and_then(|(text, field)| {
-        let text = text.trim();
-        match (field, &interval.last_field) {
-            (DateTimeField::Year | DateTimeField::Years, None) => text.parse::<i32>().ok()?.checked_mul(12),
-            (DateTimeField::Month | DateTimeField::Months, None) => text.parse::<i32>().ok(),
-            (DateTimeField::Year, Some(DateTimeField::Month)) => {
-                let (years, months) = text.split_once('-')?;
-                years.parse::<i32>().ok()?.checked_mul(12)?.checked_add(months.parse::<i32>().ok()?)
-            }
-            _ => None,
+/// Years and months become months, so that the type of the interval is known; several fields of a day become days and seconds.
+pub(super) fn interval(mut interval: Interval) -> Expr {
+    if let Expr::UnaryOp { op: UnaryOperator::Minus, expr } = interval.value.as_ref()
+        && let Expr::Value(value) = expr.as_ref()
+        && let Value::SingleQuotedString(text) = &value.value
+    {
+        let negated = text.strip_prefix('-').map_or_else(|| format!("-{text}"), str::to_owned);
+        interval.value = Box::new(text_literal(&negated));
+    }
+    let Some((text, field)) = interval_text(&interval) else { return Expr::Interval(interval) };
+    let text = text.trim();
+    let months = match (field, &interval.last_field) {
+        (DateTimeField::Year | DateTimeField::Years, None) => {
+            text.parse::<i32>().ok().and_then(|years| years.checked_mul(12))
         }
-    });
-    match months {
-        Some(months) => cast(text_literal(&months.to_string()), &TrinoType::IntervalYearToMonth.to_string()),
+        (DateTimeField::Month | DateTimeField::Months, None) => text.parse::<i32>().ok(),
+        (DateTimeField::Year, Some(DateTimeField::Month)) => months_of(text),
+        _ => None,
+    };
+    if let Some(months) = months {
+        return cast(text_literal(&months.to_string()), &TrinoType::IntervalYearToMonth.to_string());
+    }
+    let Some(last) = &interval.last_field else { return Expr::Interval(interval) };
+    match days_and_seconds(text, field, last) {
+        Some(told) => Expr::Interval(Interval {
+            value: Box::new(text_literal(&told)),
+            leading_field: None,
+            leading_precision: None,
+            last_field: None,
+            fractional_seconds_precision: None,
+        }),
         None => Expr::Interval(interval),
     }
+}
+
+/// `1-2` is a year and two months.
+fn months_of(text: &str) -> Option<i32> {
+    let (sign, text) = signed(text);
+    let (years, months) = text.split_once('-')?;
+    let months = years.parse::<i32>().ok()?.checked_mul(12)?.checked_add(months.parse::<i32>().ok()?)?;
+    if sign.is_empty() { Some(months) } else { months.checked_neg() }
+}
+
+fn signed(text: &str) -> (&'static str, &str) {
+    match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    }
+}
+
+/// `1 02:03:04.5` of the fields from `DAY` to `SECOND`, in the planner's words.
+fn days_and_seconds(text: &str, first: &DateTimeField, last: &DateTimeField) -> Option<String> {
+    let place = |field: &DateTimeField| match field {
+        DateTimeField::Day => Some(0),
+        DateTimeField::Hour => Some(1),
+        DateTimeField::Minute => Some(2),
+        DateTimeField::Second => Some(3),
+        _ => None,
+    };
+    let (first, last) = (place(first)?, place(last)?);
+    let (sign, text) = signed(text);
+    let numbers: Vec<&str> = text.split([' ', ':']).filter(|part| !part.is_empty()).collect();
+    if first >= last || numbers.len() != last - first + 1 {
+        return None;
+    }
+    let is_number = |(place, number): (usize, &&str)| {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        match number.split_once('.') {
+            Some((whole, fraction)) => first + place == 3 && digits(whole) && digits(fraction),
+            None => digits(number),
+        }
+    };
+    if !numbers.iter().enumerate().all(is_number) {
+        return None;
+    }
+    let words = ["days", "hours", "minutes", "seconds"];
+    let part = |(number, word): (&&str, &&str)| format!("{sign}{number} {word}");
+    Some(numbers.iter().zip(&words[first..]).map(part).collect::<Vec<_>>().join(" "))
 }
 
 /// A pattern in which the backslash escapes, whatever escaped before: nothing does where no `ESCAPE` is written.

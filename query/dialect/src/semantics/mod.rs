@@ -5,10 +5,17 @@
 
 mod adapt;
 mod calls;
+mod checking;
 mod install;
+mod intervals;
+mod lambdas;
 mod literals;
 mod operators;
+mod places;
 mod trying;
 
 pub use adapt::adapt;
+pub use checking::check_types;
 pub use install::{install, session_config};
+pub(crate) use lambdas::of_unknown as lambda_of_unknown;
+pub use places::located;

@@ -9,6 +9,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, ScalarUDF, binary_expr, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+use super::checking::{check_arithmetic, check_logical};
 use crate::functions::signature::is_decimal;
 
 /// Plans the operators of numbers as functions of the dialect.
@@ -26,6 +27,20 @@ impl ExprPlanner for Arithmetic {
         let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
             return Ok(PlannerResult::Original(expr));
         };
+        let is_arithmetic = matches!(
+            expr.op,
+            BinaryOperator::Plus
+                | BinaryOperator::Minus
+                | BinaryOperator::Multiply
+                | BinaryOperator::Divide
+                | BinaryOperator::Modulo
+        );
+        if matches!(expr.op, BinaryOperator::And | BinaryOperator::Or) {
+            check_logical(&expr.op.to_string(), &[&expr.left, &expr.right], schema)?;
+        }
+        if is_arithmetic {
+            check_arithmetic(&expr.op.to_string(), (&expr.left, schema), (&expr.right, schema))?;
+        }
         if expr.op == BinaryOperator::Minus && left == DataType::Date32 && right == DataType::Date32 {
             let instant = |date: Expr| cast(date, DataType::Timestamp(TimeUnit::Millisecond, None));
             return Ok(PlannerResult::Planned(binary_expr(

@@ -1,7 +1,11 @@
 //! What a text of Trino's SQL says to do.
 
+mod definition;
+mod like;
 mod name;
 
+pub use definition::{ColumnDefinition, Definition, Existing};
+pub use like::Like;
 pub use name::{Identifier, Name, Position};
 
 use datafusion::sql::sqlparser::ast::{Expr, Query};
@@ -88,13 +92,6 @@ pub enum Show {
     Grants,
 }
 
-/// A pattern of `LIKE`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Like {
-    pub pattern: String,
-    pub escape: Option<char>,
-}
-
 /// A role to take on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
@@ -129,105 +126,6 @@ pub enum ExplainFormat {
 pub struct Argument {
     pub name: Option<Identifier>,
     pub value: Expr,
-}
-
-/// A statement about schemas, tables and views themselves.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Definition {
-    CreateSchema {
-        name: Name,
-        if_not_exists: bool,
-    },
-    DropSchema {
-        name: Name,
-        if_exists: bool,
-        cascade: bool,
-    },
-    RenameSchema {
-        name: Name,
-        to: Identifier,
-    },
-    CreateTable {
-        name: Name,
-        columns: Vec<ColumnDefinition>,
-        comment: Option<String>,
-        existing: Existing,
-    },
-    CreateTableAs {
-        name: Name,
-        columns: Vec<Identifier>,
-        query: Box<Query>,
-        comment: Option<String>,
-        existing: Existing,
-        with_data: bool,
-    },
-    CreateView {
-        name: Name,
-        query: Box<Query>,
-        text: String,
-        comment: Option<String>,
-        replace: bool,
-    },
-    DropTable {
-        name: Name,
-        if_exists: bool,
-    },
-    DropView {
-        name: Name,
-        if_exists: bool,
-    },
-    RenameTable {
-        name: Name,
-        to: Name,
-        if_exists: bool,
-    },
-    RenameView {
-        name: Name,
-        to: Name,
-    },
-    AddColumn {
-        table: Name,
-        column: ColumnDefinition,
-    },
-    DropColumn {
-        table: Name,
-        column: Identifier,
-    },
-    RenameColumn {
-        table: Name,
-        column: Identifier,
-        to: Identifier,
-    },
-    CommentTable {
-        table: Name,
-        comment: Option<String>,
-    },
-    CommentView {
-        view: Name,
-        comment: Option<String>,
-    },
-    CommentColumn {
-        column: Name,
-        comment: Option<String>,
-    },
-}
-
-/// A column of a new table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ColumnDefinition {
-    pub name: Identifier,
-    /// The text of the type.
-    pub r#type: String,
-    pub is_nullable: bool,
-    pub comment: Option<String>,
-}
-
-/// What becomes of a table that exists already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
-    Refused,
-    Kept,
-    Replaced,
 }
 
 /// A statement about the rows of a table.
@@ -266,58 +164,6 @@ impl Statement {
             Self::Define(definition) => definition.kind(),
             Self::Change(change) => change.kind(),
         })
-    }
-}
-
-impl Definition {
-    /// The kind of the statement, such as `CREATE TABLE`.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::CreateSchema { .. } => "CREATE SCHEMA",
-            Self::DropSchema { .. } => "DROP SCHEMA",
-            Self::RenameSchema { .. } => "RENAME SCHEMA",
-            Self::CreateTable { .. } | Self::CreateTableAs { .. } => "CREATE TABLE",
-            Self::CreateView { .. } => "CREATE VIEW",
-            Self::DropTable { .. } => "DROP TABLE",
-            Self::DropView { .. } => "DROP VIEW",
-            Self::RenameTable { .. } => "RENAME TABLE",
-            Self::RenameView { .. } => "RENAME VIEW",
-            Self::AddColumn { .. } => "ADD COLUMN",
-            Self::DropColumn { .. } => "DROP COLUMN",
-            Self::RenameColumn { .. } => "RENAME COLUMN",
-            Self::CommentTable { .. } | Self::CommentView { .. } | Self::CommentColumn { .. } => "COMMENT",
-        }
-    }
-
-    /// Puts values in the place of parameters.
-    pub fn with_parameters(&mut self, values: &[Expr]) {
-        if let Self::CreateTableAs { query, .. } | Self::CreateView { query, .. } = self {
-            with_parameters(query.as_mut(), values);
-        }
-    }
-
-    /// The table, view, schema or column that the statement is about.
-    #[must_use]
-    pub fn name(&self) -> &Name {
-        match self {
-            Self::CreateSchema { name, .. }
-            | Self::DropSchema { name, .. }
-            | Self::RenameSchema { name, .. }
-            | Self::CreateTable { name, .. }
-            | Self::CreateTableAs { name, .. }
-            | Self::CreateView { name, .. }
-            | Self::DropTable { name, .. }
-            | Self::DropView { name, .. }
-            | Self::RenameTable { name, .. }
-            | Self::RenameView { name, .. }
-            | Self::AddColumn { table: name, .. }
-            | Self::DropColumn { table: name, .. }
-            | Self::RenameColumn { table: name, .. }
-            | Self::CommentTable { table: name, .. }
-            | Self::CommentView { view: name, .. }
-            | Self::CommentColumn { column: name, .. } => name,
-        }
     }
 }
 
@@ -361,74 +207,5 @@ impl Change {
             | Self::Update { table, .. }
             | Self::Truncate(table) => table,
         }
-    }
-}
-
-impl Like {
-    /// Whether the whole text fits the pattern.
-    #[must_use]
-    pub fn fits(&self, text: &str) -> bool {
-        let mut pieces = Vec::new();
-        let mut pattern = self.pattern.chars();
-        while let Some(character) = pattern.next() {
-            pieces.push(match character {
-                escape if Some(escape) == self.escape => Piece::Exactly(pattern.next().unwrap_or(escape)),
-                '%' => Piece::Any,
-                '_' => Piece::One,
-                other => Piece::Exactly(other),
-            });
-        }
-        fits(&pieces, &text.chars().collect::<Vec<_>>())
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Piece {
-    Exactly(char),
-    One,
-    Any,
-}
-
-/// In a time that grows with the product of the lengths.
-fn fits(pieces: &[Piece], text: &[char]) -> bool {
-    let mut reached = vec![false; text.len() + 1];
-    if let Some(start) = reached.first_mut() {
-        *start = true;
-    }
-    for piece in pieces {
-        let mut next = vec![false; text.len() + 1];
-        let mut any = false;
-        for (place, was_reached) in reached.iter().enumerate() {
-            any |= was_reached;
-            let follows = match piece {
-                Piece::Any => {
-                    if let Some(here) = next.get_mut(place) {
-                        *here = any;
-                    }
-                    false
-                }
-                Piece::One => *was_reached,
-                Piece::Exactly(character) => *was_reached && text.get(place) == Some(character),
-            };
-            if follows && let Some(there) = next.get_mut(place + 1) {
-                *there = true;
-            }
-        }
-        reached = next;
-    }
-    reached.last().copied().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_fit_whole_texts() {
-        let fits = |pattern: &str, escape, text| Like { pattern: pattern.to_owned(), escape }.fits(text);
-        assert!(fits("a%", None, "abc") && fits("%", None, "") && fits("_b%_", None, "abc"));
-        assert!(!fits("a", None, "ab") && !fits("_", None, "") && !fits("%a", None, "ab"));
-        assert!(fits("a\\_b", Some('\\'), "a_b") && !fits("a\\_b", Some('\\'), "axb"));
-        assert!(fits("%é%x", None, "aéx"));
     }
 }

@@ -12,8 +12,8 @@ use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 
-use crate::error::type_mismatch;
-use crate::functions::signature::{Parameters, coerced_types};
+use crate::functions::signature::{Parameters, coerced_types, fitting, mismatch};
+use crate::types::TrinoType;
 
 /// What planning and execution know of the arguments.
 pub(super) type Make = fn(&[FieldRef], &Field) -> Box<dyn Accumulator>;
@@ -72,12 +72,13 @@ impl AggregateUDFImpl for Aggregate {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        coerced_types(self.name, &self.signatures, types)
+        Ok(coerced_types(&self.signatures, types))
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        if types.is_empty() {
-            return Err(type_mismatch(format!("{} needs arguments", self.name)));
+        if fitting(&self.signatures, types).is_none() {
+            let given: Vec<TrinoType> = types.iter().map(TrinoType::of_arrow).collect();
+            return Err(mismatch(self.name, &self.signatures, &given));
         }
         Ok((self.returns)(types))
     }

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
 };
 
 use super::{Casting, cast_column};
-use crate::error::{not_supported, type_mismatch};
+use crate::error::{DialectError, ErrorKind, not_supported};
 use crate::functions::time::{Zone, parse_timestamp};
 use crate::types::TrinoType;
 
@@ -59,7 +59,8 @@ impl ScalarUDFImpl for CastFunction {
             args.scalar_arguments.get(index).copied().flatten().and_then(|value| value.try_as_str().flatten())
         };
         let to = constant(1).ok_or_else(|| not_supported("the type of a cast must be a constant"))?;
-        let to = TrinoType::parse(to).map_err(|error| type_mismatch(error.to_string()))?;
+        let to = TrinoType::parse(to)
+            .map_err(|error| DialectError::new(ErrorKind::TypeNotFound, error.to_string()))?;
         let nullable = self.lenient || args.arg_fields.first().is_none_or(|field| field.is_nullable());
         let field = to.to_field(self.name).with_nullable(nullable);
         let DataType::Timestamp(unit, Some(_)) = *field.data_type() else { return Ok(Arc::new(field)) };

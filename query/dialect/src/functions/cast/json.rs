@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::print::text_at;
 use super::{Casting, cast_column, type_mismatch};
 use crate::error::invalid_cast;
-use crate::types::TrinoType;
+use crate::types::{RowField, TrinoType};
 
 /// A column of JSON texts, read one by one.
 pub(crate) struct JsonTexts(ArrayRef);
@@ -93,12 +93,40 @@ pub(super) fn from_json(column: &ArrayRef, to: &TrinoType, casting: Casting) -> 
             let pairs = StructArray::try_new(pair, vec![keys, values], None)?;
             Ok(Arc::new(MapArray::try_new(entries, offsets, pairs, Some(nulls), false)?))
         }
-        TrinoType::Row(_) => Err(type_mismatch(format!("Cannot cast json to {to}"))),
+        TrinoType::Row(fields) => {
+            let rows = read_all(column, casting, |value| match value {
+                Value::Array(_) | Value::Object(_) => Some(value),
+                _ => None,
+            })?;
+            let DataType::Struct(of_row) = to.to_arrow() else {
+                return Err(type_mismatch(format!("Cannot cast json to {to}")));
+            };
+            let columns = fields.iter().enumerate().map(|(place, field)| {
+                let values = rows.iter().map(|row| member(row.as_ref(), field, place));
+                cast_column(&json_column(values), &TrinoType::Json, &field.r#type, casting)
+            });
+            let columns = columns.collect::<Result<Vec<_>>>()?;
+            let nulls = NullBuffer::from(rows.iter().map(Option::is_some).collect::<Vec<_>>());
+            Ok(Arc::new(StructArray::try_new(of_row, columns, Some(nulls))?))
+        }
         scalar => {
             let texts = texts_of(column, casting)?;
             cast_column(&texts, &TrinoType::Varchar { length: None }, scalar, casting)
         }
     }
+}
+
+/// A field of a row: the member of its name, or the element at its place.
+fn member(row: Option<&Value>, field: &RowField, place: usize) -> Value {
+    let found = match row {
+        Some(Value::Array(items)) => items.get(place),
+        Some(Value::Object(members)) => field.name.as_ref().and_then(|name| {
+            let in_any_case = || members.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+            members.get(name).or_else(|| in_any_case().map(|(_, value)| value))
+        }),
+        _ => None,
+    };
+    found.cloned().unwrap_or(Value::Null)
 }
 
 /// The value of each row in one form; JSON's null is NULL, another form an error.

@@ -2,12 +2,16 @@
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, TimeUnit};
+use datafusion::arrow::datatypes::{
+    DataType, Decimal128Type, Float32Type, Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
+    IntervalUnit, IntervalYearMonthType, TimeUnit,
+};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::Result;
 
 use super::json::json_at;
 use crate::error::type_mismatch;
+use crate::functions::interval::milliseconds_of;
 use crate::functions::time::{MomentKind, Moments};
 use crate::types::TrinoType;
 
@@ -24,9 +28,17 @@ pub(crate) fn text_at(column: &ArrayRef, r#type: &TrinoType, row: usize) -> Resu
         | TrinoType::Char { .. }
         | TrinoType::Json
         | TrinoType::Uuid
-        | TrinoType::IpAddress
-        | TrinoType::IntervalYearToMonth
-        | TrinoType::IntervalDayToSecond => plain(column, row)?,
+        | TrinoType::IpAddress => plain(column, row)?,
+        TrinoType::IntervalYearToMonth => {
+            let months = cast(&one(), &DataType::Interval(IntervalUnit::YearMonth))?;
+            let months = months.as_primitive::<IntervalYearMonthType>().value(0);
+            let sign = if months < 0 { "-" } else { "" };
+            format!("{sign}{}-{}", (months / 12).abs(), (months % 12).abs())
+        }
+        TrinoType::IntervalDayToSecond => {
+            let interval = cast(&one(), &DataType::Interval(IntervalUnit::MonthDayNano))?;
+            interval_text(interval.as_primitive::<IntervalMonthDayNanoType>().value(0))
+        }
         TrinoType::Decimal { precision, scale } => {
             let decimal = cast(&one(), &DataType::Decimal128(*precision, *scale))?;
             decimal_text(decimal.as_primitive::<Decimal128Type>().value(0), *scale)
@@ -52,6 +64,22 @@ pub(crate) fn text_at(column: &ArrayRef, r#type: &TrinoType, row: usize) -> Resu
         TrinoType::Array(_) | TrinoType::Map(..) | TrinoType::Row(_) => json_at(column, r#type, row)?,
         other => return Err(type_mismatch(format!("Cannot cast {other} to varchar"))),
     })
+}
+
+/// `1 02:03:04.500`.
+fn interval_text(interval: IntervalMonthDayNano) -> String {
+    let milliseconds = milliseconds_of(interval);
+    let sign = if milliseconds < 0 { "-" } else { "" };
+    let milliseconds = milliseconds.unsigned_abs();
+    let seconds = milliseconds / 1_000;
+    format!(
+        "{sign}{} {:02}:{:02}:{:02}.{:03}",
+        seconds / 86_400,
+        seconds / 3_600 % 24,
+        seconds / 60 % 60,
+        seconds % 60,
+        milliseconds % 1_000
+    )
 }
 
 fn plain(column: &ArrayRef, row: usize) -> Result<String> {

@@ -218,7 +218,7 @@ fn zip(arguments: &Arguments) -> Result<ArrayRef> {
 }
 
 /// The values of two columns, one behind the other, in a type that holds both.
-pub(super) fn both(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
+pub(crate) fn both(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
     let (left, right) = comparable(left, right)?;
     Ok(concat(&[left.as_ref(), right.as_ref()])?)
 }

@@ -28,7 +28,7 @@ pub(crate) fn element_field(data_type: &DataType) -> FieldRef {
 }
 
 /// The fields of a map's keys and values.
-pub(super) fn entry_fields(data_type: &DataType) -> Option<(FieldRef, FieldRef)> {
+pub(crate) fn entry_fields(data_type: &DataType) -> Option<(FieldRef, FieldRef)> {
     let DataType::Map(entries, _) = data_type else { return None };
     match entries.data_type() {
         DataType::Struct(pair) => Some((Arc::clone(pair.first()?), Arc::clone(pair.get(1)?))),
@@ -51,7 +51,7 @@ pub(super) fn list(arguments: &Arguments, index: usize) -> Result<&ListArray> {
 }
 
 /// Where the elements of a row lie, unless it is NULL.
-pub(super) fn range(list: &ListArray, row: usize) -> Option<std::ops::Range<usize>> {
+pub(crate) fn range(list: &ListArray, row: usize) -> Option<std::ops::Range<usize>> {
     if list.is_null(row) {
         return None;
     }
@@ -75,7 +75,7 @@ pub(super) fn comparable(left: &ArrayRef, right: &ArrayRef) -> Result<(ArrayRef,
 }
 
 /// Keys of elements that compare and hash as the elements do; NULL comes last.
-pub(super) struct Keys(RowConverter);
+pub(crate) struct Keys(RowConverter);
 
 impl Keys {
     pub fn of(data_type: &DataType) -> Result<Self> {
@@ -89,7 +89,7 @@ impl Keys {
 }
 
 /// Lists of picked elements: of each row the places in `values`, or NULL.
-pub(super) fn picked(field: FieldRef, values: &ArrayRef, rows: Vec<Option<Vec<usize>>>) -> Result<ArrayRef> {
+pub(crate) fn picked(field: FieldRef, values: &ArrayRef, rows: Vec<Option<Vec<usize>>>) -> Result<ArrayRef> {
     let nulls = NullBuffer::from(rows.iter().map(Option::is_some).collect::<Vec<_>>());
     let offsets = OffsetBuffer::from_lengths(rows.iter().map(|row| row.as_ref().map_or(0, Vec::len)));
     let places: UInt64Array = rows.into_iter().flatten().flatten().map(|place| Some(place as u64)).collect();
@@ -98,7 +98,7 @@ pub(super) fn picked(field: FieldRef, values: &ArrayRef, rows: Vec<Option<Vec<us
 }
 
 /// One picked element of each row, or NULL.
-pub(super) fn picked_one(values: &ArrayRef, places: &[Option<usize>]) -> Result<ArrayRef> {
+pub(crate) fn picked_one(values: &ArrayRef, places: &[Option<usize>]) -> Result<ArrayRef> {
     let places: UInt64Array = places.iter().map(|place| place.map(|place| place as u64)).collect();
     Ok(take(values, &places, None)?)
 }

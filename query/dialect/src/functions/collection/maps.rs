@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, ListArray, StringViewBuilder, StructArray, new_empty_array,
+    Array, ArrayRef, AsArray, ListArray, ListBuilder, StringViewBuilder, StructArray, new_empty_array,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::Result;
@@ -63,6 +63,17 @@ pub(super) fn functions() -> Vec<Scalar> {
             let text = Field::new("", DataType::Utf8View, true);
             Ok(Field::new("", map_type(&text, &text), true))
         }),
+        Scalar::new(
+            "split_to_multimap",
+            &["varchar, varchar, varchar -> map(varchar,array(varchar))"],
+            "A map of the pairs between delimiters, with all values of each key",
+            split_to_multimap,
+        )
+        .returning(|_| {
+            let text = Field::new("", DataType::Utf8View, true);
+            let texts = Field::new("", DataType::new_list(DataType::Utf8View, true), true);
+            Ok(Field::new("", map_type(&text, &texts), true))
+        }),
     ]
 }
 
@@ -98,7 +109,7 @@ fn map(arguments: &Arguments) -> Result<ArrayRef> {
 }
 
 /// No key is NULL, and none is twice in a row.
-fn check_keys(keys: &ArrayRef, lengths: &[Option<usize>]) -> Result<()> {
+pub(crate) fn check_keys(keys: &ArrayRef, lengths: &[Option<usize>]) -> Result<()> {
     if keys.null_count() > 0 && *keys.data_type() != DataType::Null {
         return Err(invalid_argument("map key cannot be null"));
     }
@@ -228,6 +239,46 @@ fn merge(left: &ArrayRef, right: &ArrayRef, rows: usize) -> Result<ArrayRef> {
     map_of_lists(&data_type, &lengths, &picked_one(&keys, &key_places)?, &picked_one(&values, &value_places)?)
 }
 
+/// A key and its value.
+fn pair<'a>(entry: &'a str, between: &str) -> Result<(&'a str, &'a str)> {
+    let message =
+        || format!("Key-value delimiter must appear exactly once in each entry. Bad input: '{entry}'");
+    entry.split_once(between).ok_or_else(|| invalid_argument(message()))
+}
+
+fn split_to_multimap(arguments: &Arguments) -> Result<ArrayRef> {
+    let texts = <&str>::column(column(arguments, 0)?)?;
+    let between_entries = <&str>::column(column(arguments, 1)?)?;
+    let between_pair = <&str>::column(column(arguments, 2)?)?;
+    let (mut keys, mut values) = (StringViewBuilder::new(), ListBuilder::new(StringViewBuilder::new()));
+    let mut lengths = Vec::with_capacity(arguments.rows);
+    for row in 0..arguments.rows {
+        if texts.is_null(row) || between_entries.is_null(row) || between_pair.is_null(row) {
+            lengths.push(None);
+            continue;
+        }
+        let mut found: Vec<(&str, Vec<&str>)> = Vec::new();
+        let mut places = HashMap::new();
+        for entry in texts.value(row).split(between_entries.value(row)).filter(|entry| !entry.is_empty()) {
+            let (key, value) = pair(entry, between_pair.value(row))?;
+            let place = *places.entry(key).or_insert_with(|| {
+                found.push((key, Vec::new()));
+                found.len() - 1
+            });
+            if let Some((_, values)) = found.get_mut(place) {
+                values.push(value);
+            }
+        }
+        lengths.push(Some(found.len()));
+        for (key, of_key) in found {
+            keys.append_value(key);
+            values.append_value(of_key.into_iter().map(Some));
+        }
+    }
+    let (keys, values): (ArrayRef, ArrayRef) = (Arc::new(keys.finish()), Arc::new(values.finish()));
+    map_of_lists(arguments.result.data_type(), &lengths, &keys, &values)
+}
+
 fn split_to_map(arguments: &Arguments) -> Result<ArrayRef> {
     let texts = <&str>::column(column(arguments, 0)?)?;
     let between_entries = <&str>::column(column(arguments, 1)?)?;
@@ -241,11 +292,7 @@ fn split_to_map(arguments: &Arguments) -> Result<ArrayRef> {
         }
         let mut length = 0;
         for entry in texts.value(row).split(between_entries.value(row)).filter(|entry| !entry.is_empty()) {
-            let (key, value) = entry.split_once(between_pair.value(row)).ok_or_else(|| {
-                invalid_argument(format!(
-                    "Key-value delimiter must appear exactly once in each entry. Bad input: '{entry}'"
-                ))
-            })?;
+            let (key, value) = pair(entry, between_pair.value(row))?;
             keys.append_value(key);
             values.append_value(value);
             length += 1;

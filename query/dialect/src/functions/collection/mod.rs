@@ -7,7 +7,11 @@ mod maps;
 mod sequence;
 mod sets;
 
-pub(crate) use elements::{map_of_lists, map_type};
+pub(crate) use arrays::both;
+pub(crate) use elements::{
+    Keys, element_field, entry_fields, map_of_lists, map_type, picked, picked_one, range,
+};
+pub(crate) use maps::check_keys;
 
 use super::scalar::Scalar;
 

@@ -204,9 +204,11 @@ pub(crate) fn read_time(text: &str) -> Option<(NaiveTime, u8)> {
     if parts.next().is_some() || fraction.len() > 12 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let padded = format!("{fraction:0<9}");
+    let padded = format!("{fraction:0<10}");
     let nanos: u32 = padded.get(..9)?.parse().ok()?;
-    Some((NaiveTime::from_hms_nano_opt(hour, minute, second, nanos)?, u8::try_from(fraction.len()).ok()?))
+    // What is finer than a nanosecond is rounded; the last one of a second is not, for it would be another day's.
+    let rounded = nanos + u32::from(padded.get(9..10)? >= "5" && nanos < 999_999_999);
+    Some((NaiveTime::from_hms_nano_opt(hour, minute, second, rounded)?, u8::try_from(fraction.len()).ok()?))
 }
 
 fn read_number(text: &str) -> Option<u32> {
