@@ -268,7 +268,7 @@ impl<'a> Judge<'a> {
     async fn unreadable_messages(&self, stream: RawStream, partition: u16) -> Result<BTreeSet<i64>> {
         let topic = rules::raw(stream).topic.map_or("", |topic| topic.name());
         let query = format!(
-            "SELECT source_offset FROM ops.dead_letters WHERE source_topic = '{topic}' AND source_partition = {partition}"
+            "SELECT source_offset FROM ops.dead_letters WHERE source_topic = '{topic}' AND source_partition = {partition} AND reason <> 'foreign'"
         );
         Ok(self.longs(&query).await?.into_iter().collect())
     }

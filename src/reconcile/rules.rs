@@ -83,13 +83,21 @@ pub const fn normalized(stream: RawStream) -> &'static [Rule] {
 static OF_ORDERBOOK: [Rule; 3] = [
     derived(Table::BookTicker, &["symbol", "update_id", "source_offset"], "TRUE"),
     derived(Table::FeedEvents, &["kind", "symbol", "detail", "source_offset"], "TRUE"),
-    derived(Table::DeadLetters, DEAD_LETTER, "source_topic = 'market.raw.orderbook' AND reason <> 'lost'"),
+    derived(
+        Table::DeadLetters,
+        DEAD_LETTER,
+        "source_topic = 'market.raw.orderbook' AND reason NOT IN ('lost', 'foreign')",
+    ),
 ];
 
 static OF_TRADE: [Rule; 3] = [
     derived(Table::Trades, &["symbol", "kind", "trade_id", "source_offset"], LIVE),
     Rule { ignored: BELIEF, ..derived(Table::Bars, &["symbol", "open_time"], FIRST_BELIEF) },
-    derived(Table::DeadLetters, DEAD_LETTER, "source_topic = 'market.raw.trade' AND reason <> 'lost'"),
+    derived(
+        Table::DeadLetters,
+        DEAD_LETTER,
+        "source_topic = 'market.raw.trade' AND reason NOT IN ('lost', 'foreign')",
+    ),
 ];
 
 /// The tables that the log's topics of derived records give.

@@ -89,6 +89,7 @@ fn a_second_writer_is_noticed_and_nothing_is_mixed() {
     let error = log.sync().unwrap_err();
     assert!(error.to_string().contains("another process writes to market.raw.orderbook[0]"), "{error}");
     assert!(matches!(log.append(RAW, &Record::default()), Err(LogError::Failed(_))));
+    assert!(matches!(log.trouble(), Some(LogError::Failed(_))), "{:?}", log.trouble());
     assert_eq!(log.durable_end(RAW).unwrap(), Offset(10));
 }
 
