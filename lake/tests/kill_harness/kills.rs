@@ -94,8 +94,13 @@ async fn kill_often(place: &Place, steps: Vec<&'static str>) {
 async fn kill(place: &Place, strangers: &mut Option<Strangers>, end: End) {
     let has_topics = !place.told(Told::Durable).values().all(|end| *end == 0);
     let mut strangers = strangers.as_mut().filter(|_| has_topics);
-    strangers.iter_mut().for_each(|strangers| strangers.send());
-    run(place, end, || strangers.iter_mut().for_each(|strangers| strangers.send()));
+    let mut send = || {
+        if let Some(strangers) = &mut strangers {
+            strangers.send();
+        }
+    };
+    send();
+    run(place, end, send);
     place.check().await;
     if let Some(strangers) = strangers {
         strangers.check(&letters_about_others(&place.lake().await).await);
@@ -104,7 +109,9 @@ async fn kill(place: &Place, strangers: &mut Option<Strangers>, end: End) {
 
 /// Lets a last process carry everything, and judges.
 async fn finish(place: &Place, mut strangers: Option<Strangers>) {
-    strangers.iter_mut().for_each(Strangers::send);
+    if let Some(strangers) = &mut strangers {
+        strangers.send();
+    }
     run(place, End::Finished, || {});
     place.check().await;
     let ends = durable_ends(&*place.seen_log());

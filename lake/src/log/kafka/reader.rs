@@ -52,6 +52,8 @@ struct Position {
     held: Option<StoredRecord>,
     /// The consumer has told that it came to the end, which it does once.
     is_at_end: bool,
+    /// Nothing was read since the consumer was sent here, so that an end it tells of is that of now.
+    is_new: bool,
 }
 
 impl Cursor {
@@ -150,9 +152,10 @@ impl Reader {
 
     fn fill(&self, cursor: &mut Cursor, wanted: Wanted) -> Result<Taken, LogError> {
         let Wanted { slot, from, end, max_bytes, passed } = wanted;
-        let mut is_told = cursor.position.as_ref().is_some_and(|position| position.is_at_end);
-        let patience = if is_told { BEHIND_END } else { ANSWER };
-        let (mut deadline, mut is_at_end) = (Instant::now() + patience, false);
+        let standing = cursor.position.as_ref();
+        let mut is_new = standing.is_some_and(|position| position.is_new);
+        let mut is_at_end = standing.is_some_and(|position| position.is_at_end);
+        let mut deadline = Instant::now() + if is_at_end { BEHIND_END } else { ANSWER };
         let (mut taken, mut held, mut next) = (Taken::default(), 0, from);
         let high = passed.map_or(0, |_| self.high(slot));
         while next < end || cursor.is_before(high) {
@@ -182,18 +185,16 @@ impl Reader {
                         continue;
                     }
                     // Nothing but messages that are no records was left.
-                    Polled::Silence(_) if is_at_end => {
+                    Polled::Silence(_) if is_at_end && is_new => {
                         let broker_next = cursor.position.as_ref().map_or(0, |position| position.broker_next);
                         self.learn(slot, next, broker_next.saturating_sub(next.0));
-                        // Only a cursor that is new has come to the end of now.
-                        if passed.is_some() && from >= end {
+                        if passed.is_some() {
                             self.found_nothing(slot, broker_next, high);
                         }
                         break;
                     }
-                    // It would not tell again of an end that it has told of.
-                    Polled::Silence(_) if is_told => {
-                        (is_told, deadline) = (false, Instant::now() + ANSWER);
+                    Polled::Silence(_) if is_at_end => {
+                        (is_new, is_at_end, deadline) = (true, false, Instant::now() + ANSWER);
                         let broker_next = cursor.position.as_ref().map_or(0, |position| position.broker_next);
                         self.seek(cursor, slot, next, broker_next)?;
                         continue;
@@ -201,6 +202,7 @@ impl Reader {
                     Polled::Silence(cause) => return Err(self.error("read")(cause)),
                     Polled::OutOfRange => {
                         self.seek_within_range(cursor, wanted)?;
+                        is_new = true;
                         continue;
                     }
                 },
@@ -226,7 +228,7 @@ impl Reader {
             taken.records.push(stored);
         }
         if let Some(position) = &mut cursor.position {
-            position.next = next;
+            (position.next, position.is_new) = (next, false);
             let surplus = position.broker_offset().saturating_sub(next.0);
             if passed.is_some() {
                 self.learn(slot, next, surplus);
@@ -260,8 +262,8 @@ impl Reader {
         self.seek(cursor, slot, from, low)
     }
 
-    /// A cursor that stands at what is wanted. At the end it is a new one, so that an end it comes to is that of now.
-    fn cursor_at(&self, Wanted { slot, from, end, passed, .. }: Wanted) -> Result<Cursor, LogError> {
+    /// A cursor that stands at what is wanted.
+    fn cursor_at(&self, Wanted { slot, from, passed, .. }: Wanted) -> Result<Cursor, LogError> {
         let exact = passed.map(|passed| from.0 + passed);
         let stands = |cursor: &Cursor| {
             cursor.position.as_ref().is_some_and(|position| {
@@ -270,9 +272,7 @@ impl Reader {
             })
         };
         let mut idle = lock(&self.idle);
-        if (exact.is_none() || from < end)
-            && let Some(found) = idle.iter().position(stands)
-        {
+        if let Some(found) = idle.iter().position(stands) {
             return Ok(idle.remove(found));
         }
         drop(idle);
@@ -314,7 +314,8 @@ impl Reader {
         let assigned =
             add(&mut list, self.place(slot), broker_next).and_then(|()| cursor.consumer.assign(&list));
         assigned.map_err(self.error("read"))?;
-        cursor.position = Some(Position { slot, next, broker_next, held: None, is_at_end: false });
+        cursor.position =
+            Some(Position { slot, next, broker_next, held: None, is_at_end: false, is_new: true });
         Ok(())
     }
 
