@@ -114,8 +114,10 @@ pub enum Command {
     #[command(after_help = "Examples:\n  \
         depthlake reconcile                             the log, raw, normalized and marts, all of them\n  \
         depthlake reconcile --layer normalized --from 2026-11-21\n  \
-        depthlake reconcile --repair\n\
-        What is found is kept in ops.recon_breaks. Exit status 1: something differs and is not repaired.")]
+        depthlake reconcile --repair\n  \
+        depthlake reconcile --accept normalized.trades.desk    a column that another engine added is meant to be there\n\
+        What is found is kept in ops.recon_breaks. Exit status 1: something differs and is neither repaired nor accepted, or \
+        could not be compared.")]
     Reconcile(ReconcileOptions),
     /// Brings the marts up to date, and bars that late trades have made wrong.
     ///

@@ -32,6 +32,9 @@ use arguments::{Arguments, Command};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Bytes of stack of a thread: long chains of operators are planned by recursion.
+const STACK: usize = 16 << 20;
+
 fn main() -> ExitCode {
     match execute(Arguments::parse()) {
         Ok(code) => code,
@@ -72,14 +75,20 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Status(options) => block_on(status::run(&options, &configuration)),
         Command::Top(options) => {
             let board = data_folder::DataFolder::at(&options.data(&configuration)).board();
-            top::run(&board, options.symbol.as_deref(), options.refresh(), options.once)?;
+            let targets = configuration.health.targets(&configuration.sla.targets())?;
+            top::run(&board, targets, options.symbol.as_deref(), options.refresh(), options.once)?;
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    runtime()?.block_on(work)
+}
+
+/// The threads of a program that plans queries.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build()
 }
 
 fn done(result: Result<()>) -> Result<ExitCode> {

@@ -10,10 +10,12 @@ use depthlake_engine::board::{BoardError, Reader};
 use depthlake_engine::clock;
 use depthlake_orderbook::time::Timestamp;
 use depthlake_query::health::{self, Health, Observation, Status, SymbolHealth};
+use reqwest::Url;
+use tokio::time::timeout;
 
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
-use crate::lake_options::LakeOptions;
+use crate::lake_options::{LakeOptions, LakePlace};
 use crate::tables::grouped;
 use crate::top::duration;
 
@@ -47,15 +49,25 @@ pub async fn run(options: &StatusOptions, configuration: &Configuration) -> Resu
 }
 
 async fn ask(server: &str) -> Result<Health> {
-    let url = format!("{}/api/v1/health", server.trim_end_matches('/'));
-    let failed = || format!("{url} cannot be asked");
+    let url = Url::parse(&format!("{}/api/v1/health", server.trim_end_matches('/')))
+        .context("the server's address is no URL: expected http://HOST:PORT")?;
+    let shown = without_credentials(url.clone());
+    let failed = || format!("{shown} cannot be asked");
     let client = reqwest::Client::builder().timeout(PATIENCE).build().with_context(failed)?;
-    let answer = client.get(&url).send().await.with_context(failed)?;
+    let sent = client.get(url).send().await;
+    let answer = sent.map_err(reqwest::Error::without_url).with_context(failed)?;
     let status = answer.status();
     if !status.is_success() {
-        bail!("{url} answers {status}");
+        bail!("{shown} answers {status}");
     }
-    answer.json().await.with_context(|| format!("{url} does not answer as depthlake does"))
+    let health = answer.json().await.map_err(reqwest::Error::without_url);
+    health.with_context(|| format!("{shown} does not answer as depthlake does"))
+}
+
+fn without_credentials(mut url: Url) -> Url {
+    // An address of a server can be without them.
+    let _ = url.set_password(None).and_then(|()| url.set_username(""));
+    url
 }
 
 async fn look(options: &StatusOptions, configuration: &Configuration) -> Result<Health> {
@@ -72,19 +84,22 @@ async fn look(options: &StatusOptions, configuration: &Configuration) -> Result<
         seen.symbols = health::observe_board(reader, now);
         seen.gaps_per_hour = gaps_per_hour(reader, &seen, now);
     }
-    match place.existing().await {
-        Ok(lake) => {
-            let tables = lake.tables().await?;
-            seen.last_commit = tables.iter().filter_map(|table| table.last_commit).max();
-        }
-        Err(error) if reader.is_none() => return Err(error),
-        Err(_) => {}
+    match timeout(PATIENCE, last_commit(&place)).await {
+        Ok(Ok(last_commit)) => seen.last_commit = last_commit,
+        Ok(Err(error)) if reader.is_none() => return Err(error),
+        Ok(Err(error)) => seen.troubles.push(format!("{error:#}")),
+        Err(_) => seen.troubles.push(format!("the lake does not answer within {} s", PATIENCE.as_secs())),
     }
     seen.troubles.extend(health::observe_disk(&place.folder));
     let newest = reader.iter().filter_map(newest_event).max();
     seen.commit_age = commit_age(newest, seen.last_commit, now);
     let targets = configuration.health.targets(&configuration.sla.targets())?;
     Ok(health::judge(&seen, &targets, None))
+}
+
+async fn last_commit(place: &LakePlace) -> Result<Option<Timestamp>> {
+    let tables = place.existing().await?.tables().await?;
+    Ok(tables.iter().filter_map(|table| table.last_commit).max())
 }
 
 fn newest_event(reader: &Reader) -> Option<Timestamp> {
@@ -196,6 +211,12 @@ mod tests {
         let stale = screen(&judge(&seen(60_000), &Targets::default(), None));
         assert!(stale.starts_with("depthlake is failing"), "{stale}");
         assert!(stale.contains("BTCUSDT") && stale.contains("0 of 1 books"), "{stale}");
+    }
+
+    #[test]
+    fn credentials_are_not_shown() {
+        let url = Url::parse("http://ana:secret@127.0.0.1:1/api/v1/health").unwrap();
+        assert_eq!(without_credentials(url).as_str(), "http://127.0.0.1:1/api/v1/health");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use depthlake_engine::board::BoardError;
 use depthlake_engine::clock::now;
 use depthlake_orderbook::symbol::Symbol;
+use depthlake_query::health::Targets;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
@@ -27,6 +28,7 @@ use self::view::{Next, View};
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Shows the books of the board at `board`, beginning with `symbol`, and looks at them every `refresh`.
+/// `targets` say how well they are.
 ///
 /// With `once`, or where the standard output is no terminal, prints one plain table (of `symbol` alone, with its
 /// ladder, where one is given) and returns, after the second that it takes to measure the rates.
@@ -34,15 +36,21 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// # Errors
 /// Where the file is no board or is damaged, the symbol is not on it, the terminal refuses, or, with `once`, there
 /// is no board yet.
-pub fn run(board: &Path, symbol: Option<&str>, refresh: Duration, once: bool) -> Result<()> {
+pub fn run(
+    board: &Path,
+    targets: Targets,
+    symbol: Option<&str>,
+    refresh: Duration,
+    once: bool,
+) -> Result<()> {
     if once || !io::stdout().is_terminal() {
-        let mut market = Market::open(board).map_err(with_advice)?;
+        let mut market = Market::open(board, targets).map_err(with_advice)?;
         let symbol = symbol.map(|text| known_symbol(&market, text)).transpose()?;
         thread::sleep(SHORTEST_RATE_WINDOW);
         market.refresh()?;
         return plain::print(&market, symbol, now());
     }
-    let market = wait_for_board(board)?;
+    let market = wait_for_board(board, &targets)?;
     let symbol = symbol.map(|text| known_symbol(&market, text)).transpose()?;
     watch(market, symbol, refresh, || true)
 }
@@ -51,8 +59,13 @@ pub fn run(board: &Path, symbol: Option<&str>, refresh: Duration, once: bool) ->
 ///
 /// # Errors
 /// As [`run`].
-pub fn accompany(board: &Path, refresh: Duration, goes_on: impl Fn() -> bool) -> Result<()> {
-    watch(Market::open(board)?, None, refresh, goes_on)
+pub fn accompany(
+    board: &Path,
+    targets: Targets,
+    refresh: Duration,
+    goes_on: impl Fn() -> bool,
+) -> Result<()> {
+    watch(Market::open(board, targets)?, None, refresh, goes_on)
 }
 
 fn watch(
@@ -93,10 +106,10 @@ fn show(
     Ok(())
 }
 
-fn wait_for_board(path: &Path) -> Result<Market> {
+fn wait_for_board(path: &Path, targets: &Targets) -> Result<Market> {
     let mut told = false;
     loop {
-        match Market::open(path) {
+        match Market::open(path, targets.clone()) {
             Err(BoardError::Missing { .. }) if !told => {
                 eprintln!(
                     "waiting for the board {} (`depthlake run` makes it; Ctrl-C to stop)",
@@ -146,7 +159,8 @@ mod tests {
     #[test]
     fn once_without_a_board_says_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
-        let error = run(&folder.path().join("none"), None, Duration::ZERO, true).unwrap_err();
+        let error =
+            run(&folder.path().join("none"), Targets::default(), None, Duration::ZERO, true).unwrap_err();
         let text = error.to_string();
         assert!(
             text.starts_with("there is no board at") && text.ends_with("`depthlake run` makes one"),

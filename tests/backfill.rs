@@ -102,6 +102,9 @@ fn the_archive_of_what_was_recorded_changes_nothing_and_gives_the_same_rows() {
     assert_eq!(rows(&folder.path().join("new"), &bars), rows(&live, &bars));
     let told = succeed(folder.path(), &["backfill", "trades", "microseconds", "--data", "new"]);
     assert!(told.contains("trades: 0 new, 0 there before"), "nothing is read again: {told}");
+    for data in ["live", "new"] {
+        succeed(folder.path(), &["reconcile", "--data", data, "--layer", "normalized"]);
+    }
     support::assert_other_engines_agree(&live);
     support::assert_other_engines_agree(&folder.path().join("new"));
 }
@@ -165,6 +168,9 @@ fn the_venues_own_bars_agree_with_ours_or_take_their_place() {
     assert_eq!(usize::try_from(current).unwrap(), ours.len());
     assert_eq!(view.count("SELECT count(*) FROM normalized.ohlcv_1m"), current + 1);
     drop(view);
+    for data in ["live", "new"] {
+        succeed(folder.path(), &["reconcile", "--data", data, "--layer", "normalized"]);
+    }
     support::assert_other_engines_agree(&live);
 }
 

@@ -58,7 +58,6 @@ fn program(variable: &str, names: &[&str]) -> Option<PathBuf> {
 }
 
 #[test]
-#[ignore = "takes minutes, and a machine that is not busy: cargo test --test page -- --ignored"]
 fn every_view_shows_what_the_program_has() {
     if let Some(browser) = Browser::find() {
         browser.run("tests/views.test.mjs");
@@ -66,7 +65,7 @@ fn every_view_shows_what_the_program_has() {
 }
 
 #[test]
-#[ignore = "takes minutes, and a machine that is not busy: cargo test --test page -- --ignored"]
+#[ignore = "takes minutes: cargo test --test page -- --ignored"]
 fn memory_stays_where_it_is() {
     if let Some(browser) = Browser::find() {
         browser.run("tests/soak.test.mjs");

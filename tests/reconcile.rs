@@ -1,14 +1,18 @@
 //! `depthlake reconcile`: a lake that is right, and one that is damaged in each way there is.
 
+#[path = "reconcile/backfills.rs"]
+mod backfills;
+#[path = "reconcile/others.rs"]
+mod others;
 mod support;
 
-use std::ffi::{OsStr, OsString};
-use std::path::Path;
-use std::process::Command;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Decimal128Array, RecordBatch, cast::AsArray, types::Decimal128Type};
 use depthlake_lake::commit::{Lake, StoredFile, TableChange};
+use depthlake_lake::storage::path_of;
 use depthlake_lake::table::Table;
 use support::{finish, succeed, text};
 
@@ -158,79 +162,64 @@ async fn what_lost_messages_gave_is_told_and_stays() {
     assert_eq!(counts(folder), before);
 }
 
-/// Changes columns as another engine may; `false` where there is no Python for it.
-fn change_columns(folder: &Path) -> bool {
-    let Some(python) = std::env::var_os("DEPTHLAKE_PYTHON") else {
-        eprintln!("SKIPPED: DEPTHLAKE_PYTHON names no Python with PyIceberg, which changes the columns");
-        return false;
-    };
-    let script = "import sys; from pyiceberg.catalog.sql import SqlCatalog; from pyiceberg.types import StringType\n\
-        catalog = SqlCatalog('depthlake', uri='sqlite:///' + sys.argv[1])\n\
-        with catalog.load_table('normalized.trades').update_schema() as update: update.add_column('desk', StringType())\n\
-        with catalog.load_table('ops.feed_events').update_schema() as update: update.delete_column('lost_updates')\n\
-        with catalog.load_table('normalized.book_ticker').update_schema() as update: update.rename_column('mid', 'middle')";
-    run_on_catalog(&python, folder, script);
-    true
-}
-
-fn run_on_catalog(python: &OsStr, folder: &Path, script: &str) {
-    let catalog = folder.join("data/lake/catalog.db");
-    let output = Command::new(python).args(["-c", script]).arg(catalog).output().unwrap();
-    assert!(output.status.success(), "{}", text(&output.stderr));
-}
-
-/// The rows of two tables written again by another engine.
-fn rewrite(folder: &Path) -> bool {
-    let has_writer = |python: &OsString| {
-        let mut python = Command::new(python);
-        python.args(["-c", "import pyiceberg_core"]).output().is_ok_and(|output| output.status.success())
-    };
-    let Some(python) = std::env::var_os("DEPTHLAKE_PYTHON").filter(has_writer) else {
-        eprintln!(
-            "SKIPPED: DEPTHLAKE_PYTHON names no Python with pyiceberg-core, which writes the rows again"
-        );
-        return false;
-    };
-    let script = "import sys; from pyiceberg.catalog.sql import SqlCatalog\n\
-        catalog = SqlCatalog('depthlake', uri='sqlite:///' + sys.argv[1])\n\
-        for name in ('normalized.trades', 'normalized.book_ticker'):\n    \
-            table = catalog.load_table(name); table.overwrite(table.scan().to_arrow())";
-    run_on_catalog(&python, folder, script);
-    true
+/// The largest data file of a table, as a path.
+async fn largest_file(folder: &Path, table: Table) -> PathBuf {
+    let files = open(folder).await.data_files(table).await.unwrap().files;
+    let file: StoredFile = files.into_iter().max_by_key(|file| file.rows).unwrap();
+    path_of(&file.location)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_of_another_engine_are_compared_and_put_right() {
+async fn files_that_cannot_be_read_are_told_and_the_rest_is_compared() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     lake_of_a_recording(folder);
-    if !rewrite(folder) {
-        return;
+    damage(folder, Table::Bars, |rows| vec![rows.slice(1, rows.num_rows() - 1)]).await;
+    let gone = largest_file(folder, Table::Trades).await;
+    fs::remove_file(&gone).unwrap();
+    let spoilt = largest_file(folder, Table::BookTicker).await;
+    let mut bytes = fs::read(&spoilt).unwrap();
+    let half = bytes.len() / 2;
+    bytes[4..half].fill(0);
+    fs::write(&spoilt, bytes).unwrap();
+
+    let output = finish(folder, &["reconcile", "--data", "data"]);
+    let (told, errors) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{told}{errors}");
+    for (table, file) in [("normalized.trades", &gone), ("normalized.book_ticker", &spoilt)] {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let line = told.lines().find(|line| line.starts_with(&format!("MISSING {table} file=")));
+        assert!(line.is_some_and(|line| line.contains(name) && line.contains("cannot be read")), "{told}");
+        assert!(errors.contains(&format!("{table} could not be compared")), "{errors}");
     }
-    succeed(folder, &["reconcile", "--data", "data", "--layer", "normalized"]);
-    let before = counts(folder);
-    damage(folder, Table::Trades, |rows| vec![rows.slice(1, rows.num_rows() - 1)]).await;
-    succeed(folder, &["reconcile", "--data", "data", "--layer", "normalized", "--repair"]);
-    assert_eq!(counts(folder), before);
+    assert!(told.contains("MISSING normalized.ohlcv_1m symbol="), "{told}");
+    let query = "SELECT count(*) FROM ops.recon_breaks WHERE detail LIKE '%cannot be read%'";
+    let kept = succeed(folder, &["sql", "--data", "data", "--format", "csv", query]);
+    assert_eq!(kept.lines().last(), Some("2"), "each file is told once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raw_files_that_cannot_be_read_do_not_hide_the_other_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    lake_of_a_recording(folder);
+    fs::remove_file(largest_file(folder, Table::RawTrades).await).unwrap();
+    damage(folder, Table::BookTicker, |rows| vec![rows.slice(1, rows.num_rows() - 1)]).await;
+    let output = finish(folder, &["reconcile", "--data", "data", "--layer", "normalized"]);
+    let (told, errors) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{told}{errors}");
+    assert!(told.contains("MISSING raw.trades file="), "{told}");
+    assert!(told.contains("MISSING normalized.book_ticker symbol="), "{told}");
+    assert!(errors.contains("raw.trades") && errors.contains("could not be compared"), "{errors}");
 }
 
 #[test]
-fn columns_that_others_changed_are_told() {
+fn times_are_told_as_utc() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     lake_of_a_recording(folder);
-    if !change_columns(folder) {
-        return;
-    }
-    let output = finish(folder, &["reconcile", "--data", "data", "--layer", "normalized"]);
-    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
-    let told = text(&output.stdout);
-    for line in [
-        "SCHEMA_DRIFT normalized.trades desk: this column was added (optional string instead of null)",
-        "SCHEMA_DRIFT ops.feed_events lost_updates: this column was removed (null instead of optional long)",
-        "SCHEMA_DRIFT normalized.book_ticker mid: this column was removed (null instead of required double)",
-        "SCHEMA_DRIFT normalized.book_ticker middle: this column was added (required double instead of null)",
-    ] {
-        assert!(told.contains(line), "{told}");
-    }
+    let times = ["--from", "2024-08-09", "--to", "2024-08-08T10:30:00Z"];
+    let output = finish(folder, &[&["reconcile", "--data", "data"][..], &times].concat());
+    let error = text(&output.stderr);
+    assert!(error.contains("from 2024-08-09T00:00:00.000Z until 2024-08-08T10:30:00.000Z"), "{error}");
 }

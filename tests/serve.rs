@@ -4,14 +4,16 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::{Child, Stdio};
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use support::broker::Broker;
 use support::server::{Serving, listening};
-use support::{finish, text};
+use support::{depthlake, finish, text, wait};
 
 /// A client that takes rows in the first answer.
 fn client() -> Client {
@@ -290,4 +292,34 @@ fn a_folder_is_served_without_a_feed_and_a_taken_address_is_told() {
     assert_eq!(answer["data"], json!([[1]]), "{answer}");
     support::stop(child);
     serving.stop();
+}
+
+/// A process that ends with this.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        support::kill(&mut self.0);
+    }
+}
+
+#[test]
+fn rows_at_a_broker_are_shown_before_they_are_committed() {
+    let Some(broker) = Broker::start() else { return };
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let configuration = format!("[lake]\nlog = 'kafka://{}'\ncommit_seconds = 86400.0\n", broker.address);
+    std::fs::write(folder.join("depthlake.toml"), configuration).unwrap();
+    let arguments = ["run", "--symbols", "BTCUSDT", "--no-serve", "--data", "data"];
+    let _books = Running(depthlake(folder, &arguments).stdout(Stdio::null()).spawn().unwrap());
+    wait("there is a lake", || finish(folder, &["tables", "--data", "data"]).status.success());
+    let (server, url) = listening(folder, &["serve", "--data", "data", "--listen", "127.0.0.1:0"]);
+    let _server = Running(server);
+    let count = |table: &str| -> Option<u64> {
+        let sql = format!("SELECT count(*) FROM {table}");
+        let asked = finish(folder, &["sql", "--server", &url, "--format", "csv", &sql]);
+        text(&asked.stdout).lines().nth(1)?.parse().ok()
+    };
+    wait("trades are shown", || count("normalized.trades").is_some_and(|rows| rows > 0));
+    assert_eq!(count("normalized.\"trades$snapshots\""), Some(0));
 }

@@ -146,10 +146,20 @@ fn a_mistake_is_told_with_its_place() {
         assert!(!output.status.success() && output.stdout.is_empty(), "{sql}");
         text(&output.stderr)
     };
-    let local = told(["--data", "data"], "SELECT prise FROM normalized.trades");
-    assert!(local.contains("line 1, column 8; the nearest is price"), "{local}");
-    let remote = told(["--server", &serving.url], "SELECT prise FROM normalized.trades");
-    assert!(remote.contains("line 1:8: Column 'prise' cannot be resolved (COLUMN_NOT_FOUND)"), "{remote}");
+    for (sql, expected, kind) in [
+        ("SELECT prise FROM normalized.trades", "line 1, column 8; the nearest is price", "COLUMN_NOT_FOUND"),
+        (
+            "SELECT 1 FROM normalized.trade",
+            "line 1, column 15; the nearest is normalized.trades",
+            "TABLE_NOT_FOUND",
+        ),
+        ("SELECT coun_if(true)", "the nearest is count_if", "FUNCTION_NOT_FOUND"),
+    ] {
+        let local = told(["--data", "data"], sql);
+        assert!(local.contains(expected), "{local}");
+        let remote = told(["--server", &serving.url], sql);
+        assert!(remote.contains(expected) && remote.contains(kind), "{remote}");
+    }
     let nobody = told(["--server", "http://127.0.0.1:1"], "SELECT 1");
     assert!(nobody.contains("http://127.0.0.1:1 cannot be asked"), "{nobody}");
     serving.stop();

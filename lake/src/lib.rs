@@ -54,6 +54,7 @@ pub mod model;
 pub mod reconcile;
 pub mod record;
 pub mod registry;
+pub mod runs;
 pub mod sink;
 pub mod storage;
 pub mod table;

@@ -5,7 +5,7 @@
 //! positions as they are, and which gives way to whoever commits meanwhile.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use depthlake_orderbook::time::Timestamp;
 use tokio::sync::watch;
@@ -16,6 +16,7 @@ use crate::TRACED;
 use crate::commit::{
     CommitError, Compacted, CompactionRules, Expired, Lake, LakeError, LetGo, SnapshotRetention,
 };
+use crate::runs::{Figures, Job};
 use crate::table::Table;
 
 /// How the tables are cared for.
@@ -34,6 +35,21 @@ pub struct Cared {
     pub let_go: LetGo,
     pub compacted: Compacted,
     pub expired: Expired,
+}
+
+impl Cared {
+    /// Adds what was done to the figures of a round.
+    fn add_to(&self, figures: &mut Figures) {
+        let Self { let_go, compacted, expired, .. } = self;
+        for (name, figure) in [
+            ("rows_let_go", let_go.rows),
+            ("files_merged", compacted.files as u64),
+            ("into_files", compacted.into_files as u64),
+            ("snapshots_expired", expired.snapshots as u64),
+        ] {
+            *figures.entry(name).or_default() += figure;
+        }
+    }
 }
 
 impl Maintenance {
@@ -81,16 +97,27 @@ impl Maintenance {
                 _ = stop.wait_for(|stop| *stop) => return,
                 _ = ticks.tick() => {}
             }
+            let begun = Instant::now();
+            let mut round = Ok(Figures::new());
             for table in Table::ALL {
                 let span = info_span!(target: TRACED, "care", %table);
                 match self.care(&lake, table).instrument(span).await {
-                    Ok(cared) => debug!(?cared, "cared for"),
-                    Err(error) => warn!(%table, %error, "a table could not be cared for"),
+                    Ok(cared) => {
+                        debug!(?cared, "cared for");
+                        if let Ok(figures) = &mut round {
+                            cared.add_to(figures);
+                        }
+                    }
+                    Err(error) => {
+                        warn!(%table, %error, "a table could not be cared for");
+                        round = Err(format!("{table}: {error}"));
+                    }
                 }
                 if *stop.borrow() || stop.has_changed().is_err() {
                     return;
                 }
             }
+            lake.runs().ended(Job::Maintenance, begun.elapsed(), round);
         }
     }
 }

@@ -32,6 +32,6 @@ mod tests;
 
 pub use error::{ErrorKind, Position, QueryError, TrinoError};
 pub use session::{
-    Answer, Column, Database, DatabaseOptions, Description, Door, Effect, Limits, Queries, QueryFailure,
-    QueryId, QueryInfo, QueryState, Rows, Session, SessionSettings, StopReason, Update,
+    Answer, Column, Database, DatabaseOptions, Description, Door, Effect, Limits, OWN_PROMPT, Queries,
+    QueryFailure, QueryId, QueryInfo, QueryState, Rows, Session, SessionSettings, StopReason, Update,
 };

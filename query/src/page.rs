@@ -10,10 +10,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
@@ -27,7 +27,8 @@ static BUILT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/page/dist");
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The page at `/`, `/symbol/{symbol}`, `/lake` and `/sql`, and the files it is made of.
+/// The page at `/`, `/symbol/{symbol}`, `/lake` and `/sql`, and the files it is made of; and what is said of addresses that no router
+/// merged with this one answers.
 pub fn router() -> Router {
     let files = Arc::new(Files::of(&BUILT));
     let mut router = Router::new().route("/assets/{*path}", get(asset));
@@ -43,13 +44,26 @@ pub fn router() -> Router {
             }),
         );
     }
-    router.layer(CompressionLayer::new()).with_state(files)
+    router.fallback(nowhere).layer(CompressionLayer::new()).with_state(files)
 }
 
 const DOCUMENT: &str = "index.html";
 
 async fn document(State(files): State<Arc<Files>>, headers: HeaderMap) -> Response {
     files.answer(DOCUMENT, &headers)
+}
+
+/// Of an address that nothing answers: the page, which says so, to who looks with a browser; a line to everybody else.
+async fn nowhere(State(files): State<Arc<Files>>, method: Method, headers: HeaderMap) -> Response {
+    let shows_pages = headers.get_all(ACCEPT).iter().any(|kinds| {
+        kinds.to_str().is_ok_and(|kinds| kinds.split(',').any(|kind| kind.trim().starts_with("text/html")))
+    });
+    if method != Method::GET || !shows_pages {
+        return (StatusCode::NOT_FOUND, "There is nothing here.\n").into_response();
+    }
+    let mut answer = files.answer(DOCUMENT, &HeaderMap::new());
+    *answer.status_mut() = StatusCode::NOT_FOUND;
+    answer
 }
 
 async fn asset(State(files): State<Arc<Files>>, Path(path): Path<String>, headers: HeaderMap) -> Response {
@@ -182,6 +196,18 @@ mod tests {
         assert_eq!(ask("/nowhere", &[]).await.status(), StatusCode::NOT_FOUND);
         assert_eq!(ask("/assets/nothing.js", &[]).await.status(), StatusCode::NOT_FOUND);
         assert_eq!(ask("/assets/..%2Findex.html", &[]).await.status(), StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn who_is_lost_is_told_so() {
+        let html = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+        let lost = ask("/nowhere/at/all", &html).await;
+        assert_eq!(lost.status(), StatusCode::NOT_FOUND);
+        assert_eq!(lost.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
+        assert_eq!(text(lost).await, text(ask("/", &[]).await).await);
+        let told = ask("/nowhere/at/all", &[("accept", "*/*")]).await;
+        assert_eq!(told.status(), StatusCode::NOT_FOUND);
+        assert_eq!(text(told).await, "There is nothing here.\n");
     }
 
     #[tokio::test]

@@ -1,13 +1,18 @@
 //! `depthlake reconcile`: whether each layer holds what the one before it gives.
 
+mod columns;
 mod course;
+mod damage;
 mod derive;
+mod derived;
+mod history;
 mod job;
 mod judge;
+mod landed;
 mod marts;
+mod report;
 mod rules;
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::process::ExitCode;
@@ -17,9 +22,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use depthlake_engine::clock;
 use depthlake_lake::log::{EmbeddedLog, Log, LogError, Options};
-use depthlake_lake::reconcile::{Break, BreakClass, Layer};
+use depthlake_lake::reconcile::{Break, Layer};
+use depthlake_lake::table::Table;
 use depthlake_orderbook::frame::RawStream;
 use depthlake_orderbook::time::Timestamp;
+use depthlake_query::output::utc;
 
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
@@ -29,9 +36,9 @@ use crate::run::deployment::Layout;
 use crate::run::open_log::OpenLog;
 pub use job::compare_regularly;
 use judge::{Judge, Scope};
+use report::{advice, is_harmless, report};
 
-/// How many breaks are printed; the table holds them all.
-const PRINTED: usize = 40;
+const STREAMS: [RawStream; 2] = [RawStream::Orderbook, RawStream::Trade];
 
 /// Rows received later than this before now are left alone while something may still be writing: what they give may not be
 /// there yet.
@@ -54,6 +61,10 @@ pub struct ReconcileOptions {
     /// By how much, relative to the expected, prices, quantities and other measures may differ.
     #[arg(long, default_value_t = TOLERANCE, value_name = "PART", value_parser = tolerance)]
     tolerance: f64,
+    /// A column that others have added and that is meant to be there, as normalized.trades.desk: it is told, but does not count
+    /// for the exit status. May be given several times.
+    #[arg(long = "accept", value_name = "TABLE.COLUMN", value_parser = column)]
+    accepted: Vec<AcceptedColumn>,
     /// Puts right what differs, from the layer before.
     #[arg(long)]
     repair: bool,
@@ -64,10 +75,11 @@ pub struct ReconcileOptions {
     lake: LakeOptions,
 }
 
-/// Compares, keeps and prints what differs. The exit status is 1 where something does and is not repaired.
+/// Compares, keeps and prints what differs. The exit status is 1 where something does and is not repaired nor accepted, or could
+/// not be compared.
 ///
 /// # Errors
-/// Where there is no lake, or a layer cannot be read.
+/// Where there is no lake, its catalog or the log cannot be read, or what was found cannot be kept.
 pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> Result<ExitCode> {
     let place = options.lake.place(configuration)?;
     let lake = place.existing_unchecked().await?;
@@ -80,7 +92,7 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
         repairs: options.repair,
     };
     let mut judge = Judge::new(&lake, scope, begun)?;
-    judge.columns(&options.layers()).await?;
+    judge.columns(&options.layers()).await;
     for layer in options.layers() {
         match (layer, &log) {
             (Layer::Raw, Some(log)) => judge.raw(&**log).await?,
@@ -88,7 +100,8 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
                 eprintln!("the log is in use by a running depthlake: raw is not compared with it");
             }
             (Layer::Normalized, log) => {
-                judge.normalized().await?;
+                judge.normalized().await;
+                judge.history().await;
                 if let Some(log) = log {
                     judge.landed(&**log).await?;
                 }
@@ -98,7 +111,16 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
     }
     judge.keep().await?;
     print!("{}", report(&judge.compared, &judge.breaks));
-    let is_right = judge.breaks.iter().all(|broken| broken.repaired_at.is_some());
+    let is_accepted = |broken: &Break| options.accepts(broken);
+    let advice = judge.breaks.iter().filter(|broken| !is_accepted(broken)).filter_map(advice);
+    for note in advice.chain(judge.notes.iter().cloned()) {
+        eprintln!("depthlake: {note}");
+    }
+    for (what, why) in &judge.failures {
+        eprintln!("depthlake: {what} could not be compared: {why}");
+    }
+    let is_settled = |broken: &Break| broken.repaired_at.is_some() || is_accepted(broken);
+    let is_right = judge.failures.is_empty() && judge.breaks.iter().all(is_settled);
     Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -134,10 +156,27 @@ pub async fn derive_again(
     judge.scope.received = received;
     judge.stream(stream, partition).await?;
     judge.keep().await?;
+    if let Some((what, why)) = judge.failures.first_key_value() {
+        bail!("{what} could not be derived again: {why}");
+    }
     Ok(report(&judge.compared, &judge.breaks))
 }
 
+/// A column that a table may have besides.
+#[derive(Debug, Clone)]
+struct AcceptedColumn {
+    table: Table,
+    column: String,
+}
+
 impl ReconcileOptions {
+    fn accepts(&self, broken: &Break) -> bool {
+        let names = |accepted: &AcceptedColumn| {
+            accepted.table.to_string() == broken.table && accepted.column == broken.key
+        };
+        is_harmless(broken) && self.accepted.iter().any(names)
+    }
+
     fn layers(&self) -> Vec<Layer> {
         if self.layers.is_empty() { Layer::ALL.to_vec() } else { self.layers.clone() }
     }
@@ -147,7 +186,12 @@ impl ReconcileOptions {
         let last = if is_written { settled } else { Timestamp(i64::MAX) };
         let received = self.from.unwrap_or(Timestamp(0))..self.to.unwrap_or(last).min(last);
         if received.is_empty() {
-            bail!("nothing was received from {} to {} ns", received.start.0, received.end.0);
+            let left_alone = if is_written {
+                "; what was received within the last five minutes is left alone while a program is writing"
+            } else {
+                ""
+            };
+            bail!("there is no time from {} until {}{left_alone}", utc(received.start), utc(received.end));
         }
         Ok(received)
     }
@@ -182,44 +226,15 @@ fn display(path: &Path) -> String {
     format!("the log in {}", path.display())
 }
 
-const CLASSES: [BreakClass; 4] =
-    [BreakClass::Missing, BreakClass::Duplicate, BreakClass::ValueDrift, BreakClass::SchemaDrift];
-
-fn report(compared: &BTreeMap<String, u64>, breaks: &[Break]) -> String {
-    let mut tables: BTreeMap<&str, u64> = compared.iter().map(|(table, rows)| (&**table, *rows)).collect();
-    for broken in breaks {
-        tables.entry(&broken.table).or_default();
-    }
-    let heading = line("table", "rows", &CLASSES.map(|class| class.name().to_owned()));
-    let counts = tables.into_iter().map(|(table, rows)| {
-        let of =
-            |class| breaks.iter().filter(|broken| broken.table == table && broken.class == class).count();
-        line(table, &rows.to_string(), &CLASSES.map(|class| of(class).to_string()))
-    });
-    let mut lines: Vec<String> = [heading].into_iter().chain(counts).collect();
-    lines.extend(breaks.iter().take(PRINTED).map(told));
-    if breaks.len() > PRINTED {
-        lines.push(format!("… and {} more: SELECT * FROM ops.recon_breaks", breaks.len() - PRINTED));
-    }
-    lines.into_iter().map(|line| line + "\n").collect()
-}
-
-fn line(table: &str, rows: &str, [missing, duplicate, drift, schema]: &[String; 4]) -> String {
-    format!("{table:<28} {rows:>14} {missing:>12} {duplicate:>12} {drift:>12} {schema:>12}")
-}
-
-fn told(Break { class, table, key, value, detail, repaired_at, .. }: &Break) -> String {
-    let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".to_owned());
-    let values = value.as_ref().map_or_else(String::new, |value| {
-        format!(" ({} instead of {})", shown(&value.found), shown(&value.expected))
-    });
-    let repaired = if repaired_at.is_some() { "; repaired" } else { "" };
-    format!("{class} {table} {key}: {detail}{values}{repaired}")
-}
-
 fn tolerance(text: &str) -> Result<f64> {
     let part = text.parse::<f64>().ok().filter(|part| part.is_finite() && *part >= 0.0);
     part.with_context(|| format!("expected a part of at least 0, as {TOLERANCE}"))
+}
+
+fn column(text: &str) -> Result<AcceptedColumn> {
+    let (table, column) =
+        text.rsplit_once('.').context("expected a table and a column, as normalized.trades.desk")?;
+    Ok(AcceptedColumn { table: table.parse()?, column: column.to_owned() })
 }
 
 /// A time as people write it: a date, or a date and a time of day, in UTC where it names no zone.

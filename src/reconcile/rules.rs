@@ -112,6 +112,16 @@ pub static LANDED: [Rule; 5] = [
     },
 ];
 
+/// The tables that `raw.history` gives. Several chunks may tell of one trade or bar, so a row's chunk is part of its key.
+pub static OF_HISTORY: [Rule; 4] = [
+    of_history(Table::Trades, &["symbol", "kind", "trade_id", "source_topic", "source_offset"]),
+    of_history(Table::Bars, VERSION),
+    of_history(Table::DailyBars, VERSION),
+    of_history(Table::DeadLetters, &["reason", "symbol", "detail", "source_topic", "source_offset"]),
+];
+
+const VERSION: &[&str] = &["symbol", "open_time", "sys_from", "source_topic", "source_offset"];
+
 const DEAD_LETTER: &[&str] = &["reason", "symbol", "source_topic", "source_offset"];
 
 /// Of a bar, when it was believed.
@@ -125,6 +135,10 @@ const FIRST_BELIEF: &str = "bar_key IN (SELECT min(bar_key) FROM normalized.ohlc
 
 const fn derived(table: Table, key: &'static [&'static str], given: &'static str) -> Rule {
     Rule { layer: Layer::Normalized, table, key, ignored: &["published_at"], given, topic: None }
+}
+
+const fn of_history(table: Table, key: &'static [&'static str]) -> Rule {
+    Rule { layer: Layer::Normalized, table, key, ignored: &[], given: "TRUE", topic: None }
 }
 
 const fn landed(topic: Topic, table: Table, key: &'static [&'static str], given: &'static str) -> Rule {

@@ -1,12 +1,13 @@
 //! What a run does for its lake at intervals, beside carrying the log into it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use depthlake_lake::commit::Lake;
 use depthlake_lake::log::Log;
-use depthlake_lake::model::{Builder, Mode, Targets};
+use depthlake_lake::model::{Builder, Built, Mode, Targets};
+use depthlake_lake::runs::{Figures, Job};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -24,7 +25,7 @@ pub struct Jobs(Vec<JoinHandle<()>>);
 impl Jobs {
     /// Builds the marts every minute, and compares the layers as often as the layout says.
     pub fn spawn(lake: &Lake, log: Arc<dyn Log>, layout: &Layout, targets: Targets) -> Result<Self> {
-        let building = background::spawn(build(builder(lake, targets)?));
+        let building = background::spawn(build(lake.clone(), builder(lake, targets)?));
         let comparing = layout
             .reconcile_every
             .map(|every| background::spawn(reconcile::compare_regularly(lake.clone(), log, targets, every)));
@@ -39,18 +40,29 @@ impl Drop for Jobs {
 }
 
 /// A build that fails is tried again with the next; the sink goes on all the while.
-async fn build(builder: Builder) {
+async fn build(lake: Lake, builder: Builder) {
     let mut ticks = interval(BUILD_PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        match builder.build(&[], Mode::Incremental).await {
-            Ok(built) => tracing::debug!(?built, "the marts are built"),
+        let begun = Instant::now();
+        let result = match builder.build(&[], Mode::Incremental).await {
+            Ok(built) => {
+                tracing::debug!(?built, "the marts are built");
+                Ok(figures(&built))
+            }
             Err(error) => {
                 let error = anyhow::Error::from(error);
                 tracing::warn!("the marts could not be built, and are tried again: {error:#}");
+                Err(format!("{error:#}"))
             }
-        }
+        };
+        lake.runs().ended(Job::Marts, begun.elapsed(), result);
     }
+}
+
+fn figures(built: &[Built]) -> Figures {
+    let tables = built.iter().filter(|built| built.rows > 0).count();
+    [("rows", built.iter().map(|built| built.rows).sum()), ("tables", tables as u64)].into()
 }

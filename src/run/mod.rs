@@ -29,7 +29,7 @@ use depthlake_engine::clock;
 use depthlake_ingest::live::{self, FeedConfig, FeedError, FeedMetrics, FeedReport, Request};
 use depthlake_ingest::sim;
 use depthlake_lake::model::Targets;
-use depthlake_query::{Database, DatabaseOptions, Limits, live as live_market};
+use depthlake_query::{Database, DatabaseOptions, Limits, health, live as live_market};
 use futures::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -69,23 +69,20 @@ pub fn run(
     } else {
         messages::to_standard_error(messages)?
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = crate::runtime()?;
     let (log, roles, targets) = (options.log(configuration), options.roles, configuration.sla.targets());
+    let schema_registry = options.schema_registry(configuration);
+    let layout = Layout { log, roles, schema_registry, ..Layout::of(configuration)? };
     if roles == Roles::Query {
-        let serving = serve::serve(&place, options.listen, options.duration, configuration);
+        let serving = serve::serve(&place, &layout, options.listen, options.duration, configuration);
         runtime.block_on(serving)?;
         return Ok(ExitCode::SUCCESS);
     }
-    roles.check(&log)?;
-    let schema_registry = options.schema_registry(configuration);
-    let layout = Layout { log, roles, schema_registry, ..Layout::of(configuration)? };
+    roles.check(&layout.log)?;
     runtime.block_on(async {
         // Before anything begins that would have to be stopped again.
-        let doors = if options.no_serve {
-            None
-        } else {
-            Some(Doors::open(options.listen, &configuration.serve).await?)
-        };
+        let doors =
+            if options.no_serve { None } else { Some(Doors::open(options.listen, &configuration.serve)?) };
         if roles == Roles::Lake {
             carrier::run(options, &place, &layout, targets, doors).await?;
             return Ok(ExitCode::SUCCESS);
@@ -140,7 +137,12 @@ async fn feed(
     let feed_metrics = Arc::new(FeedMetrics::default());
     let mut running = Feeding::start(&source, router, pending, Arc::clone(&feed_metrics));
     let observing = Observing::of_run(&deployment, &place.folder, feed_metrics, Arc::clone(&counts), layout);
-    let view = View::start(&DataFolder::at(&place.folder), shows_books, &deployment, Arc::clone(&counts));
+    let view = View::start(
+        &DataFolder::at(&place.folder),
+        shows_books.then(|| layout.health.clone()),
+        &deployment,
+        Arc::clone(&counts),
+    );
     let jobs = deployment
         .lake()
         .map(|lake| Jobs::spawn(lake, deployment.log(), layout, opened.targets))
@@ -260,22 +262,23 @@ enum View {
 }
 
 impl View {
+    /// The books, by what is promised of them, where somebody looks; else lines.
     fn start(
         folder: &DataFolder,
-        shows_books: bool,
+        shown: Option<health::Targets>,
         deployment: &Deployment,
         counts: Arc<RouterCounts>,
     ) -> Self {
         let board = folder.board();
-        if !shows_books {
+        let Some(targets) = shown else {
             let progress = Progress::new(board, counts, deployment.lake().cloned());
             return Self::Lines(tokio::spawn(progress.run()));
-        }
+        };
         let goes_on = Arc::new(AtomicBool::new(true));
         let (close, closed) = watch::channel(false);
         let flag = Arc::clone(&goes_on);
         let task = tokio::task::spawn_blocking(move || {
-            let shown = top::accompany(&board, REFRESH, || flag.load(Ordering::Relaxed));
+            let shown = top::accompany(&board, targets, REFRESH, || flag.load(Ordering::Relaxed));
             close.send_replace(true);
             shown
         });

@@ -92,5 +92,6 @@ fn add_log(metrics: &Metrics, log: Arc<dyn Log>) {
 fn table_figures(metrics: &Metrics, lake: &Lake, maintenance: &Maintenance) -> Arc<TableFigures> {
     let tables = TableFigures::follow(lake.clone(), maintenance.clone());
     metrics.add(Arc::clone(&tables) as _);
+    metrics.add(Arc::clone(lake.runs()) as _);
     tables
 }

@@ -46,12 +46,12 @@ pub struct Serving {
 }
 
 impl Doors {
-    /// Takes the addresses. `listen` goes before the configuration. That the default address is taken is only told: two
+    /// Takes the addresses, within a runtime. `listen` goes before the configuration. That the default address is taken is only told: two
     /// runs on one machine are nothing unusual.
     ///
     /// # Errors
     /// Where an address that was asked for is taken, or users, certificate or limits cannot be used.
-    pub async fn open(listen: Option<SocketAddr>, configuration: &ServeConfiguration) -> Result<Self> {
+    pub fn open(listen: Option<SocketAddr>, configuration: &ServeConfiguration) -> Result<Self> {
         let access = configuration.access()?;
         let asked = listen.or(configuration.listen);
         let options = ServerOptions {
@@ -59,7 +59,7 @@ impl Doors {
             tls: configuration.tls(),
             limits: configuration.connections(),
         };
-        let http = match Server::bind(options).await {
+        let http = match Server::bind(options) {
             Ok(server) => Some(server),
             Err(ServerError::Listen { address, source })
                 if asked.is_none() && source.kind() == ErrorKind::AddrInUse =>
@@ -73,7 +73,7 @@ impl Doors {
         };
         let postgres = match configuration.postgres {
             None => None,
-            Some(address) => Some((bound(address).await?, postgres_options(configuration)?)),
+            Some(address) => Some((bound(address)?, postgres_options(configuration)?)),
         };
         let doors = Self { access, http, postgres, reader: configuration.reader() };
         doors.tell(configuration)?;
@@ -167,10 +167,8 @@ fn routers(
     Ok(routers.into_iter().map(|router| metrics::counted(router, &observing.requests)).collect())
 }
 
-async fn bound(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("serve: cannot listen at {address} for PostgreSQL"))
+fn bound(address: SocketAddr) -> Result<TcpListener> {
+    server::listen(address).with_context(|| format!("serve: cannot listen at {address} for PostgreSQL"))
 }
 
 fn postgres_options(configuration: &ServeConfiguration) -> Result<PostgresOptions> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use anyhow::{Context, Result, bail};
 use arrow_array::RecordBatch;
 use bytes::Bytes;
+use depthlake_query::OWN_PROMPT;
 use depthlake_query::output::{Batches, OutputError};
 use depthlake_query::trino::reading::{AnswerPage, Columns, PageReader, ReadingError};
 use futures::StreamExt;
@@ -183,7 +184,7 @@ impl Remote {
     fn request(&self, statement: &str) -> RequestBuilder {
         let mut request = self.client.post(format!("{}/v1/statement", self.url)).body(statement.to_owned());
         request = request
-            .header("X-Trino-Source", "depthlake sql")
+            .header("X-Trino-Source", OWN_PROMPT)
             .header("X-Trino-Client-Capabilities", "PARAMETRIC_DATETIME")
             .header("X-Trino-Catalog", &self.catalog);
         if let Some(schema) = &self.schema {

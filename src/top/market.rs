@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use depthlake_engine::board::{BoardError, BoardState};
+use depthlake_engine::board::{BoardError, BoardRow, BoardState};
 use depthlake_orderbook::time::Timestamp;
-use depthlake_query::health::{self, Observation, ServiceLevel, ServiceLevelName, Targets, judge};
+use depthlake_query::health::{self, Observation, ServiceLevel, ServiceLevelName, Status, Targets, judge};
 use depthlake_query::live;
 
-use super::columns::duration;
+use super::columns::{duration, microseconds};
 
 pub use depthlake_query::live::{Quote as Book, SHORTEST_RATE_WINDOW, Writer};
 
@@ -15,13 +15,15 @@ pub use depthlake_query::live::{Quote as Book, SHORTEST_RATE_WINDOW, Writer};
 pub struct Market {
     live: live::Market,
     books: Vec<Book>,
+    /// By which it is judged how well the books are.
+    targets: Targets,
 }
 
 impl Market {
     /// # Errors
     /// As [`live::Market::open`], and where a slot cannot be read.
-    pub fn open(path: &Path) -> Result<Self, BoardError> {
-        let mut market = Self { live: live::Market::at(path), books: Vec::new() };
+    pub fn open(path: &Path, targets: Targets) -> Result<Self, BoardError> {
+        let mut market = Self { live: live::Market::at(path), books: Vec::new(), targets };
         market.refresh()?;
         Ok(market)
     }
@@ -53,26 +55,53 @@ impl Market {
         self.books.iter().filter(|book| book.row.state == BoardState::Live).count()
     }
 
-    /// How well the books are, by the usual promises.
+    /// How well the books are, by what is promised of them.
     pub fn freshness(&self, now: Timestamp) -> Option<ServiceLevel> {
         let board = self.live.board()?;
         let mut seen = Observation::at(now);
         seen.engine = Some(matches!(board.writer(now), Writer::Alive { .. }));
         seen.symbols = health::observe_board(board.reader(), now);
-        judge(&seen, &Targets::default(), None).level(ServiceLevelName::Freshness).cloned()
+        judge(&seen, &self.targets, None).level(ServiceLevelName::Freshness).cloned()
+    }
+
+    /// The median over all books of the time from the last event at the venue to its receipt, in nanoseconds. Of clocks that
+    /// differ it is off by as much.
+    pub fn venue_lag(&self) -> Option<i64> {
+        self.median(|row| (row.event_time.0 > 0).then_some(row.receive_time - row.event_time))
     }
 
     /// The median over all books of the time from receipt of the last event to its being on the board, in nanoseconds.
     pub fn processing_time(&self) -> Option<i64> {
-        let shown = self.books.iter().map(|book| &book.row).filter(|row| row.receive_time.0 > 0);
-        let mut times: Vec<i64> = shown.map(|row| (row.publish_time - row.receive_time).max(0)).collect();
+        self.median(|row| Some(row.publish_time - row.receive_time))
+    }
+
+    /// Of the books that have received anything.
+    fn median(&self, time: impl Fn(&BoardRow) -> Option<i64>) -> Option<i64> {
+        let received = self.books.iter().map(|book| &book.row).filter(|row| row.receive_time.0 > 0);
+        let mut times: Vec<i64> = received.filter_map(time).map(|time| time.max(0)).collect();
         let middle = times.len() / 2;
         (!times.is_empty()).then(|| *times.select_nth_unstable(middle).1)
+    }
+
+    /// What it takes from the venue to here, and from here to the board, in words; empty before anything came.
+    pub fn latencies(&self) -> String {
+        let lag = self.venue_lag().map(|time| format!("{} from venue", duration(time)));
+        let processing = self.processing_time().map(|time| format!("{} to board", microseconds(time)));
+        lag.into_iter().chain(processing).collect::<Vec<_>>().join(", ")
     }
 
     /// Of all books together; `None` until two looks are far enough apart.
     pub fn events_per_second(&self) -> Option<f64> {
         self.books.iter().map(|book| book.events_per_second).sum()
+    }
+}
+
+/// How well the books are, in a word.
+pub const fn word_of(status: Option<Status>) -> &'static str {
+    match status {
+        Some(Status::Ok) => "well",
+        Some(Status::Degraded) => "not well",
+        Some(Status::Failing) | None => "failing",
     }
 }
 
@@ -88,7 +117,9 @@ pub fn text_of(writer: Writer, now: Timestamp) -> String {
 
 #[cfg(test)]
 pub mod tests {
-    use depthlake_engine::board::{BoardRow, BoardWriter, FeedCounters, LastTrade, SlotSpec};
+    use std::time::Duration;
+
+    use depthlake_engine::board::{BoardWriter, FeedCounters, LastTrade, SlotSpec};
     use depthlake_orderbook::decimal::{Price, Quantity, Scale};
     use depthlake_orderbook::event::{Level, Taker, Touch, UpdateId};
     use depthlake_orderbook::features::Features;
@@ -119,7 +150,7 @@ pub mod tests {
         }
 
         pub fn open(&self) -> Market {
-            Market::open(self.writer.path()).unwrap()
+            Market::open(self.writer.path(), Targets::default()).unwrap()
         }
     }
 
@@ -140,7 +171,9 @@ pub mod tests {
             state,
             epoch: 1,
             update_id: UpdateId(77),
+            event_time: Timestamp(NOW.0 - 262_000_000),
             receive_time: Timestamp(NOW.0 - 250_000_000),
+            publish_time: Timestamp(NOW.0 - 249_957_400),
             bids: (0..20).map(|rank| level(bid - rank, rank)).collect(),
             asks: (0..20).map(|rank| level(bid + 1 + rank, rank)).collect(),
             features: Some(Features {
@@ -162,6 +195,19 @@ pub mod tests {
             counters: FeedCounters { events_applied: 1_000, gaps: 3, ..FeedCounters::default() },
             ..BoardRow::waiting(Scale::new(2).unwrap(), Scale::new(5).unwrap())
         }
+    }
+
+    #[test]
+    fn books_are_judged_by_what_is_promised_of_them() {
+        let board = TestBoard::new();
+        let promised = |milliseconds| {
+            let freshness = Duration::from_millis(milliseconds);
+            let targets = Targets { freshness, ..Targets::default() };
+            Market::open(board.writer.path(), targets).unwrap().freshness(NOW).unwrap().target
+        };
+        assert_eq!([100, 200].map(promised).map(f64::to_bits), [100.0, 200.0].map(f64::to_bits));
+        assert_eq!(board.open().venue_lag(), Some(12_000_000));
+        assert_eq!(board.open().processing_time(), Some(42_600));
     }
 
     #[test]

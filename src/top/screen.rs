@@ -9,9 +9,9 @@ use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Block, Cell, Clear, Paragraph, Row, Table};
 
-use super::columns::{Column, compact, imbalance_bar, microseconds};
+use super::columns::{Column, compact, imbalance_bar};
 use super::ladder::{self, LADDER_WIDTH};
-use super::market::{Book, Market, Writer, text_of};
+use super::market::{Book, Market, Writer, text_of, word_of};
 use super::view::{Mode, View};
 
 /// The table beside a ladder keeps at least this width.
@@ -67,14 +67,12 @@ fn header_line(market: &Market, view: &View, now: Timestamp) -> Line<'static> {
     let (live, total) = (market.live(), market.books().len());
     let live_colour = if live == total { Color::Green } else { Color::Yellow };
     let events = market.events_per_second().map_or_else(|| "–".to_owned(), compact);
-    let health = match market.freshness(now).map(|level| level.status) {
-        Some(Status::Ok) => "well".green(),
-        Some(Status::Degraded) => "not well".yellow().bold(),
-        Some(Status::Failing) | None => "failing".red().bold(),
+    let status = market.freshness(now).map(|level| level.status);
+    let health = match status {
+        Some(Status::Ok) => word_of(status).green(),
+        Some(Status::Degraded) => word_of(status).yellow().bold(),
+        Some(Status::Failing) | None => word_of(status).red().bold(),
     };
-    let processing = market
-        .processing_time()
-        .map_or_else(String::new, |time| format!("  {} to board", microseconds(time)));
     Line::from(vec![
         "depthlake ".bold(),
         health,
@@ -82,7 +80,7 @@ fn header_line(market: &Market, view: &View, now: Timestamp) -> Line<'static> {
         writer,
         "  ".into(),
         format!("{live}/{total} live").fg(live_colour),
-        format!("  {events} events/s{processing}  by {}", view.order().name()).into(),
+        format!("  {events} events/s  {}  by {}", market.latencies(), view.order().name()).into(),
     ])
 }
 

@@ -49,9 +49,22 @@ def by_sqlalchemy(postgres, symbol):
     inspector = sqlalchemy.inspect(engine)
     assert "marts" in inspector.get_schema_names()
     assert "mart_ohlcv" in inspector.get_table_names("marts")
+    assert not inspector.has_table("nothing", schema="marts")
+    (comment,) = inspector.get_table_comment("mart_ohlcv", schema="marts").values()
+    assert comment
+    assert inspector.get_pk_constraint("mart_ohlcv", schema="marts")["constrained_columns"] == []
+    assert inspector.get_foreign_keys("mart_ohlcv", schema="marts") == []
+    assert inspector.get_indexes("mart_ohlcv", schema="marts") == []
+    assert inspector.get_domains(schema="marts") == []
+    everything = sqlalchemy.MetaData()
+    everything.reflect(engine, schema="intermediate", views=True)
+    assert "intermediate.int_bars_of_trades" in everything.tables
+    bars = sqlalchemy.Table("mart_ohlcv", sqlalchemy.MetaData(), schema="marts", autoload_with=engine)
+    types = {column.name: column.type for column in bars.columns}
+    assert types["open_time"].timezone and (types["close"].precision, types["close"].scale) == (18, 8), types
+    last = sqlalchemy.select(bars.c.open_time, bars.c.close).where(bars.c.symbol == symbol)
     with engine.connect() as connection:
-        statement = sqlalchemy.text(LAST.format(":symbol"))
-        return bar(connection.execute(statement, {"symbol": symbol}).one())
+        return bar(connection.execute(last.order_by(bars.c.open_time.desc()).limit(1)).one())
 
 
 def by_flight(http, symbol):

@@ -1,12 +1,11 @@
-//! What must agree between files: alerts and their runbook, alerts and their tests, the compose file and what it mounts; and
-//! that the commands of the runbook run.
+//! What must agree between files: alerts and their runbook, alerts and their tests; and that the commands of the runbook run.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::program::{Watched, until};
 use crate::prometheus::rules;
-use crate::support::{depthlake, finish, text};
+use crate::support::{depthlake, text};
 
 fn alerts() -> BTreeSet<String> {
     let text = rules("alerts.yml");
@@ -79,26 +78,4 @@ fn the_commands_of_the_runbook_run() {
         }
     }
     assert!(tried >= 15, "{tried}");
-}
-
-#[test]
-fn what_the_compose_file_mounts_is_there() {
-    let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("infra");
-    let compose = std::fs::read_to_string(infra.join("compose.yaml")).unwrap();
-    let mounted = compose.lines().filter_map(|line| line.trim().strip_prefix("- ./")?.split_once(':'));
-    let mounted: Vec<_> = mounted.map(|(path, _)| infra.join(path)).collect();
-    assert!(mounted.len() >= 4);
-    for path in mounted {
-        assert!(path.is_dir(), "{}", path.display());
-    }
-    assert!(infra.join("Dockerfile").is_file());
-    let configuration = infra.join("depthlake/depthlake.toml");
-    let arguments =
-        ["tables", "--data", "nowhere", "--catalog", "sqlite", "--config", configuration.to_str().unwrap()];
-    let refused = finish(tempfile::tempdir().unwrap().path(), &arguments);
-    let why = text(&refused.stderr);
-    assert!(why.contains("there is no lake in nowhere"), "the configuration is not understood: {why}");
-    for service in ["redpanda", "minio", "postgres", "trino", "prometheus", "grafana", "depthlake"] {
-        assert!(compose.contains(&format!("\n  {service}:\n")), "no service {service}");
-    }
 }

@@ -5,6 +5,7 @@
 mod support;
 
 mod alerts;
+mod compose;
 mod dashboards;
 mod documents;
 mod names;

@@ -1,5 +1,7 @@
 //! `depthlake status` says what the server says.
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::program::{Watched, until};
@@ -28,6 +30,13 @@ fn all_who_are_asked_say_the_same() {
     let dead = finish(watched.folder.path(), &["status", "--data", "data"]);
     assert_eq!(dead.status.code(), Some(1), "{}", text(&dead.stdout));
     assert!(text(&dead.stdout).contains("the engine is not running"), "{}", text(&dead.stdout));
+    let catalog = watched.folder.path().join("data/lake/catalog.db");
+    fs::write(&catalog, "no database").unwrap();
+    let damaged = finish(watched.folder.path(), &["status", "--data", "data"]);
+    assert!(text(&damaged.stdout).contains("not a database"), "{}", text(&damaged.stdout));
+    fs::remove_file(&catalog).unwrap();
+    let gone = finish(watched.folder.path(), &["status", "--data", "data"]);
+    assert!(text(&gone.stdout).contains("there is no lake in"), "{}", text(&gone.stdout));
     let unreachable = finish(watched.folder.path(), &["status", "--server", &address]);
     assert_eq!(unreachable.status.code(), Some(1));
     assert!(text(&unreachable.stderr).contains("cannot be asked"), "{}", text(&unreachable.stderr));

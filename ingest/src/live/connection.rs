@@ -29,6 +29,8 @@ const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 const SEND_PATIENCE: Duration = Duration::from_millis(200);
 /// Messages beyond [`wire::MAX_MESSAGE`] are handed on as unknown; beyond this the connection is given up.
 const LARGEST_READ: usize = 12 << 20;
+/// Bytes that are read at once. The WebSocket writes zeros over so many before each look for more; larger frames take several.
+const READ_AT_ONCE: usize = 16 << 10;
 
 /// An open connection.
 pub(super) struct Connection {
@@ -71,6 +73,7 @@ impl Connection {
         let agent = HeaderValue::from_static(concat!("depthlake/", env!("CARGO_PKG_VERSION")));
         request.headers_mut().insert(USER_AGENT, agent);
         let config = WebSocketConfig::default()
+            .read_buffer_size(READ_AT_ONCE)
             .max_message_size(Some(LARGEST_READ))
             .max_frame_size(Some(LARGEST_READ));
         let connecting = connect_async_with_config(request, Some(config), true);

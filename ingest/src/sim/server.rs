@@ -29,6 +29,9 @@ use crate::product::Product;
 /// The largest control message taken: 1,024 stream names fit many times.
 const LARGEST_MESSAGE: usize = 1 << 20;
 
+/// Bytes that are read at once. Clients say little, and the WebSocket writes zeros over so many before it looks for any.
+const READ_AT_ONCE: usize = 4 << 10;
+
 /// What all handlers share.
 pub(super) struct App {
     pub product: Product,
@@ -148,7 +151,8 @@ fn open(
     };
     let streams = streams.unwrap_or_default().split('/').filter(|name| !name.is_empty());
     let session = Session { envelope, unit, streams: streams.map(str::to_owned).collect() };
-    upgrade.max_message_size(LARGEST_MESSAGE).on_upgrade(move |socket| async move {
+    let upgrade = upgrade.max_message_size(LARGEST_MESSAGE).read_buffer_size(READ_AT_ONCE);
+    upgrade.on_upgrade(move |socket| async move {
         let (hub, limits, stop) = (Arc::clone(&app.hub), app.limits.clone(), app.stop.clone());
         connection::serve(socket, session, hub, limits, stop).await;
     })

@@ -22,3 +22,4 @@ pub use change::change;
 pub(crate) use change::{change_of, facts_of};
 pub use revise::{Revision, revise};
 pub use version::{END_OF_TIME, facts_schema, opened};
+pub(crate) use version::{versions, with_ends};

@@ -37,7 +37,7 @@ pub fn opened(table: Table, facts: &RecordBatch) -> Result<RecordBatch, ArrowErr
 }
 
 /// Versions of bars that were believed from `since` until `until`, in microseconds, one of each a row.
-pub(super) fn versions(
+pub(crate) fn versions(
     table: Table,
     facts: &RecordBatch,
     since: &[i64],
@@ -60,7 +60,7 @@ pub(super) fn versions(
 }
 
 /// The same versions, believed until `until`.
-pub(super) fn with_ends(versions: &RecordBatch, until: &[i64]) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn with_ends(versions: &RecordBatch, until: &[i64]) -> Result<RecordBatch, ArrowError> {
     let schema = versions.schema();
     let column = |(field, column): (&Arc<Field>, &ArrayRef)| match field.name().as_str() {
         "sys_to" => time_column(until),

@@ -38,19 +38,15 @@ pub struct ColumnDrift {
 }
 
 impl Lake {
-    /// The columns of all tables that were added, removed or given another type than is declared here.
+    /// The columns of a table that were added, removed or given another type than is declared here.
     ///
     /// # Errors
-    /// [`LakeError`] where the catalog or a table's metadata cannot be read.
-    pub async fn column_drifts(&self) -> Result<Vec<ColumnDrift>, LakeError> {
+    /// [`LakeError`] where the catalog or the table's metadata cannot be read.
+    pub async fn column_drifts(&self, table: Table) -> Result<Vec<ColumnDrift>, LakeError> {
         let pointers = self.inner.catalog.pointers().await?;
-        let mut drifts = Vec::new();
-        for table in Table::ALL {
-            let version = self.inner.version(table, &pointers).await?;
-            let declared = iceberg_schema(table).map_err(LakeError::table(table, "lay out the columns"))?;
-            drifts.extend(drifts_of(table, version.metadata.current_schema(), &declared));
-        }
-        Ok(drifts)
+        let version = self.inner.version(table, &pointers).await?;
+        let declared = iceberg_schema(table).map_err(LakeError::table(table, "lay out the columns"))?;
+        Ok(drifts_of(table, version.metadata.current_schema(), &declared))
     }
 }
 

@@ -18,6 +18,7 @@ use super::error::{CommitError, LakeError};
 use super::ledger::{Ledger, remove_files};
 use super::manifest::manifests_of;
 use super::next_version::NextVersion;
+use super::properties::telling;
 use super::snapshot::{TableVersion, now};
 use super::{Inner, Lake, blocking};
 use crate::table::Table;
@@ -60,7 +61,7 @@ pub(super) struct Expiry {
 }
 
 impl Expiry {
-    /// The snapshots older than is to be kept. The current one always stays.
+    /// The snapshots older than is to be kept. The current one always stays, and the one that speaks for it.
     pub(super) fn by_age(metadata: &TableMetadata, retention: &SnapshotRetention, now: Timestamp) -> Self {
         let snapshots = by_sequence(metadata);
         let keep_for = i64::try_from(retention.keep_for.as_millis()).unwrap_or(i64::MAX);
@@ -81,11 +82,15 @@ impl Expiry {
     }
 
     fn first(mut snapshots: Vec<SnapshotRef>, count: usize, metadata: &TableMetadata) -> Self {
-        let current = metadata.current_snapshot_id();
-        let mut kept = snapshots.split_off(count);
-        let (current, expired) = snapshots.into_iter().partition(|of| current == Some(of.snapshot_id()));
-        kept.extend::<Vec<_>>(current);
-        Self { expired, kept }
+        let kept = snapshots.split_off(count);
+        let needed = metadata.current_snapshot().map_or_else(Vec::new, |current| {
+            let telling = telling(metadata, current).map(|telling| telling.snapshot_id());
+            [Some(current.snapshot_id()), telling].into_iter().flatten().collect()
+        });
+        let (mut needed, expired): (Vec<_>, Vec<_>) =
+            snapshots.into_iter().partition(|of| needed.contains(&of.snapshot_id()));
+        needed.extend(kept);
+        Self { expired, kept: needed }
     }
 
     pub(super) fn ids(&self) -> Vec<i64> {
@@ -106,7 +111,9 @@ impl Expiry {
 
     /// When the last snapshot that has expired was replaced.
     fn replaced_at(&self) -> Option<Timestamp> {
-        self.kept.first().map(|snapshot| Timestamp::from_milliseconds(snapshot.timestamp_ms()))
+        let last = self.expired.last()?.sequence_number();
+        let next = self.kept.iter().find(|snapshot| snapshot.sequence_number() > last)?;
+        Some(Timestamp::from_milliseconds(next.timestamp_ms()))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use depthlake_orderbook::time::Timestamp;
 use iceberg::spec::Snapshot;
 
+use super::properties::properties_of;
 use super::read::TableContents;
 use super::snapshot::count;
 use super::{Lake, LakeError, blocking};
@@ -85,7 +86,7 @@ impl Lake {
                 snapshot_id: Some(snapshot_id),
                 sequence: snapshot.sequence_number(),
                 files: inner.files_of(&version, snapshot).await?,
-                properties: super::read::properties_of(snapshot),
+                properties: properties_of(&version.metadata, snapshot),
                 positions: super::Positions::new(),
             })
         })

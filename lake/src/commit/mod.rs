@@ -32,6 +32,7 @@ mod merge;
 mod next_version;
 mod orphans;
 mod position;
+mod properties;
 mod published;
 mod read;
 mod retention;
@@ -83,6 +84,7 @@ use snapshot::TableVersion;
 use stored_file::StoredFiles;
 
 use crate::address::LakeAddress;
+use crate::runs::Runs;
 use crate::table::{Table, iceberg_schema, partition_spec, properties, sort_order};
 use crate::warehouse::Warehouse;
 
@@ -119,6 +121,7 @@ struct Inner {
     stored_files: StoredFiles,
     listed_files: ListedFiles,
     departing: Departing,
+    runs: Arc<Runs>,
     /// Held while a commit reads the catalog, stages and moves pointers, so that commits of one process wait for each other
     /// instead of being prepared in vain.
     turn: tokio::sync::Mutex<()>,
@@ -187,6 +190,7 @@ impl Lake {
             stored_files: StoredFiles::default(),
             listed_files: ListedFiles::default(),
             departing: Departing::default(),
+            runs: Arc::default(),
             turn: tokio::sync::Mutex::default(),
         };
         let lake = Self { inner: Arc::new(inner) };
@@ -201,6 +205,12 @@ impl Lake {
     pub async fn id(&self) -> Result<Uuid, LakeError> {
         let pointers = self.inner.catalog.pointers().await?;
         Ok(self.inner.version(Table::RawOrderbookDiffs, &pointers).await?.metadata.uuid())
+    }
+
+    /// What this process does to the lake again and again.
+    #[must_use]
+    pub fn runs(&self) -> &Arc<Runs> {
+        &self.inner.runs
     }
 
     /// Where the tables' files lie.

@@ -11,8 +11,9 @@ use iceberg::spec::{ManifestContentType, Snapshot};
 use super::error::LakeError;
 use super::manifest::manifests_of;
 use super::position::Positions;
+use super::properties::properties_of;
 use super::row_reader::{RowReader, with_own_ids};
-use super::snapshot::{PROPERTY_PREFIX, TableVersion, count};
+use super::snapshot::{TableVersion, count};
 use super::stored_file::StoredFile;
 use super::{Inner, Lake, blocking};
 use crate::table::Table;
@@ -48,7 +49,8 @@ pub struct TableContents {
     /// That snapshot's sequence number; 0 before the first. Files with a greater one came later.
     pub sequence: i64,
     pub files: Vec<StoredFile>,
-    /// What that snapshot says of itself in names that begin with `depthlake.`.
+    /// What the table says of itself in names that begin with `depthlake.`, with that snapshot or, where that is another
+    /// engine's, with the one before.
     pub properties: BTreeMap<String, String>,
     /// How far this table has read the log with this snapshot: rows of later records are elsewhere.
     pub positions: Positions,
@@ -98,7 +100,9 @@ impl Lake {
             snapshot_id: version.metadata.current_snapshot_id(),
             sequence: snapshot.map_or(0, |snapshot| snapshot.sequence_number()),
             files,
-            properties: snapshot.map(|snapshot| properties_of(snapshot)).unwrap_or_default(),
+            properties: snapshot
+                .map(|snapshot| properties_of(&version.metadata, snapshot))
+                .unwrap_or_default(),
             positions,
         })
     }
@@ -135,6 +139,24 @@ impl Lake {
         let schema = table.arrow_schema();
         let wanted = schema.fields().iter().filter(|field| columns.contains(&field.name().as_str()));
         self.read_schema(file, table, Arc::new(Schema::new(wanted.cloned().collect::<Vec<_>>()))).await
+    }
+
+    /// Reads a data file from its beginning to its end and forgets it.
+    ///
+    /// # Errors
+    /// Those of [`Lake::read_rows`].
+    pub async fn check_rows(&self, file: &StoredFile, table: Table) -> Result<(), LakeError> {
+        let pointers = self.inner.catalog.pointers().await?;
+        let version = self.inner.version(table, &pointers).await?;
+        let (file_io, location) = (self.inner.file_io.clone(), file.location.clone());
+        blocking(async move {
+            let columns = with_own_ids(&table.arrow_schema(), &version.metadata);
+            let mut reader = RowReader::open(&file_io, &location, &columns, BATCH_ROWS).await?;
+            while reader.next().await?.is_some() {}
+            Ok(())
+        })
+        .await?
+        .map_err(LakeError::table(table, "read the rows"))
     }
 
     async fn read_schema(
@@ -181,7 +203,7 @@ impl CurrentTable {
         self.version.metadata.current_snapshot().map_or(0, |snapshot| snapshot.sequence_number())
     }
 
-    /// How far the tables, all of them, have read the log.
+    /// How far the table has read the log; where the catalog tells it in the same answer, also how far others have.
     #[must_use]
     pub const fn positions(&self) -> &Positions {
         &self.positions
@@ -222,7 +244,7 @@ impl ListedFiles {
 }
 
 impl Inner {
-    /// The current version of a table, with the positions of all. Other processes keep only their last few metadata files:
+    /// The current version of a table, with its positions. Other processes keep only their last few metadata files:
     /// where so many commits come between the catalog's answer and the reading, the catalog is asked again.
     pub(super) async fn current(
         self: &Arc<Self>,
@@ -230,7 +252,7 @@ impl Inner {
     ) -> Result<(Arc<TableVersion>, Positions), LakeError> {
         let mut attempts = 1;
         loop {
-            let (pointers, positions) = self.catalog.state().await?;
+            let (pointers, positions) = self.catalog.state_of(table).await?;
             match self.version(table, &pointers).await {
                 Err(LakeError::Table { .. })
                     if attempts < ATTEMPTS
@@ -261,13 +283,6 @@ impl Inner {
         }
         Ok(files)
     }
-}
-
-/// What a snapshot says of itself that Iceberg does not know of.
-pub(super) fn properties_of(snapshot: &Snapshot) -> BTreeMap<String, String> {
-    let all = snapshot.summary().additional_properties.iter();
-    let ours = all.filter(|(key, _)| key.starts_with(PROPERTY_PREFIX));
-    ours.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn status(version: &TableVersion) -> TableStatus {

@@ -23,11 +23,10 @@ use super::ledger::Ledger;
 use super::manifest::{ManifestContext, Removal, lists_live_files, manifests_of};
 use super::next_version::NextVersion;
 use super::position::Positions;
+use super::properties::properties_of;
 use super::{CommittedSnapshot, Inner};
 use crate::table::Table;
 
-/// With this begins what a summary says that Iceberg does not know of. It is carried from snapshot to snapshot.
-pub(super) const PROPERTY_PREFIX: &str = "depthlake.";
 pub(super) const OFFSET_KEY: &str = "depthlake.offset.";
 /// Totals of a summary, with what adds to them and what takes from them.
 const TOTALS: [(&str, &str, &str); 6] = [
@@ -158,9 +157,10 @@ fn summary(
         let sum = count(previous, total) + count(&properties, added);
         properties.insert(total.to_owned(), sum.saturating_sub(count(&properties, removed)).to_string());
     }
-    let carried = previous.iter().filter(|(key, _)| key.starts_with(PROPERTY_PREFIX));
-    let ours = change.properties.iter();
-    properties.extend(carried.chain(ours).map(|(key, value)| (key.clone(), value.clone())));
+    properties.extend(
+        metadata.current_snapshot().map(|current| properties_of(metadata, current)).unwrap_or_default(),
+    );
+    properties.extend(change.properties.clone());
     let positions = positions.iter().filter(|(of, _)| of.table == base.table);
     properties.extend(
         positions.map(|(of, next)| (format!("{OFFSET_KEY}{}.{}", of.topic, of.partition), next.to_string())),

@@ -15,9 +15,9 @@ use crate::commit::{Lake, StoredFile, TableChange};
 use crate::table::Table;
 
 /// A bar's symbol and the beginning of its time, in microseconds.
-type Key = (String, i64);
+pub(super) type Key = (String, i64);
 /// The exact numbers of a bar, in the units of the table's columns.
-type Numbers = Vec<Option<i128>>;
+pub(super) type Numbers = Vec<Option<i128>>;
 
 /// Two quote volumes are the same that differ by less than the venue prints: its last place, in units of 10⁻¹⁶.
 const VENUE_PLACE: i128 = 100_000_000;
@@ -28,7 +28,7 @@ const FIRST_CUT_NUMBER: usize = 6;
 const DAILY_NUMBERS: [&str; 6] = ["open", "high", "low", "close", "adjusted_close", "volume"];
 
 /// A kind of historical bar.
-trait HistoricalBar: Copy {
+pub(super) trait HistoricalBar: Copy {
     const TABLE: Table;
     const COLUMNS: &'static [&'static str];
 
@@ -175,7 +175,7 @@ async fn files_of(lake: &Lake, table: Table, keys: &HashSet<Key>) -> Result<Vec<
     Ok(files)
 }
 
-fn key<B: HistoricalBar>(bar: &Sourced<'_, B>) -> Key {
+pub(super) fn key<B: HistoricalBar>(bar: &Sourced<'_, B>) -> Key {
     (bar.chunk.symbol.as_str().to_owned(), bar.record.open_time().microseconds())
 }
 

@@ -18,9 +18,11 @@
 
 mod bars;
 mod error;
+mod expected;
 mod known_trades;
 mod progress;
 mod rows;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +33,7 @@ use depthlake_orderbook::history::{Chunk, Records, Source};
 use tracing::{debug, warn};
 
 pub use error::HistoryError;
+pub use expected::{DERIVED_TABLES, Given, given};
 
 use crate::commit::{Changed, CommitError, Lake, OffsetRange, TableChange};
 use crate::table::Table;

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{Array, BooleanArray, RecordBatch};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::ArrowError;
@@ -20,25 +20,19 @@ use thiserror::Error;
 use tracing::debug;
 
 use super::check::{FailedTest, check};
-use super::minutes::{MINUTE, Minutes, joined};
+use super::minutes::{MINUTE, Minutes};
+use super::pending::Pending;
 use super::query::Targets;
-use super::{Model, Sql, SqlError, Touch, correct};
-use crate::commit::{
-    ChangeKind, Changed, CommitError, Lake, LakeError, OffsetRange, PartitionOfTable, TableChange,
-};
+use super::{Model, Sql, SqlError, correct};
+use crate::commit::{ChangeKind, Changed, CommitError, Lake, LakeError, TableChange};
 use crate::table::Table;
 
 /// The bars, which corrections build.
 pub(super) const BARS: &str = "normalized.ohlcv_1m";
 /// How often a build begins again because its table has moved.
 const ATTEMPTS: usize = 5;
-/// Ranges with fewer minutes between them are computed as one.
-const HOLE: u32 = 60;
-const MINUTES_PER_DAY: u32 = 24 * 60;
+pub(super) const MINUTES_PER_DAY: u32 = 24 * 60;
 const DAY: i64 = MINUTES_PER_DAY as i64 * MINUTE;
-const BUILT: &str = "depthlake.built.";
-/// The pseudo topic in whose position the builds of a table are counted.
-const BUILDS: &str = "depthlake.builds";
 
 /// Keeps the marts of a lake up to date.
 pub struct Builder {
@@ -83,6 +77,10 @@ pub enum BuildError {
     Lake(#[from] LakeError),
     #[error("the rows of {name} were not committed")]
     Commit { name: String, source: CommitError },
+    #[error(
+        "{name} was built by another each of the {attempts} times that it was to be built here; try again"
+    )]
+    Outrun { name: &'static str, attempts: usize },
 }
 
 /// What can be built, each after what it depends on.
@@ -128,33 +126,48 @@ impl Builder {
     /// # Errors
     /// [`BuildError`]; no bar has changed then.
     pub async fn correct_bars(&self, minutes: Minutes, now: Timestamp) -> Result<Built, BuildError> {
-        self.corrected(correct::Scope { minutes: vec![minutes], built: BTreeMap::new() }, now).await
+        for _ in 0..ATTEMPTS {
+            let (minutes, built) = (vec![minutes], BTreeMap::new());
+            let pending = Pending { minutes, built, builds: self.builds(Table::Bars).await? };
+            if let Some(built) = self.corrected(pending, now).await? {
+                return Ok(built);
+            }
+        }
+        Err(BuildError::Outrun { name: BARS, attempts: ATTEMPTS })
     }
 
     async fn correct(&self, mode: Mode) -> Result<Built, BuildError> {
-        let touches = correct::touches();
-        let pending = self.pending(Table::Bars, &touches, mode, 0).await?;
-        self.corrected(correct::Scope { minutes: pending.minutes, built: pending.built }, now()).await
-    }
-
-    async fn corrected(&self, scope: correct::Scope, now: Timestamp) -> Result<Built, BuildError> {
-        let mut opened = 0;
         for _ in 0..ATTEMPTS {
-            match correct::correct(self, &scope, now).await {
-                Ok(rows) => {
-                    opened = rows;
-                    break;
-                }
-                Err(BuildError::Commit { source, .. }) if has_moved(&source) => {}
-                Err(error) => return Err(error),
+            let pending = self.pending(Table::Bars, &correct::touches(), mode, 0).await?;
+            if let Some(built) = self.corrected(pending, now()).await? {
+                return Ok(built);
             }
         }
-        Ok(Built { name: BARS, rows: opened, minutes: scope.minutes })
+        Err(BuildError::Outrun { name: BARS, attempts: ATTEMPTS })
+    }
+
+    /// `None` where another has changed the bars meanwhile.
+    async fn corrected(&self, pending: Pending, now: Timestamp) -> Result<Option<Built>, BuildError> {
+        match correct::correct(self, &pending, now).await {
+            Ok(rows) => Ok(rows.map(|rows| Built { name: BARS, rows, minutes: pending.minutes })),
+            Err(BuildError::Commit { source, .. }) if has_moved(&source) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn build_mart(&self, model: &'static Model, mode: Mode) -> Result<Built, BuildError> {
+        for _ in 0..ATTEMPTS {
+            if let Some(built) = self.try_build_mart(model, mode).await? {
+                return Ok(built);
+            }
+        }
+        Err(BuildError::Outrun { name: model.name, attempts: ATTEMPTS })
+    }
+
+    /// `None` where another has built it meanwhile.
+    async fn try_build_mart(&self, model: &'static Model, mode: Mode) -> Result<Option<Built>, BuildError> {
         let Some(incremental) = &model.declaration.incremental else {
-            return Ok(Built { name: model.name, rows: 0, minutes: Vec::new() });
+            return Ok(Some(Built { name: model.name, rows: 0, minutes: Vec::new() }));
         };
         let table: Table =
             model.name.parse().map_err(|_| BuildError::UnknownModel { name: model.name.to_owned() })?;
@@ -162,7 +175,7 @@ impl Builder {
             self.pending(table, &incremental.touched_by, mode, incremental.lookback_minutes).await?;
         let nothing = Built { name: model.name, rows: 0, minutes: Vec::new() };
         if pending.minutes.is_empty() && mode == Mode::Incremental {
-            return Ok(nothing);
+            return Ok(Some(nothing));
         }
         let mut rows = Vec::new();
         for minutes in pending.minutes.iter().flat_map(|minutes| by_day(*minutes)) {
@@ -179,69 +192,11 @@ impl Builder {
         });
         self.test(model, &rows, tested.unwrap_or(Minutes { from: 0, until: 0 })).await?;
         let count = rows.iter().map(|batch| batch.num_rows() as u64).sum();
-        self.replace(table, model, &pending, mode, rows).await?;
+        if !self.replace(table, model, &pending, mode, rows).await? {
+            return Ok(None);
+        }
         debug!(model = model.name, rows = count, "built");
-        Ok(Built { rows: count, minutes: pending.minutes, ..nothing })
-    }
-
-    /// What has touched which minutes of a table since it was built.
-    pub(super) async fn pending(
-        &self,
-        table: Table,
-        touches: &[Touch],
-        mode: Mode,
-        reach: u32,
-    ) -> Result<Pending, BuildError> {
-        let state = self.lake.data_files(table).await?;
-        let mut built = BTreeMap::new();
-        let mut touched = Vec::new();
-        for touch in touches {
-            let source: Table =
-                touch.table.parse().map_err(|_| BuildError::UnknownModel { name: touch.table.clone() })?;
-            let now = self.lake.data_files(source).await?.sequence;
-            let property = format!("{BUILT}{source}");
-            let before = state.properties.get(&property).and_then(|sequence| sequence.parse::<i64>().ok());
-            let since = before.filter(|_| mode == Mode::Incremental);
-            if since != Some(now) {
-                touched.extend(self.touched(source, touch, since).await?);
-            }
-            built.insert(property, now.to_string());
-        }
-        let reaching = touched.into_iter().map(|minutes| minutes.reaching(reach)).collect();
-        let of = PartitionOfTable { table, topic: BUILDS.to_owned(), partition: 0 };
-        let builds = self.lake.positions().await?.get(&of).copied().unwrap_or(0);
-        Ok(Pending { minutes: joined(reaching, HOLE), built, builds })
-    }
-
-    /// The minutes that rows of a source touch: those in files after a snapshot, or the days of all.
-    async fn touched(
-        &self,
-        source: Table,
-        touch: &Touch,
-        since: Option<i64>,
-    ) -> Result<Vec<Minutes>, BuildError> {
-        let (unit, length, rows) = match since {
-            Some(sequence) => {
-                ("minute", 1, format!("{}.\"{}@after {sequence}\"", source.namespace(), source.name()))
-            }
-            None => ("day", MINUTES_PER_DAY, source.to_string()),
-        };
-        let start = |time: &str| format!("CAST(date_trunc('{unit}', {time}) AS BIGINT)");
-        let (from, until) = (start(&touch.from), start(touch.until.as_ref().unwrap_or(&touch.from)));
-        let sql = format!("SELECT DISTINCT {from} AS first, {until} AS last FROM {rows}");
-        let failed = |source_error| BuildError::Query { name: source.to_string(), source: source_error };
-        let answer = self.sql.query(&sql, None).await.map_err(failed)?;
-        let mut minutes = Vec::new();
-        for batch in &answer {
-            let column =
-                |name| batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int64Type>());
-            let (Some(first), Some(last)) = (column("first"), column("last")) else { continue };
-            minutes.extend(first.iter().zip(last).filter_map(|(first, last)| {
-                let (from, last) = (first?, last?);
-                Some(Minutes { from, until: last }.reaching(length))
-            }));
-        }
-        Ok(minutes)
+        Ok(Some(Built { rows: count, minutes: pending.minutes, ..nothing }))
     }
 
     /// The rows of a model for some minutes, with the columns of its table.
@@ -272,7 +227,7 @@ impl Builder {
         told(model, failed)
     }
 
-    /// Puts rows in the place of those that the table has of the same minutes.
+    /// Puts rows in the place of those that the table has of the same minutes; `false` where another was first.
     async fn replace(
         &self,
         table: Table,
@@ -280,7 +235,7 @@ impl Builder {
         pending: &Pending,
         mode: Mode,
         rows: Vec<RecordBatch>,
-    ) -> Result<(), BuildError> {
+    ) -> Result<bool, BuildError> {
         let not_committed = |source| BuildError::Commit { name: model.to_string(), source };
         for attempt in 1.. {
             let mut change = TableChange::append(table, rows.clone(), vec![pending.range()]);
@@ -305,37 +260,14 @@ impl Builder {
             }
             change.added.retain(|batch| batch.num_rows() > 0);
             match self.lake.change(vec![change]).await {
-                Ok(Changed::Committed(_)) => return Ok(()),
-                // Another build was first, with the same number.
-                Ok(Changed::AlreadyCommitted) => {
-                    let end = pending.builds.saturating_add(1);
-                    let source =
-                        CommitError::Malformed { table, reason: format!("build {end} was done by another") };
-                    return Err(not_committed(source));
-                }
+                Ok(Changed::Committed(_)) => return Ok(true),
+                // With the same number as this one, or more have come since.
+                Ok(Changed::AlreadyCommitted) | Err(CommitError::Superseded { .. }) => return Ok(false),
                 Err(CommitError::FilesGone { .. }) if attempt < ATTEMPTS => {}
                 Err(source) => return Err(not_committed(source)),
             }
         }
-        Ok(())
-    }
-}
-
-/// What is to be built of a table.
-#[derive(Debug, Clone)]
-pub(super) struct Pending {
-    pub(super) minutes: Vec<Minutes>,
-    /// The state that is reached with it, as properties of the snapshot.
-    pub(super) built: BTreeMap<String, String>,
-    /// How many builds came before.
-    builds: u64,
-}
-
-impl Pending {
-    /// The build as a range of a pseudo topic, so that no other takes its place unseen.
-    fn range(&self) -> OffsetRange {
-        let end = self.builds.saturating_add(1);
-        OffsetRange { topic: BUILDS.to_owned(), partition: 0, start: self.builds, end }
+        Ok(false)
     }
 }
 

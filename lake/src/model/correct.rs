@@ -4,7 +4,6 @@
 //! in two. The model `int_bar_corrections` finds such bars, among the minutes touched by trades or bars that came since the
 //! last run, and each becomes a new version of its bar.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, TimestampMicrosecondArray, new_null_array};
@@ -14,20 +13,14 @@ use arrow_select::concat::concat_batches;
 use depthlake_orderbook::time::Timestamp;
 
 use super::build::{BARS, BuildError, Builder, by_day};
-use super::{Minutes, Model, Touch};
+use super::pending::Pending;
+use super::{Model, Touch};
 use crate::bitemporal;
-use crate::commit::TableChange;
+use crate::commit::{Changed, TableChange};
 use crate::table::Table;
 
 /// The model that finds what is to be corrected.
 const CORRECTIONS: &str = "intermediate.int_bar_corrections";
-
-/// What a run corrects.
-pub(super) struct Scope {
-    pub(super) minutes: Vec<Minutes>,
-    /// The state that is reached with it.
-    pub(super) built: BTreeMap<String, String>,
-}
 
 /// What touches which minutes: trades, and bars themselves, so that each new one is compared once.
 pub(super) fn touches() -> [Touch; 2] {
@@ -36,16 +29,21 @@ pub(super) fn touches() -> [Touch; 2] {
     [touch(Table::Trades, "trade_time"), touch(Table::Bars, "open_time")]
 }
 
-/// Opens a version, published at `now`, of each bar that differs, all in one commit; returns how many.
-pub(super) async fn correct(builder: &Builder, scope: &Scope, now: Timestamp) -> Result<u64, BuildError> {
-    if scope.minutes.is_empty() {
-        return Ok(0);
+/// Opens a version, published at `now`, of each bar that differs, all in one commit; returns how many. `None` where another
+/// run was first: the versions it opened are not known here, and would be opened twice.
+pub(super) async fn correct(
+    builder: &Builder,
+    pending: &Pending,
+    now: Timestamp,
+) -> Result<Option<u64>, BuildError> {
+    if pending.minutes.is_empty() {
+        return Ok(Some(0));
     }
     let unfit = |source| BuildError::Rows { name: BARS.to_owned(), source };
     let schema = bitemporal::facts_schema(Table::Bars);
     let mut differing = Vec::new();
     if let Some(model) = Model::named(CORRECTIONS) {
-        for minutes in scope.minutes.iter().flat_map(|minutes| by_day(*minutes)) {
+        for minutes in pending.minutes.iter().flat_map(|minutes| by_day(*minutes)) {
             for rows in builder.ask(model, minutes).await? {
                 differing.push(facts(&rows, now).map_err(unfit)?);
             }
@@ -55,13 +53,16 @@ pub(super) async fn correct(builder: &Builder, scope: &Scope, now: Timestamp) ->
     let opened = facts.num_rows() as u64;
     let not_committed = |source| BuildError::Commit { name: BARS.to_owned(), source };
     let mut change = match opened {
-        0 if scope.built.is_empty() => return Ok(0),
+        0 if pending.built.is_empty() => return Ok(Some(0)),
         0 => TableChange::append(Table::Bars, Vec::new(), Vec::new()),
         _ => bitemporal::change(&builder.lake, Table::Bars, &facts).await.map_err(not_committed)?,
     };
-    change.properties.clone_from(&scope.built);
-    builder.lake.change(vec![change]).await.map_err(not_committed)?;
-    Ok(opened)
+    change.properties.clone_from(&pending.built);
+    change.positions = vec![pending.range()];
+    match builder.lake.change(vec![change]).await.map_err(not_committed)? {
+        Changed::Committed(_) => Ok(Some(opened)),
+        Changed::AlreadyCommitted => Ok(None),
+    }
 }
 
 /// Rows of the model as facts that are published now.

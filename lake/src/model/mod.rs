@@ -14,6 +14,7 @@ mod check;
 mod correct;
 mod declaration;
 mod minutes;
+mod pending;
 mod query;
 
 use std::collections::{BTreeSet, HashMap};

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use depthlake_orderbook::metrics::{Counter, Gauge, Histogram, Page, Source, Unit};
+use depthlake_orderbook::time::Timestamp;
 
 use super::{CommitReport, Positions};
 use crate::log::Log;
@@ -110,10 +111,12 @@ impl SinkMetrics {
         SinkLag { records, commit_age: Duration::try_from_secs_f64(age).unwrap_or_default() }
     }
 
-    /// When the sink last committed, in seconds since 1970; `None` before its first commit.
+    /// When the sink last committed; `None` before its first commit.
     #[must_use]
-    pub fn last_commit(&self) -> Option<f64> {
-        Some(self.last_commit.get()).filter(|&seconds| seconds > 0.0)
+    pub fn last_commit(&self) -> Option<Timestamp> {
+        #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970")]
+        let milliseconds = (self.last_commit.get() * 1e3) as i64;
+        (milliseconds > 0).then(|| Timestamp::from_milliseconds(milliseconds))
     }
 
     /// Records that wait, by topic.

@@ -49,6 +49,7 @@ use crate::TRACED;
 use crate::commit::{Lake, PartitionOfTable, Positions as LakePositions};
 use crate::log::{Log, Offset, Partition, Place, Topic, TopicPartition};
 use crate::record::{Contracts, table_of};
+use crate::runs::Job;
 use crate::table::Table;
 
 /// How often a running sink looks whether more waits than one commit takes.
@@ -188,6 +189,8 @@ impl Sink {
         self.record_bytes = report.log_bytes.checked_div(report.total_rows()).unwrap_or(USUAL_RECORD);
         debug!(rows = report.total_rows(), log_bytes = report.log_bytes, latency = ?report.latency, "committed");
         self.metrics.committed(&report);
+        let figures = [("rows", report.total_rows()), ("bytes", report.file_bytes)].into();
+        self.lake.runs().ended(Job::Sink, report.latency, Ok(figures));
         if let Some(hook) = &mut self.on_commit {
             hook(&report);
         }
@@ -250,7 +253,7 @@ impl Sink {
         let mut backoff = Backoff::default();
         let mut superseded = 0;
         loop {
-            let stopping = is_stopped(stop);
+            let (stopping, begun) = (is_stopped(stop), Instant::now());
             let span =
                 info_span!(target: TRACED, "commit", rows = Empty, log_bytes = Empty, file_bytes = Empty);
             match self.commit_once().instrument(span.clone()).await {
@@ -272,6 +275,7 @@ impl Sink {
                     let cause = root_cause(&error).to_string();
                     warn!(%error, %cause, ?delay, "a commit failed, to be repeated");
                     self.metrics.failed((!error.is_rivalry()).then(|| format!("{error}: {cause}")));
+                    self.lake.runs().ended(Job::Sink, begun.elapsed(), Err(cause));
                     tokio::select! {
                         () = sleep(delay) => {}
                         () = stopped(stop) => {}

@@ -1,7 +1,7 @@
 // Starts and stops the program with its simulated venue, and a browser to look at it.
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,6 +38,8 @@ export class Program {
     this.data = mkdtempSync(join(tmpdir(), 'depthlake-page-'));
     this.process = null;
     this.said = '';
+    // The program reads it where it is started; what comes round each minute comes sooner.
+    writeFileSync(join(this.data, 'depthlake.toml'), '[lake]\nmaintenance_seconds = 5.0\n');
   }
 
   async start() {
@@ -100,6 +102,10 @@ export async function pageOf(opened, options = {}) {
   page.setDefaultTimeout(PATIENCE);
   const complaints = [];
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  // Of a failure of the server a browser only notes the status.
+  page.on('response', async (answer) => {
+    if (answer.status() >= 500) complaints.push(`${answer.status()} ${answer.url()}: ${await answer.text().catch(() => '')}`);
+  });
   page.on('pageerror', (error) => complaints.push(String(error.stack)));
   return { page, context, complaints };
 }

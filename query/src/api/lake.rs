@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::authentication::Asker;
 use super::extract::{Name, Parameters, time_of, within};
+use super::jobs::write_jobs;
 use super::market::known_symbol;
 use super::problem::Problem;
 use super::reference::sql_time;
@@ -88,7 +89,7 @@ pub(crate) async fn overview(State(state): State<ApiState>) -> Result<Response, 
         json.raw("}");
     }
     json.raw("],\"jobs\":");
-    write_jobs(&mut json, &tables);
+    write_jobs(&mut json, &tables, state.database.lake().runs());
     json.raw(",\"last_ingestion\":");
     write_time(
         &mut json,
@@ -104,34 +105,11 @@ pub(crate) async fn overview(State(state): State<ApiState>) -> Result<Response, 
     Ok(answer::json(json.into_bytes()))
 }
 
-/// The jobs whose last run the tables tell of: the sink's commits and the building of marts.
-fn write_jobs(json: &mut JsonText, tables: &[depthlake_lake::commit::TableStatus]) {
-    let last = |of: &dyn Fn(Table) -> bool| {
-        tables.iter().filter(|status| of(status.table)).filter_map(|status| status.last_commit).max()
-    };
-    let jobs = [
-        ("sink", last(&is_ingested)),
-        ("marts", last(&|table: Table| table.namespace() == "marts")),
-        ("reconciliation", last(&|table| table == Table::ReconBreaks)),
-    ];
-    json.raw("[");
-    for (index, (name, last_run)) in jobs.into_iter().enumerate() {
-        json.raw(if index == 0 { "{\"name\":" } else { ",{\"name\":" });
-        json.plain(name);
-        json.raw(",\"last_run\":");
-        write_time(json, last_run);
-        json.raw(",\"duration_ms\":null,\"outcome\":");
-        json.plain(if last_run.is_some() { "committed" } else { "never" });
-        json.raw("}");
-    }
-    json.raw("]");
-}
-
-fn is_ingested(table: Table) -> bool {
+pub(super) fn is_ingested(table: Table) -> bool {
     matches!(table.namespace(), "raw" | "normalized")
 }
 
-fn write_time(json: &mut JsonText, time: Option<Timestamp>) {
+pub(super) fn write_time(json: &mut JsonText, time: Option<Timestamp>) {
     match time {
         Some(time) => json.time(time),
         None => json.raw("null"),

@@ -17,6 +17,7 @@ mod encode;
 mod extract;
 mod full_depth;
 mod health;
+mod jobs;
 mod lake;
 mod market;
 mod problem;

@@ -2,6 +2,8 @@
 //! compares what is really sent with what stands here.
 #![expect(dead_code, reason = "types that describe what is written by hand")]
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -338,7 +340,15 @@ pub(crate) struct JobAnswer {
     last_run: Option<String>,
     #[schema(required)]
     duration_ms: Option<f64>,
+    /// `done` or `failed` where the last run was in this process; `committed` where only the tables tell of it; `never`.
     outcome: String,
+    /// Why it failed.
+    #[schema(required)]
+    detail: Option<String>,
+    /// What the last run did.
+    done: BTreeMap<String, u64>,
+    /// What all runs did since the process began.
+    total: BTreeMap<String, u64>,
 }
 
 #[derive(ToSchema)]

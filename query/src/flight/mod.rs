@@ -28,5 +28,6 @@ const MESSAGE_LIMIT: usize = 4 << 20;
 pub fn router(database: Database, access: Access) -> Router {
     let service =
         FlightServiceServer::new(Service { database, access }).max_decoding_message_size(MESSAGE_LIMIT);
-    tonic::service::Routes::new(service).into_axum_router()
+    // What to say of a path that nobody answers is not for this door.
+    tonic::service::Routes::new(service).into_axum_router().reset_fallback()
 }

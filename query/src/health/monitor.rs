@@ -176,7 +176,10 @@ impl Look {
             seen.waiting_records = Some(seen.waiting_records.unwrap_or(0).saturating_add(waiting));
         }
         seen.troubles.extend(self.watched.folders.iter().filter_map(|folder| observe_disk(folder)));
-        seen.last_commit = self.watched.tables.as_ref().and_then(|tables| tables.last_commit());
+        // The tables are looked at now and then only; a sink of this process knows at once.
+        let of_tables = self.watched.tables.as_ref().and_then(|tables| tables.last_commit());
+        let of_sink = self.watched.sink.as_ref().and_then(|sink| sink.last_commit());
+        seen.last_commit = of_tables.max(of_sink);
         seen.api_p95 = self.api_p95();
         seen
     }

@@ -13,6 +13,7 @@ use super::catalog::{CatalogPlan, World};
 use super::settings::{Assigned, Settings};
 use super::{Door, error};
 use crate::listing::list;
+use crate::server::connections::{Request, Requests};
 use crate::session::{Answer, Session, SessionSettings};
 
 /// The state of a connection that has been let in.
@@ -21,6 +22,7 @@ pub(super) struct Connection {
     running: Running,
     set: Mutex<Set>,
     cursors: tokio::sync::Mutex<HashMap<String, QueryResponse>>,
+    requests: Requests,
     /// Kept for what happens when it is dropped.
     _listed: Listed,
 }
@@ -38,9 +40,10 @@ impl Connection {
         process: i32,
         running: Running,
         listed: Listed,
+        requests: Requests,
     ) -> Self {
         let set = Mutex::new(Set { session, settings });
-        Self { process, running, set, cursors: tokio::sync::Mutex::default(), _listed: listed }
+        Self { process, running, set, cursors: tokio::sync::Mutex::default(), requests, _listed: listed }
     }
 
     /// The connection of a client.
@@ -61,6 +64,11 @@ impl Connection {
 
     pub(super) fn cursors(&self) -> &tokio::sync::Mutex<HashMap<String, QueryResponse>> {
         &self.cursors
+    }
+
+    /// While this is kept, the connection is at work, and nobody else gets its place.
+    pub(super) fn busy(&self) -> Request {
+        self.requests.begin()
     }
 
     pub(super) fn settings(&self) -> Settings {

@@ -150,7 +150,8 @@ fn renamed(function: &Function) -> Option<Expr> {
     }
 }
 
-fn call(name: &str, argument: Expr) -> Expr {
+/// A call of a function with one argument.
+pub(super) fn call(name: &str, argument: Expr) -> Expr {
     let arguments = FunctionArgumentList {
         duplicate_treatment: None,
         args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))],

@@ -6,6 +6,7 @@
 //! Invariants:
 //! - nobody is let in whom [`Access`] does not know, and no password crosses a network in the clear;
 //! - rows are read as the client takes them, and a client that goes away or cancels stops its query;
+//! - who connects and says nothing keeps nobody out;
 //! - what is written of a row always has the type that was announced.
 
 mod cancel;
@@ -28,34 +29,51 @@ mod types;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::BytesMut;
 use pgwire::api::auth::StartupHandler;
 use pgwire::api::cancel::CancelHandler;
 use pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
 use pgwire::api::{ErrorHandler, PgWireServerHandlers};
+use pgwire::error::ErrorInfo;
+use pgwire::messages::Message;
+use pgwire::messages::response::ErrorResponse;
 use pgwire::tokio::process_socket;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::access::Access;
+use crate::server::Limits;
+use crate::server::connections::{Connections, Requests};
 use crate::session::Database;
 
 use cancel::Cancellations;
 use catalog::Catalog;
+
+/// A connection that has been let in may be idle for as long as it likes while nobody needs its place; this only bounds what
+/// clients leave behind that vanished.
+const IDLE_TIME: Duration = Duration::from_hours(24);
+
+/// How long a client that is refused may take to hear of it.
+const REFUSAL_TIME: Duration = Duration::from_secs(1);
 
 /// How the door is kept.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
     /// With it passwords may cross a network.
     pub tls: Option<Arc<rustls::ServerConfig>>,
-    /// Connections at a time; more wait until one of them ends.
+    /// Connections at a time. One more takes the place of an idle one, first of those that have not been let in, and is
+    /// refused where all are at work.
     pub connections: usize,
+    /// How long a client may take to be let in.
+    pub startup_time: Duration,
 }
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        Self { tls: None, connections: 200 }
+        Self { tls: None, connections: 200, startup_time: Duration::from_secs(10) }
     }
 }
 
@@ -79,14 +97,12 @@ pub async fn serve(
         has_tls: options.tls.is_some(),
     });
     let tls = options.tls.map(TlsAcceptor::from);
-    let places = Arc::new(Semaphore::new(options.connections));
-    let mut connections = tokio::task::JoinSet::new();
+    let limits = Limits { header_time: options.startup_time, idle_time: IDLE_TIME, ..Limits::default() };
+    let limits = Arc::new(limits);
+    let connections = Connections::new(options.connections);
+    let mut tasks = tokio::task::JoinSet::new();
     tokio::pin!(stop);
     loop {
-        let place = tokio::select! {
-            () = &mut stop => return Ok(()),
-            place = Arc::clone(&places).acquire_owned() => place.map_err(std::io::Error::other)?,
-        };
         let accepted = tokio::select! {
             () = &mut stop => return Ok(()),
             accepted = listener.accept() => accepted,
@@ -96,18 +112,38 @@ pub async fn serve(
             // A client that was gone already, or too many files open: others go on.
             Err(error) => {
                 tracing::debug!(%error, "a connection could not be accepted");
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             }
         };
-        let (door, tls) = (Arc::clone(&door), tls.clone());
-        connections.spawn(async move {
-            let _place = place;
-            if let Err(error) = process_socket(socket, tls, Handlers(door)).await {
-                tracing::debug!(%client, %error, "a PostgreSQL connection ended");
+        while tasks.try_join_next().is_some() {}
+        let Some(connection) = connections.enter() else {
+            tasks.spawn(async {
+                let _ = tokio::time::timeout(REFUSAL_TIME, refuse(socket)).await;
+            });
+            continue;
+        };
+        let (tls, limits) = (tls.clone(), Arc::clone(&limits));
+        let handlers = Handlers { door: Arc::clone(&door), requests: connection.requests() };
+        tasks.spawn(async move {
+            tokio::select! {
+                ended = process_socket(socket, tls, handlers) => {
+                    tracing::debug!(%client, ?ended, "a PostgreSQL connection ended");
+                }
+                ended = connection.ended(&limits) => {
+                    tracing::debug!(%client, ?ended, "a PostgreSQL connection was closed");
+                }
             }
         });
-        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Says why there is no place.
+async fn refuse(mut socket: TcpStream) {
+    let words = ErrorInfo::new("FATAL".to_owned(), "53300".to_owned(), "too many clients already".to_owned());
+    let mut message = BytesMut::new();
+    if ErrorResponse::from(words).encode(&mut message).is_ok() && socket.write_all(&message).await.is_ok() {
+        let _ = socket.shutdown().await;
     }
 }
 
@@ -120,20 +156,23 @@ struct Door {
     has_tls: bool,
 }
 
-/// What is called as messages come.
-struct Handlers(Arc<Door>);
+/// What is called as messages of one connection come.
+struct Handlers {
+    door: Arc<Door>,
+    requests: Requests,
+}
 
 impl PgWireServerHandlers for Handlers {
     fn simple_query_handler(&self) -> Arc<impl SimpleQueryHandler> {
-        Arc::new(simple::SimpleQueries(Arc::clone(&self.0)))
+        Arc::new(simple::SimpleQueries(Arc::clone(&self.door)))
     }
 
     fn extended_query_handler(&self) -> Arc<impl ExtendedQueryHandler> {
-        Arc::new(extended::ExtendedQueries::new(Arc::clone(&self.0)))
+        Arc::new(extended::ExtendedQueries::new(Arc::clone(&self.door)))
     }
 
     fn startup_handler(&self) -> Arc<impl StartupHandler> {
-        Arc::new(startup::Startup(Arc::clone(&self.0)))
+        Arc::new(startup::Startup { door: Arc::clone(&self.door), requests: self.requests.clone() })
     }
 
     fn error_handler(&self) -> Arc<impl ErrorHandler> {
@@ -141,6 +180,6 @@ impl PgWireServerHandlers for Handlers {
     }
 
     fn cancel_handler(&self) -> Arc<impl CancelHandler> {
-        Arc::new(cancel::Cancel(Arc::clone(&self.0)))
+        Arc::new(cancel::Cancel(Arc::clone(&self.door)))
     }
 }

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion_pg_catalog::pg_catalog::PG_CATALOG_TABLES;
+use depthlake_dialect::parse::is_within_bounds;
 
 use super::dialect;
 
@@ -53,6 +54,9 @@ impl Request {
     /// Understands a statement. What is not in the dialect of `PostgreSQL` is left to the session, which has its own words
     /// and errors.
     pub(super) fn of(text: &str) -> Self {
+        if !is_within_bounds(text) {
+            return Self::Session(text.to_owned());
+        }
         match Parser::parse_sql(&PostgreSqlDialect {}, text) {
             Ok(mut statements) if statements.len() == 1 => match statements.pop() {
                 Some(statement) => Self::of_statement(statement, text),

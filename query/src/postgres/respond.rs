@@ -28,6 +28,7 @@ pub(super) async fn respond(
     format: &Format,
 ) -> PgWireResult<Response> {
     let tag = || Tag::new(request.tag());
+    let busy = connection.busy();
     Ok(match request {
         Request::Session(text) => {
             let answer = connection.execute(door, text, values).await?;
@@ -42,14 +43,18 @@ pub(super) async fn respond(
                 return Ok(Response::Execution(Tag::new("SET")));
             }
             let text = text.clone();
-            let rows = answer.rows.map(move |batch| batch.map_err(|failed| error::of_query(&failed, &text)));
+            let rows = answer.rows.map(move |batch| {
+                let _busy = &busy;
+                batch.map_err(|failed| error::of_query(&failed, &text))
+            });
             Response::Query(rows_response(&answer.columns, format, rows))
         }
         Request::Catalog(text) => {
             let plan = connection.plan(door, text).await?;
             let columns = plan.columns();
             let rows = plan.run(values).await.map_err(|failed| error::of_catalog(failed, text))?;
-            let rows = rows.map(|batch| {
+            let rows = rows.map(move |batch| {
+                let _busy = &busy;
                 batch.map_err(|failed| error::of_query(&crate::error::QueryError::of_execution(failed), ""))
             });
             Response::Query(rows_response(&columns, format, rows))
@@ -108,6 +113,7 @@ pub(super) async fn columns(
     request: &Request,
 ) -> PgWireResult<(Vec<TrinoType>, Vec<Column>)> {
     let text = |name: &str| Column { name: name.to_owned(), r#type: TrinoType::Varchar { length: None } };
+    let _busy = connection.busy();
     Ok(match request {
         Request::Session(text) => {
             let described = connection.session(door).describe(text).await;

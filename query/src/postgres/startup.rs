@@ -26,6 +26,7 @@ use super::settings::Settings;
 use super::{Door, error};
 use crate::access::Principal;
 use crate::catalog::CATALOG;
+use crate::server::connections::Requests;
 use crate::session::{Door as Way, SessionSettings};
 
 /// Databases that clients name when they have nothing else to name.
@@ -33,7 +34,10 @@ const DEFAULT_DATABASES: [&str; 2] = ["postgres", "template1"];
 
 static NEXT_PROCESS: AtomicI32 = AtomicI32::new(1);
 
-pub(super) struct Startup(pub(super) Arc<Door>);
+pub(super) struct Startup {
+    pub(super) door: Arc<Door>,
+    pub(super) requests: Requests,
+}
 
 #[async_trait]
 impl StartupHandler for Startup {
@@ -47,7 +51,7 @@ impl StartupHandler for Startup {
             PgWireFrontendMessage::Startup(startup) => {
                 protocol_negotiation(client, &startup).await?;
                 save_startup_parameters_to_metadata(client, &startup);
-                if self.0.access.is_open() {
+                if self.door.access.is_open() {
                     let user = user_of(client).to_owned();
                     return self.let_in(client, "", &user).await;
                 }
@@ -74,7 +78,7 @@ impl Startup {
             return Ok(());
         }
         let hint =
-            if self.0.has_tls { "connect with sslmode=require" } else { "the server has no certificate" };
+            if self.door.has_tls { "connect with sslmode=require" } else { "the server has no certificate" };
         Err(error::fatal("28000", format!("passwords are taken over TLS only: {hint}")))
     }
 
@@ -84,7 +88,7 @@ impl Startup {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let principal = self.0.access.with_password(user, password).await;
+        let principal = self.door.access.with_password(user, password).await;
         let principal = principal.map_err(|_| {
             error::fatal("28P01", format!("password authentication failed for user \"{user}\""))
         })?;
@@ -96,9 +100,13 @@ impl Startup {
         let settings = startup_settings(client)?;
         let session = session_settings(client, principal, &settings);
         let running = Running::default();
-        let listed = Cancellations::enter(&self.0, process, key, Arc::clone(&running));
+        let listed = Cancellations::enter(&self.door, process, key, Arc::clone(&running));
         let parameters = Parameters(settings.clone());
-        client.session_extensions().insert(Connection::new(session, settings, process, running, listed));
+        let requests = self.requests.clone();
+        // From here on it counts as one that has asked for something.
+        drop(requests.begin());
+        let connection = Connection::new(session, settings, process, running, listed, requests);
+        client.session_extensions().insert(connection);
         finish_authentication(client, &parameters).await
     }
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use tokio::io::AsyncReadExt;
+
 use depthlake_lake::table::Table;
 
 use super::*;
@@ -19,14 +21,29 @@ struct Served {
 
 impl Served {
     async fn start(access: Access, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
+        Self::start_with(access, PostgresOptions { tls, ..PostgresOptions::default() }).await
+    }
+
+    async fn start_with(access: Access, options: PostgresOptions) -> Self {
         let lake = empty_lake().await;
         append(&lake.lake, Table::Trades, &trades(0, 1_000)).await;
         let database = Database::open(lake.lake.clone(), DatabaseOptions::default()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let options = PostgresOptions { tls, ..PostgresOptions::default() };
         let server = tokio::spawn(serve(listener, database, access, options, std::future::pending()));
         Self { _lake: lake, port, server }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.port)).await.unwrap()
+    }
+
+    /// A connection that has been let in.
+    async fn session(&self) -> TcpStream {
+        let mut stream = self.connect().await;
+        stream.write_all(STARTUP).await.unwrap();
+        assert_eq!(message(&mut stream, b"ZE").await, Some(b'Z'));
+        stream
     }
 
     /// Runs psql; `None`, with a message, where there is none.
@@ -59,6 +76,28 @@ impl Drop for Served {
     }
 }
 
+/// The startup message of a client that calls itself ana.
+const STARTUP: &[u8] = b"\0\0\0\x12\0\x03\0\0user\0ana\0\0";
+
+/// Reads up to a message of one of these kinds; `None` where the other side closes before.
+async fn message(stream: &mut TcpStream, kinds: &[u8]) -> Option<u8> {
+    loop {
+        let mut head = [0; 5];
+        stream.read_exact(&mut head).await.ok()?;
+        let [kind, length @ ..] = head;
+        let mut body = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap() - 4];
+        stream.read_exact(&mut body).await.ok()?;
+        if kinds.contains(&kind) {
+            return Some(kind);
+        }
+    }
+}
+
+async fn ask(stream: &mut TcpStream, query: &str) {
+    let length = u32::try_from(query.len() + 5).unwrap().to_be_bytes();
+    stream.write_all(&[b"Q", &length[..], query.as_bytes(), b"\0"].concat()).await.unwrap();
+}
+
 fn tls() -> Arc<rustls::ServerConfig> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls");
     let (certificate, key) = (folder.join("localhost.crt"), folder.join("localhost.key"));
@@ -84,6 +123,10 @@ async fn psql_asks_and_describes() {
     assert_eq!(ask(types).await.unwrap(), (true, "1700|701|t".to_owned()));
     let escaped = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'pg/_cat' || '%' ESCAPE '/'";
     assert_eq!(ask(escaped).await.unwrap(), (true, "1".to_owned()));
+    let of_table = "SELECT count(*) > 0 FROM pg_attribute WHERE attrelid = 'normalized.trades'::regclass";
+    assert_eq!(ask(of_table).await.unwrap(), (true, "t".to_owned()));
+    let unknown = "SELECT to_regclass('normalized.nothing') IS NULL AND 'pg_class'::regclass::oid = 1259";
+    assert_eq!(ask(unknown).await.unwrap(), (true, "t".to_owned()));
     for (command, expected) in [
         ("\\l", "depthlake"),
         ("\\dn", "normalized"),
@@ -116,4 +159,55 @@ async fn a_password_is_asked_for_and_taken_over_tls() {
     }
     let (_, said) = ask("ana", "wrong").await.unwrap();
     assert!(said.contains("password authentication failed for user \"ana\""), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_nothing_keeps_nobody_out() {
+    let options = PostgresOptions { connections: 4, ..PostgresOptions::default() };
+    let served = Served::start_with(Access::open(), options).await;
+    let mut first = served.session().await;
+    let mut silent = Vec::new();
+    for beginning in [&b""[..], b"\0", &STARTUP[..9], b"GET / HTTP/1.1\r\n"].repeat(10) {
+        let mut stream = served.connect().await;
+        // It may be closed already.
+        let _ = stream.write_all(beginning).await;
+        silent.push(stream);
+    }
+    let mut second = served.session().await;
+    for session in [&mut first, &mut second] {
+        ask(session, "SELECT 1").await;
+        assert_eq!(message(session, b"DE").await, Some(b'D'));
+        assert_eq!(message(session, b"Z").await, Some(b'Z'));
+    }
+    drop(silent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_longest_idle_makes_room_and_who_works_does_not() {
+    let options = PostgresOptions { connections: 2, ..PostgresOptions::default() };
+    let served = Served::start_with(Access::open(), options).await;
+    let mut idle = served.session().await;
+    let mut at_work = served.session().await;
+    // More than the system keeps for a client that does not read on.
+    let long = "SELECT n, rpad('x', 5000, 'y') FROM UNNEST(sequence(1, 10000)) AS t(n)";
+    ask(&mut at_work, long).await;
+    assert_eq!(message(&mut at_work, b"DE").await, Some(b'D'));
+    let mut next = served.session().await;
+    assert_eq!(message(&mut idle, b"Z").await, None);
+    ask(&mut next, long).await;
+    assert_eq!(message(&mut next, b"DE").await, Some(b'D'));
+    let mut refused = served.connect().await;
+    assert_eq!(message(&mut refused, b"ZE").await, Some(b'E'));
+    drop((at_work, next));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_begin_in_time_is_closed() {
+    let options = PostgresOptions { startup_time: Duration::from_millis(200), ..PostgresOptions::default() };
+    let served = Served::start_with(ana(), options).await;
+    for beginning in [&b""[..], &STARTUP[..9], STARTUP] {
+        let mut stream = served.connect().await;
+        stream.write_all(beginning).await.unwrap();
+        assert_eq!(message(&mut stream, b"Z").await, None);
+    }
 }

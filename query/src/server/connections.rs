@@ -15,7 +15,7 @@ use super::Limits;
 
 /// The connections of a server. A clone is the same.
 #[derive(Clone)]
-pub(super) struct Connections(Arc<Shared>);
+pub(crate) struct Connections(Arc<Shared>);
 
 struct Shared {
     capacity: usize,
@@ -26,7 +26,7 @@ struct Shared {
 }
 
 /// A connection, until it is dropped.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     connections: Connections,
     number: u64,
     state: Arc<State>,
@@ -44,20 +44,20 @@ struct State {
 
 /// Begins the requests of a connection.
 #[derive(Clone)]
-pub(super) struct Requests(Arc<State>);
+pub(crate) struct Requests(Arc<State>);
 
 /// A request that is under way until its answer is sent or given up.
-pub(super) struct Request(Arc<State>);
+pub(crate) struct Request(Arc<State>);
 
 /// A body that belongs to a request.
-pub(super) struct Counted<B> {
+pub(crate) struct Counted<B> {
     body: B,
     _request: Request,
 }
 
 /// Why a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(crate) enum Ended {
     ByClient,
     ByServer,
     /// No request came in time.
@@ -67,7 +67,7 @@ pub(super) enum Ended {
 }
 
 impl Connections {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self(Arc::new(Shared {
             capacity: capacity.max(1),
             begun: Instant::now(),
@@ -77,12 +77,13 @@ impl Connections {
         }))
     }
 
-    /// Lets a connection in. Where there are too many, the longest idle one goes; `None` where none is idle.
-    pub(super) fn enter(&self) -> Option<Connection> {
+    /// Lets a connection in. Where there are too many, the longest idle one goes, of those that have never asked for anything
+    /// if there are any; `None` where none is idle.
+    pub(crate) fn enter(&self) -> Option<Connection> {
         let mut open = self.open();
         if open.len() >= self.0.capacity {
             let idle = open.iter().filter(|(_, state)| state.is_idle());
-            let (&longest, _) = idle.min_by_key(|(_, state)| state.idle_since.load(Ordering::Relaxed))?;
+            let (&longest, _) = idle.min_by_key(|(_, state)| state.worth())?;
             if let Some(displaced) = open.remove(&longest) {
                 displaced.close.notify_one();
             }
@@ -103,11 +104,11 @@ impl Connections {
     }
 
     /// Completes when nobody is connected any more.
-    pub(super) async fn none_left(&self) {
+    pub(crate) async fn none_left(&self) {
         let _ = self.0.count.subscribe().wait_for(|count| *count == 0).await;
     }
 
-    pub(super) fn close_all(&self) {
+    pub(crate) fn close_all(&self) {
         for state in self.open().values() {
             state.close.notify_one();
         }
@@ -119,12 +120,12 @@ impl Connections {
 }
 
 impl Connection {
-    pub(super) fn requests(&self) -> Requests {
+    pub(crate) fn requests(&self) -> Requests {
         Requests(Arc::clone(&self.state))
     }
 
     /// Completes when the connection has to end, for it is idle for too long or another needs its place.
-    pub(super) async fn ended(&self, limits: &Limits) -> Ended {
+    pub(crate) async fn ended(&self, limits: &Limits) -> Ended {
         loop {
             let deadline = self.state.deadline(limits);
             if deadline <= Instant::now() {
@@ -150,6 +151,11 @@ impl State {
         self.under_way.load(Ordering::Relaxed) == 0
     }
 
+    /// The least goes first when there are too many.
+    fn worth(&self) -> (bool, u64) {
+        (self.has_asked.load(Ordering::Relaxed), self.idle_since.load(Ordering::Relaxed))
+    }
+
     fn is_idle_from_now(&self) {
         let since = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.idle_since.store(since, Ordering::Relaxed);
@@ -166,7 +172,7 @@ impl State {
 }
 
 impl Requests {
-    pub(super) fn begin(&self) -> Request {
+    pub(crate) fn begin(&self) -> Request {
         self.0.has_asked.store(true, Ordering::Relaxed);
         self.0.under_way.fetch_add(1, Ordering::Relaxed);
         Request(Arc::clone(&self.0))
@@ -181,7 +187,7 @@ impl Drop for Request {
 }
 
 impl<B> Counted<B> {
-    pub(super) fn new(body: B, request: Request) -> Self {
+    pub(crate) fn new(body: B, request: Request) -> Self {
         Self { body, _request: request }
     }
 }
@@ -225,6 +231,21 @@ mod tests {
         assert!(connections.enter().is_some());
         drop((busy, idle, newer));
         connections.none_left().await;
+    }
+
+    #[tokio::test]
+    async fn who_never_asked_goes_before_who_has() {
+        let limits = Limits::default();
+        let connections = Connections::new(2);
+        let has_asked = connections.enter().unwrap();
+        drop(has_asked.requests().begin());
+        for _ in 0..3 {
+            let has_not = connections.enter().unwrap();
+            let next = connections.enter().unwrap();
+            assert_eq!(has_not.ended(&limits).await, Ended::Displaced);
+            drop((has_not, next));
+        }
+        assert!(connections.open().contains_key(&has_asked.number));
     }
 
     #[tokio::test]

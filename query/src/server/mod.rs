@@ -9,8 +9,9 @@
 //!
 //! Invariant: no client can make another wait, except by the work it is allowed to ask for.
 
-mod connections;
+pub(crate) mod connections;
 mod file_handles;
+mod listening;
 mod options;
 mod stalling;
 mod tls;
@@ -35,6 +36,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 pub use axum::Router;
+pub use listening::listen;
 pub use options::{Limits, ServerOptions, TlsOptions};
 pub use tls::{TlsError, server_config};
 
@@ -93,15 +95,15 @@ impl Scheme {
 }
 
 impl Server {
-    /// Takes the address. Clients can connect from here on and are answered once [`Server::serve`] runs.
+    /// Takes the address. Clients can connect from here on and are answered once [`Server::serve`] runs. Must be called within a
+    /// runtime.
     ///
     /// # Errors
     /// Where the address is taken or not ours, or the certificate or its key cannot be used.
-    pub async fn bind(options: ServerOptions) -> Result<Self, ServerError> {
+    pub fn bind(options: ServerOptions) -> Result<Self, ServerError> {
         let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
         let address = options.listen;
-        let listener =
-            TcpListener::bind(address).await.map_err(|source| ServerError::Listen { address, source })?;
+        let listener = listen(address).map_err(|source| ServerError::Listen { address, source })?;
         Ok(Self { listener, tls, limits: options.limits })
     }
 

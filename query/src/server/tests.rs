@@ -13,9 +13,9 @@ struct Running {
     task: JoinHandle<()>,
 }
 
-async fn start(limits: Limits, tls: Option<TlsOptions>) -> Running {
+fn start(limits: Limits, tls: Option<TlsOptions>) -> Running {
     let listen = "127.0.0.1:0".parse().unwrap();
-    let server = Server::bind(ServerOptions { listen, tls, limits }).await.unwrap();
+    let server = Server::bind(ServerOptions { listen, tls, limits }).unwrap();
     let address = server.address().unwrap();
     let router = Router::new()
         .route("/", get(|| async { "here" }))
@@ -60,7 +60,7 @@ async fn closed(stream: &mut TcpStream) -> Vec<u8> {
 
 #[tokio::test]
 async fn requests_are_answered_and_a_panic_harms_one_alone() {
-    let server = start(Limits::default(), None).await;
+    let server = start(Limits::default(), None);
     let client = reqwest::Client::new();
     assert_eq!(client.get(server.url("/panic")).send().await.unwrap().status(), 500);
     assert_eq!(client.get(server.url("/")).send().await.unwrap().text().await.unwrap(), "here");
@@ -77,7 +77,7 @@ async fn requests_are_answered_and_a_panic_harms_one_alone() {
 
 #[tokio::test]
 async fn a_body_beyond_the_limit_is_refused_without_being_read() {
-    let server = start(Limits { body: 1_000, ..Limits::default() }, None).await;
+    let server = start(Limits { body: 1_000, ..Limits::default() }, None);
     let client = reqwest::Client::new();
     let post = |bytes| client.post(server.url("/size")).body("x".repeat(bytes)).send();
     assert_eq!(post(1_000).await.unwrap().text().await.unwrap(), "1000");
@@ -95,7 +95,7 @@ async fn a_body_beyond_the_limit_is_refused_without_being_read() {
 #[tokio::test]
 async fn who_is_too_slow_is_closed() {
     let quick = Duration::from_millis(200);
-    let server = start(Limits { header_time: quick, idle_time: quick, ..Limits::default() }, None).await;
+    let server = start(Limits { header_time: quick, idle_time: quick, ..Limits::default() }, None);
     for beginning in ["", "G", "GET / HTTP/1.1\r\nHost: x\r\n", "PRI * HT"] {
         let mut stream = server.connect().await;
         stream.write_all(beginning.as_bytes()).await.unwrap();
@@ -113,7 +113,7 @@ async fn who_is_too_slow_is_closed() {
 
 #[tokio::test]
 async fn idle_sockets_do_not_keep_others_out() {
-    let server = start(Limits { connections: 50, ..Limits::default() }, None).await;
+    let server = start(Limits { connections: 50, ..Limits::default() }, None);
     let mut idle = Vec::new();
     for _ in 0..200 {
         idle.push(server.connect().await);
@@ -128,7 +128,7 @@ async fn idle_sockets_do_not_keep_others_out() {
 async fn under_tls_nothing_is_said_in_the_clear() {
     let file = |name| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls").join(name);
     let options = TlsOptions { certificate: file("localhost.crt"), key: file("localhost.key") };
-    let server = start(Limits::default(), Some(options.clone())).await;
+    let server = start(Limits::default(), Some(options.clone()));
     let root = reqwest::Certificate::from_pem(&std::fs::read(&options.certificate).unwrap()).unwrap();
     let client = reqwest::Client::builder().add_root_certificate(root).build().unwrap();
     let url = format!("https://localhost:{}/", server.address.port());
@@ -139,14 +139,14 @@ async fn under_tls_nothing_is_said_in_the_clear() {
     server.stop().await;
     let swapped = TlsOptions { certificate: options.key, key: options.certificate };
     let listen = "127.0.0.1:0".parse().unwrap();
-    let refused = Server::bind(ServerOptions { listen, tls: Some(swapped), limits: Limits::default() }).await;
+    let refused = Server::bind(ServerOptions { listen, tls: Some(swapped), limits: Limits::default() });
     assert!(matches!(refused, Err(ServerError::Tls(_))));
 }
 
 #[tokio::test]
 async fn a_taken_address_is_told() {
-    let server = start(Limits::default(), None).await;
-    let Err(error) = Server::bind(ServerOptions::plain(server.address)).await else { panic!("it is taken") };
+    let server = start(Limits::default(), None);
+    let Err(error) = Server::bind(ServerOptions::plain(server.address)) else { panic!("it is taken") };
     assert!(error.to_string().starts_with(&format!("cannot listen at {}", server.address)), "{error}");
     server.stop().await;
 }

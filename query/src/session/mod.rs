@@ -20,6 +20,7 @@ mod rows;
 mod rows_of_tables;
 mod settings;
 mod show;
+mod slicing;
 mod state;
 mod statements;
 
@@ -42,7 +43,7 @@ pub use database::{Database, DatabaseOptions};
 pub use limits::Limits;
 pub use queries::{Queries, QueryFailure, QueryId, QueryInfo, QueryState, StopReason};
 pub use rows::Rows;
-pub use settings::{Door, SessionSettings};
+pub use settings::{Door, OWN_PROMPT, SessionSettings};
 
 pub(crate) use engine::plan_in_engine;
 pub(crate) use plan::plan_view;

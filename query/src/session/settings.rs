@@ -20,6 +20,9 @@ pub enum Door {
     Local,
 }
 
+/// The source of statements that a person of this program asks a server, who gets the errors as they would be told locally.
+pub const OWN_PROMPT: &str = "depthlake sql";
+
 /// What is set for the statements of a client. It has no hidden part: a client that hands it back with its next statement
 /// goes on where it was.
 #[derive(Debug, Clone)]

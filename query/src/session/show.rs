@@ -7,12 +7,13 @@ use depthlake_dialect::types::TrinoType;
 
 use crate::catalog::information_schema::COMMENT;
 use crate::catalog::sheet::{Cell, Columns, Kind, Sheet};
-use crate::catalog::{ANY_SCHEMA, Relation, RelationKind};
+use crate::catalog::{ANY_SCHEMA, CATALOG, Relation, RelationKind};
 use crate::error::QueryError;
 use crate::session::plan::{FullName, Wording, missing_with_hint};
 use crate::session::properties;
 use crate::session::statements::{Begun, Context};
 use crate::table::LIVE;
+use crate::table::metadata::{ColumnFigures, as_double};
 
 const COLUMNS: Columns =
     &[("Column", Kind::Text), ("Type", Kind::Text), ("Extra", Kind::Text), ("Comment", Kind::Text)];
@@ -217,7 +218,7 @@ impl Context<'_> {
         Ok(one(&[("Create View", Kind::Text)], text))
     }
 
-    /// The number of rows, where it is known without reading them; no column's figures are kept.
+    /// The number of rows and what is known of the columns, as far as that needs no reading of rows.
     async fn stats(&self, table: &Name) -> Result<Sheet, QueryError> {
         let (name, _) = self.known_relation(table)?;
         let provider = self.directory.table(&name.catalog, &name.schema, &name.name).await;
@@ -241,12 +242,35 @@ impl Context<'_> {
             ("low_value", Kind::Text),
             ("high_value", Kind::Text),
         ];
-        let mut cells: Vec<Vec<Cell>> =
-            columns.fields().iter().map(|field| vec![field.name().as_str().into()]).collect();
-        let rows = rows.and_then(|rows| u32::try_from(rows).ok()).map(|rows| Cell::Double(rows.into()));
-        cells.push(vec![Cell::Null, Cell::Null, Cell::Null, Cell::Null, rows.unwrap_or(Cell::Null)]);
+        let figures = match name.catalog.as_str() {
+            CATALOG => self.database.tables().figures(&name.schema, &name.name).await,
+            _ => Ok(Vec::new()),
+        };
+        let figures = figures.map_err(QueryError::of_execution)?;
+        let figures = figures.into_iter().chain(std::iter::repeat(ColumnFigures::default()));
+        let mut cells: Vec<Vec<Cell>> = columns
+            .fields()
+            .iter()
+            .zip(figures)
+            .map(|(field, known)| of_column(field.name(), known))
+            .collect();
+        let rows = rows.and_then(|rows| u64::try_from(rows).ok());
+        cells.push(vec![Cell::Null, Cell::Null, Cell::Null, Cell::Null, count(rows)]);
         Ok(Sheet::of(sheet, cells))
     }
+}
+
+/// A row of the figures of a table.
+fn of_column(name: &str, known: ColumnFigures) -> Vec<Cell> {
+    let text = |text: Option<String>| text.map_or(Cell::Null, Cell::Text);
+    let nulls = known.nulls.map_or(Cell::Null, Cell::Double);
+    let (least, greatest) = (text(known.least), text(known.greatest));
+    vec![name.into(), count(known.bytes), Cell::Null, nulls, Cell::Null, least, greatest]
+}
+
+/// Counts are told as doubles.
+fn count(count: Option<u64>) -> Cell {
+    count.map_or(Cell::Null, |count| Cell::Double(as_double(count)))
 }
 
 fn functions(like: Option<&Like>) -> Sheet {

@@ -6,12 +6,15 @@ use datafusion::error::Result;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
 use datafusion::execution::{SessionStateBuilder, TaskContext};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use depthlake_dialect::rewrite::UnnestPlanner;
 use depthlake_dialect::semantics::{install, session_config};
 
 use crate::catalog::{ANY_SCHEMA, CATALOG, Directory, QueryCatalogs};
 use crate::session::database::Run;
+use crate::session::slicing::SliceLists;
 
 /// The language a text is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +31,7 @@ pub(super) fn engine_state(runtime: &Arc<RuntimeEnv>) -> SessionState {
         .with_config(config)
         .with_runtime_env(Arc::clone(runtime))
         .with_default_features()
+        .with_physical_optimizer_rules(optimizer_rules())
         .build()
 }
 
@@ -36,8 +40,16 @@ pub(super) fn trino_state(runtime: &Arc<RuntimeEnv>) -> Result<SessionState> {
         .with_config(config())
         .with_runtime_env(Arc::clone(runtime))
         .with_default_features()
-        .with_relation_planners(vec![Arc::new(UnnestPlanner)]);
+        .with_relation_planners(vec![Arc::new(UnnestPlanner)])
+        .with_physical_optimizer_rules(optimizer_rules());
     install(builder)
+}
+
+/// Those of `DataFusion`, and ours behind them.
+fn optimizer_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.push(Arc::new(SliceLists));
+    rules
 }
 
 /// Where a query looks names up that lack a catalog or schema.

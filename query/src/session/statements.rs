@@ -25,7 +25,7 @@ use crate::session::database::Run;
 use crate::session::plan::{Planner, Scope, Wording};
 use crate::session::properties;
 use crate::session::queries::{QueryState, StopReason};
-use crate::session::settings::{Door, SessionSettings};
+use crate::session::settings::{Door, OWN_PROMPT, SessionSettings};
 use crate::session::state::{Language, state_of, task_of};
 use crate::session::{Database, QueryId};
 
@@ -133,7 +133,12 @@ impl Context<'_> {
     }
 
     pub(super) fn wording(&self) -> Wording {
-        if self.settings.door == Door::Local { Wording::Hints } else { Wording::Trino }
+        let is_own_prompt = || self.settings.source.as_deref() == Some(OWN_PROMPT);
+        match self.settings.door {
+            Door::Local => Wording::Hints,
+            Door::Trino if is_own_prompt() => Wording::Hints,
+            _ => Wording::Trino,
+        }
     }
 
     pub(super) fn scope(&self) -> Scope<'_> {

@@ -29,7 +29,7 @@ use depthlake_lake::tail::Tail;
 
 use files::PlannedFiles;
 use live::LiveTable;
-use metadata::MetadataTable;
+use metadata::{ColumnFigures, MetadataTable};
 use provider::LakeTable;
 use state::StateOfTable;
 
@@ -100,6 +100,21 @@ impl Tables {
         let (table, state) = StateOfTable::split(name);
         let table = lake_table(schema, table)?;
         Some(Arc::new(LakeTable::new(self.clone(), table, state?)))
+    }
+
+    /// What the current snapshot tells of the values in each column; nothing of what is no table of the lake.
+    ///
+    /// # Errors
+    /// Where the catalog or a manifest cannot be read.
+    pub(crate) async fn figures(
+        &self,
+        schema: &str,
+        name: &str,
+    ) -> datafusion::error::Result<Vec<ColumnFigures>> {
+        match lake_table(schema, name) {
+            Some(table) => MetadataTable::figures(&self.lake, table).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Whether there is a table of this name.

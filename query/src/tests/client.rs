@@ -123,3 +123,23 @@ async fn statements_about_the_lake_are_answered() {
         assert!(told.contains(expected), "{sql}: {told}");
     }
 }
+
+#[tokio::test]
+async fn the_figures_of_columns_are_those_of_the_manifests() {
+    let (lake, session) = session().await;
+    let trades = trades(0, 1_000);
+    for part in trades.chunks(400) {
+        append(&lake.lake, depthlake_lake::table::Table::Trades, part).await;
+    }
+    let figures = rows(&session, "SHOW STATS FOR normalized.trades").await;
+    let of = |column: &str| figures.iter().find(|row| row[0] == column).unwrap().clone();
+    assert_eq!(of("trade_id"), ["trade_id", "", "", "0.0", "", "0", "999"]);
+    let symbol = of("symbol");
+    assert!(symbol[1].parse::<f64>().unwrap() > 0.0 && symbol[5].is_empty(), "{symbol:?}");
+    let without = trades.iter().filter(|trade| trade.first_id.is_none()).count();
+    let told: f64 = of("first_trade_id")[3].parse().unwrap();
+    assert_eq!(format!("{:.3}", told * 1_000.0), format!("{without}.000"));
+    let bounds = "SELECT CAST(min(price) AS varchar), CAST(max(price) AS varchar) FROM normalized.trades";
+    assert_eq!(of("price")[5..], rows(&session, bounds).await[0]);
+    assert_eq!(of("")[4], "1000.0");
+}

@@ -293,6 +293,32 @@ async fn bit_by_bit_and_at_once_give_the_same_marts() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_builds_at_once_build_what_one_does() {
+    let (by_two, by_one) = (building().await, building().await);
+    let other = Builder::new(
+        by_two.lake.lake.clone(),
+        Arc::new(Session::new(by_two.lake.lake.clone()).unwrap()),
+        Targets::default(),
+    );
+    let mut landed = Vec::new();
+    for (commit, trades) in (0_i64..).zip(commits(11, 4)) {
+        let closed = ((commit - 1) * 3 * MINUTE).max(0)..commit * 3 * MINUTE;
+        for place in [&by_two, &by_one] {
+            land_trades(&place.lake.lake, &place.session, &trades).await;
+            land_bars(&place.lake.lake, &place.session, &landed, closed.clone()).await;
+            land_books(&place.lake.lake, &place.session, &mut Noise(commit.unsigned_abs()), commit).await;
+        }
+        landed.extend(trades);
+        let ((), built) = tokio::join!(by_two.build(Mode::Incremental), other.build(&[], Mode::Incremental));
+        built.unwrap();
+        by_one.build(Mode::Incremental).await;
+    }
+    assert_eq!(by_two.marts().await, by_one.marts().await);
+    let doubled = "SELECT symbol, open_time FROM normalized.ohlcv_1m WHERE is_current GROUP BY 1, 2 HAVING count(*) > 1";
+    assert!(rows(&by_two.session, doubled).await.is_empty(), "a bar is corrected once");
+}
+
 /// Late trades are in the bars that are believed now, and what was believed before can still be asked for.
 async fn corrected_bars_are_those_of_all_trades(place: &Building, landed: &[Trade]) {
     let text = |units: i128, places: u32| {

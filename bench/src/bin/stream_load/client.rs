@@ -7,10 +7,14 @@ use anyhow::{Context, Result};
 use futures::{SinkExt, StreamExt};
 use hdrhistogram::Histogram;
 use tokio::sync::watch;
-use tokio_tungstenite::connect_async;
+use tokio_tungstenite::connect_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::time::nanoseconds;
+
+/// The WebSocket writes zeros over so many bytes before each look for more.
+const READ_AT_ONCE: usize = 16 << 10;
 
 /// What a client got.
 #[derive(Debug, Default, Clone, Copy)]
@@ -66,8 +70,9 @@ pub async fn follow(
     is_sampled: bool,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(Counted, Option<Latencies>)> {
-    let (mut socket, _) =
-        connect_async(format!("ws://{address}/api/v1/stream")).await.context("cannot connect")?;
+    let config = WebSocketConfig::default().read_buffer_size(READ_AT_ONCE);
+    let connecting = connect_async_with_config(format!("ws://{address}/api/v1/stream"), Some(config), true);
+    let (mut socket, _) = connecting.await.context("cannot connect")?;
     socket.send(Message::text(r#"{"op":"subscribe","channel":"tickers","symbols":["*"]}"#)).await?;
     let mut counted = Counted::default();
     let mut latencies = is_sampled.then(Latencies::new).transpose()?;

@@ -138,6 +138,14 @@ impl Catalog {
         }
     }
 
+    /// The pointer of a table, and the positions that say what rows are behind it, as one commit left them.
+    pub(super) async fn state_of(&self, table: Table) -> Result<(Pointers, Positions), LakeError> {
+        match self {
+            Self::Database(catalog) => catalog.state().await,
+            Self::Rest(catalog) => catalog.state_of(table).await,
+        }
+    }
+
     /// Makes tables that are not there yet, as their first versions describe them. Where another process made one first,
     /// that one stays.
     pub(super) async fn create(

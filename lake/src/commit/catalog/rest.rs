@@ -22,6 +22,7 @@ use super::{Advance, AdvanceError, Pointers, TableMove};
 use crate::address::RestAddress;
 use crate::commit::error::LakeError;
 use crate::commit::position::{PartitionOfTable, Positions};
+use crate::commit::properties::properties_of;
 use crate::commit::snapshot::{OFFSET_KEY, TableVersion};
 use crate::table::Table;
 
@@ -113,6 +114,17 @@ impl RestCatalog {
             seen = now;
         }
         Err(LakeError::Unsteady { catalog: self.name.clone(), looks: LOOKS })
+    }
+
+    /// The same of one table, in one request. Only dead letters come of the topics of all tables, and need the positions of all.
+    pub(super) async fn state_of(&self, table: Table) -> Result<(Pointers, Positions), LakeError> {
+        if table == Table::DeadLetters {
+            return self.state().await;
+        }
+        let loaded = load(&self.client, table).await.map_err(self.failed("read"))?;
+        let version = loaded.map(|loaded| self.version(table, loaded)).transpose()?;
+        let versions: BTreeMap<_, _> = version.into_iter().map(|version| (table, version)).collect();
+        Ok((pointers(&versions), positions_of(versions.values(), &self.name)?))
     }
 
     /// The version of a table, where it has been loaded.
@@ -257,7 +269,7 @@ fn pointers(versions: &BTreeMap<Table, Arc<TableVersion>>) -> Pointers {
     versions.iter().map(|(table, version)| (*table, version.location.clone())).collect()
 }
 
-/// What the summaries of the current snapshots tell, `depthlake.offset.<topic>.<partition>`.
+/// What the tables tell with their current snapshots, `depthlake.offset.<topic>.<partition>`.
 fn positions_of<'a>(
     versions: impl Iterator<Item = &'a Arc<TableVersion>>,
     catalog: &str,
@@ -266,7 +278,7 @@ fn positions_of<'a>(
     for version in versions {
         let table = version.table;
         let Some(current) = version.metadata.current_snapshot() else { continue };
-        for (key, value) in &current.summary().additional_properties {
+        for (key, value) in &properties_of(&version.metadata, current) {
             let Some(named) = key.strip_prefix(OFFSET_KEY) else { continue };
             let impossible = || LakeError::ImpossiblePosition {
                 catalog: catalog.to_owned(),

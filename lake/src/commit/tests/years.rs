@@ -6,6 +6,7 @@ use super::super::*;
 use super::Place;
 use super::changing::{TABLE, add, numbers_of};
 use crate::maintenance::Maintenance;
+use crate::runs::Job;
 
 const COMMITS: i64 = 200;
 const ROWS: i64 = 100;
@@ -49,6 +50,18 @@ async fn many_small_commits_leave_a_small_table() {
         add(&lake, commit * ROWS..(commit + 1) * ROWS).await;
         most_files = most_files.max(lake.data_files(TABLE).await.unwrap().files.len());
     }
+    let rounds = async || {
+        loop {
+            let rounds = lake.runs().of(Job::Maintenance);
+            if rounds.total.get("files_merged").is_some_and(|&files| files > 0) {
+                return rounds;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let rounds = tokio::time::timeout(Duration::from_mins(5), rounds()).await.unwrap();
+    assert!(rounds.total["files_merged"] > rounds.total["into_files"], "{rounds:?}");
+    assert!(rounds.last.is_some() && rounds.failed == 0, "{rounds:?}");
     stop.send_replace(true);
     assert!(reading.await.unwrap() > 0);
     caring.await.unwrap();

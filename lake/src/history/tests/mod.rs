@@ -1,5 +1,7 @@
 //! Landing history in real lakes.
 
+mod expecting;
+
 use std::collections::BTreeMap;
 
 use arrow_array::cast::AsArray;

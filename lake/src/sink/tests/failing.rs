@@ -84,6 +84,7 @@ async fn a_running_sink_waits_for_an_obstacle_to_go() {
     let log = place.log();
     feed(&*log, &mut TestRunner::deterministic(), 60);
     let sink = place.sink(&log).await;
+    let runs = Arc::clone(sink.lake.runs());
     let obstacle = obstruct(&place);
     let (stop, stopped) = watch::channel(false);
     let (committed, mut commits) = tokio::sync::mpsc::unbounded_channel();
@@ -96,6 +97,9 @@ async fn a_running_sink_waits_for_an_obstacle_to_go() {
     stop.send(true).unwrap();
     assert_eq!(running.await.unwrap().unwrap().commits, 1);
     assert_lake_is_log(&place, &*log).await;
+    let told = runs.of(Job::Sink);
+    assert!(told.failed > 0 && told.succeeded == 1, "{told:?}");
+    assert_eq!(told.last.unwrap().result.unwrap()["rows"], 60);
 }
 
 #[tokio::test]

@@ -6,13 +6,15 @@
 mod change;
 mod define;
 mod explain;
+mod extent;
 mod query;
 mod session;
 mod show;
 mod tokens;
 
+use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::ParserError;
-use datafusion::sql::sqlparser::tokenizer::Location;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 use thiserror::Error;
 
 use crate::statement::{Position, Statement};
@@ -36,6 +38,16 @@ pub fn parse(text: &str) -> std::result::Result<Statement, SyntaxError> {
     let statement = statement(&mut tokens)?;
     tokens.expect_end()?;
     Ok(statement)
+}
+
+/// Whether a text stays within what is parsed at all: statements that go beyond are refused by [`parse`]. For other parsers.
+#[must_use]
+pub fn is_within_bounds(text: &str) -> bool {
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location();
+    tokens.map_or(true, |mut tokens| {
+        tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
+        extent::check(&tokens).is_ok()
+    })
 }
 
 fn statement(tokens: &mut Tokens<'_>) -> Result<Statement> {

@@ -5,7 +5,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
-use super::SyntaxError;
+use super::{SyntaxError, extent};
 use crate::statement::{Identifier, Like, Name, Position};
 
 pub(super) type Result<T> = std::result::Result<T, SyntaxError>;
@@ -32,6 +32,7 @@ impl<'a> Tokens<'a> {
         while tokens.last().is_some_and(|token| token.token == Token::SemiColon) {
             tokens.pop();
         }
+        extent::check(&tokens)?;
         Ok(Self { text, read_and_unread: tokens, next: 0 })
     }
 

@@ -43,8 +43,23 @@ export const symbols = (signal?: AbortSignal) => get<{ symbols: Instrument[] }>(
 export const bars = (symbol: string, limit: number, before?: string, signal?: AbortSignal) =>
   get<{ bars: Bar[] }>(`bars/${part(symbol)}?limit=${limit}${before ? `&before=${part(before)}` : ''}`, signal);
 
+/** A page of trades, newest first; `next` is where the one before it begins. */
 export const trades = (symbol: string, limit: number, before?: string, signal?: AbortSignal) =>
-  get<{ trades: Trade[] }>(`trades/${part(symbol)}?limit=${limit}${before ? `&before=${part(before)}` : ''}`, signal);
+  get<{ trades: Trade[]; next?: string }>(`trades/${part(symbol)}?limit=${limit}${before ? `&before=${part(before)}` : ''}`, signal);
+
+const PAGE = 1000;
+const MOST_PAGES = 20;
+
+/** All trades from a time on until another, as far as twenty pages reach back; each page is handed on as it comes. */
+export async function tradesBetween(symbol: string, from: number, until: number, signal: AbortSignal, take: (page: Trade[]) => void): Promise<void> {
+  let before: string | undefined = new Date(until).toISOString();
+  for (let page = 0; page < MOST_PAGES && before !== undefined; page += 1) {
+    const answer: { trades: Trade[]; next?: string } = await trades(symbol, PAGE, before, signal);
+    take(answer.trades);
+    const oldest = answer.trades.at(-1);
+    before = oldest && Date.parse(oldest.event_time) >= from ? answer.next : undefined;
+  }
+}
 
 export const replayAt = (symbol: string, at: string, depth: number, signal?: AbortSignal) =>
   get<ReplayedBook>(`replay/${part(symbol)}?at=${part(at)}&depth=${depth}`, signal);

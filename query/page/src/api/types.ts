@@ -120,6 +120,12 @@ export interface Job {
   last_run: string | null;
   duration_ms: number | null;
   outcome: string | null;
+  /** Why it failed. */
+  detail: string | null;
+  /** What the last run did. */
+  done: Record<string, number>;
+  /** What all runs did since the program began. */
+  total: Record<string, number>;
 }
 
 export interface Lake {

@@ -6,6 +6,7 @@ import { price, short } from '../format/number';
 import { clock, milliseconds } from '../format/time';
 import { axis, clockValues, Plot } from './plot';
 import type { Palette } from './theme';
+import { timeRange } from './time_range';
 
 const [OPEN, HIGH, LOW, CLOSE, VOLUME] = [1, 2, 3, 4, 5] as const;
 
@@ -50,7 +51,7 @@ export class Candles {
       legend: { show: false },
       cursor: { y: false, points: { show: false } },
       scales: {
-        x: { time: true, range: (_: uPlot, low: number, high: number): [number, number] => [Math.min(low, high - 1500) - 45, high + 45] },
+        x: { time: true, range: (chart: uPlot): [number, number] => timeRange(chart.data[0]) },
         y: { range: (chart: uPlot): [number, number] => priceRange(chart) },
         volume: { range: (_: uPlot, __: number, high: number): [number, number] => [0, (high || 1) * 4.2] },
       },

@@ -36,13 +36,18 @@ export class FigureLine {
     this.plot.close();
   }
 
+  private timeRange(times: ArrayLike<number>): [number, number] {
+    const last = times[times.length - 1] ?? this.span;
+    return [last - this.span, last];
+  }
+
   private options(colours: Palette) {
     const { style } = this;
     return {
       padding: [4, 0, 0, 0] as [number, number, number, number],
       legend: { show: false },
       cursor: { y: false, points: { size: 5 }, sync: { key: SYNC.key }, drag: { x: false, y: false } },
-      scales: { x: { time: true, range: (_: uPlot, __: number, high: number): [number, number] => [high - this.span, high] }, y: { range: (_: uPlot, low: number, high: number) => rangeOf(low, high, style.centred) } },
+      scales: { x: { time: true, range: (chart: uPlot): [number, number] => this.timeRange(chart.data[0]) }, y: { range: (_: uPlot, low: number, high: number) => rangeOf(low, high, style.centred) } },
       axes: [
         axis(colours, { values: clockValues, grid: { show: false }, size: 20, gap: 3, space: 80 }),
         axis(colours, { side: 1, size: 52, gap: 6, space: 22, values: (_: uPlot, splits: number[]) => splits.map((at) => (at < 0 ? `−${short(-at)}` : short(at))) }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, decimalsOf, exact, fixed, price, short, signed } from './number';
+import { basisPoints, bytes, decimalsOf, exact, fixed, price, short, signed } from './number';
 import { ago, clock, milliseconds, span } from './time';
 import { isNumeric, timeValue, valueText } from './value';
 
@@ -25,6 +25,11 @@ describe('numbers', () => {
     expect(span(Number.NaN)).toBe('–');
     expect(clock(Number.NaN)).toBe('–');
     expect(ago(Number.NaN, 0)).toBe('never');
+  });
+  it('tells a spread however small', () => {
+    expect([30.094, 0.0299, 0.0100, 0].map(basisPoints)).toEqual(['30.09', '0.03', '0.01', '0.00']);
+    expect([0.00156, 0.0000234].map(basisPoints)).toEqual(['0.0016', '0.000023']);
+    expect(basisPoints(null)).toBe('–');
   });
   it('signs what is not zero when rounded', () => {
     expect(signed(0.004, 2)).toBe('0.00');

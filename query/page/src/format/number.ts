@@ -25,6 +25,12 @@ export function fixed(value: number | null | undefined, digits: number): string 
   return value === null || value === undefined || !Number.isFinite(value) ? '–' : group(value.toFixed(digits));
 }
 
+/** Basis points with two digits; with two that say something where these would be zeros. */
+export function basisPoints(value: number | null | undefined): string {
+  if (!value || !Number.isFinite(value) || value >= 0.01) return fixed(value, 2);
+  return Number(value.toPrecision(2)).toFixed(Math.min(20, 1 - Math.floor(Math.log10(value))));
+}
+
 export function signed(value: number | null | undefined, digits: number): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   const text = group(Math.abs(value).toFixed(digits));

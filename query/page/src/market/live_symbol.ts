@@ -152,7 +152,7 @@ export class LiveSymbol {
     const signal = this.leaving.signal;
     await Promise.allSettled([
       api.bars(this.symbol, 120, undefined, signal).then(({ bars }) => this.takeBars(bars)),
-      api.trades(this.symbol, 500, undefined, signal).then(({ trades }) => this.seedTrades(trades)),
+      api.tradesBetween(this.symbol, Date.now() - LIVE_SPAN, Date.now(), signal, (page) => this.seedTrades(page)),
       api
         .replayRange(this.symbol, rfc3339(Date.now() - LIVE_SPAN), rfc3339(Date.now()), 1000, 50, signal)
         .then(({ frames }) => this.seedDepth(frames)),
@@ -163,18 +163,23 @@ export class LiveSymbol {
   private seedTrades(trades: readonly Trade[]): void {
     const first = this.trades[0]?.at ?? Number.POSITIVE_INFINITY;
     this.trades.unshift(...marksOf(trades).filter(({ at }) => at < first));
+    this.changed();
   }
 
   private seedDepth(frames: readonly { at: string; bids: Level[]; asks: Level[] }[]): void {
     const book = new Book();
     const first = this.depth.first ?? Number.POSITIVE_INFINITY;
+    const sampled = (this.figures.times[0] ?? Number.POSITIVE_INFINITY) * 1000;
+    const samples: [number, Record<Figure, number | null>][] = [];
     frames.forEach((frame, index) => {
       const from = milliseconds(frame.at);
       const next = frames[index + 1];
       const until = Math.min(next ? milliseconds(next.at) : from + 1000, from + 2000);
       book.replace(frame.bids, frame.asks);
       for (let at = from; at < until && this.depth.stepOf(at) < first; at += LIVE_STEP) this.depth.record(at, book.bids, book.asks);
+      if (from < sampled) samples.push([from / 1000, { ...figuresOf(book), flow: null, lag: null, screen: null }]);
     });
+    this.figures.seed(samples);
   }
 }
 

@@ -6,6 +6,7 @@ import { orderFlow } from './order_flow';
 import { Series } from './series';
 import { judge } from './verdict';
 import { Window } from './window';
+import { timeRange } from '../charts/time_range';
 import { pause } from '../stream/backoff';
 
 /** Numbers that look like chance and are the same each time. */
@@ -85,6 +86,15 @@ describe('histories', () => {
     expect(window.column('a')).toEqual(window.times);
     expect(window.column('b').length).toBe(window.times.length);
   });
+  it('take what was before, as far as there is room', () => {
+    const window = new Window(['a'], 6);
+    for (const at of [10, 11, 12]) window.push(at, { a: at });
+    window.seed([1, 2, 3, 4, 5].map((at) => [at, { a: at }]));
+    expect(window.times).toEqual([3, 4, 5, 10, 11, 12]);
+    expect(window.column('a')).toEqual(window.times);
+    window.seed([[0, { a: 0 }]]);
+    expect(window.times.length).toBe(6);
+  });
   it('of depth know their steps and forget the oldest', () => {
     const depth = new DepthHistory(250, 8, 2);
     const level = (at: number) => [{ at, size: 1 }, { at, size: 2 }, { at, size: 3 }];
@@ -99,6 +109,14 @@ describe('histories', () => {
     expect(depth.revision).toBe(revision + 1);
     depth.record(0, level(1), level(2));
     expect(depth.at(0)).toBeNull();
+  });
+});
+
+describe('the time axis of bars', () => {
+  it('spans minutes, of one bar too', () => {
+    expect(timeRange([6000])).toEqual([4455, 6045]);
+    expect(timeRange([0, 60, 6000])).toEqual([-45, 6045]);
+    expect(timeRange([])).toEqual([-1545, 45]);
   });
 });
 

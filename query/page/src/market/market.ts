@@ -79,6 +79,12 @@ export function changeOf(row: Listing): { percent: number; overMs: number } | nu
   return { percent: (trail.last / trail.value(0) - 1) * 100, overMs: trail.lastTime - trail.time(0) };
 }
 
+/** Which way a change in percent went, as far as its two digits show. */
+export function direction(percent: number): '' | 'up' | 'down' {
+  if (Math.abs(percent) < 0.005) return '';
+  return percent > 0 ? 'up' : 'down';
+}
+
 function take(tickers: readonly Partial<Ticker>[]): void {
   const now = Date.now();
   const changed = new Set<string>();

@@ -2,8 +2,8 @@
 
 import { signal } from '@preact/signals';
 import * as api from '../api/client';
-import type { ReplayFrame } from '../api/types';
-import { milliseconds, rfc3339 } from '../format/time';
+import type { Bar, ReplayFrame, Trade } from '../api/types';
+import { milliseconds, moment, rfc3339 } from '../format/time';
 import { Book } from './book';
 import { DepthHistory } from './depth_history';
 import { FIGURES, figuresOf, marksOf, touchOf, type TradeMark } from './live_symbol';
@@ -13,6 +13,9 @@ import { Window } from './window';
 export const PAST_STEP = 1000;
 export const PAST_SPAN = 300_000;
 const PAST_DEPTH = 50;
+/** Bars shown of the past, and for how long after the window they go on. */
+const PAST_BARS = 120;
+const BARS_AFTER = 1_800_000;
 /** A range that holds every book there can be, with a step so long that no frame is rebuilt for it. */
 const EVER = [Date.UTC(2000, 0), Date.UTC(2100, 0)] as const;
 
@@ -29,6 +32,10 @@ export class PastSymbol {
   readonly loading = signal(false);
   readonly figures = new Window(FIGURES, PAST_SPAN / PAST_STEP + 2);
   trades: TradeMark[] = [];
+  /** The bars around the window. */
+  bars: readonly Bar[] = [];
+  /** Grows when the bars change. */
+  readonly barVersion = signal(0);
   /** The window loaded, in milliseconds. */
   from = 0;
   until = 0;
@@ -77,27 +84,45 @@ export class PastSymbol {
     this.loading.value = true;
     const from = Math.floor((this.wanted - PAST_SPAN * 0.6) / PAST_STEP) * PAST_STEP;
     try {
-      const [answer, trades] = await Promise.all([
-        api.replayRange(this.symbol, rfc3339(from), rfc3339(from + PAST_SPAN), PAST_STEP, PAST_DEPTH, asking.signal),
-        api.trades(this.symbol, 1000, rfc3339(from + PAST_SPAN), asking.signal).then(({ trades: found }) => found, () => []),
-      ]);
+      const answer = await api.replayRange(this.symbol, rfc3339(from), rfc3339(from + PAST_SPAN), PAST_STEP, PAST_DEPTH, asking.signal);
       if (asking.signal.aborted) return;
       this.setBounds(answer.earliest, answer.latest);
-      this.keep(from, answer.frames, marksOf(trades));
+      this.keep(from, answer.frames);
+      void this.loadBeside(from, asking.signal);
       this.failure.value = this.frames.length ? null : 'Nothing was kept of this time.';
     } catch (error) {
       if (asking.signal.aborted) return;
-      this.failure.value = api.explain(error);
+      this.failure.value = this.outside() ?? api.explain(error);
     }
     this.loading.value = false;
     this.showFrame();
   }
 
-  private keep(from: number, frames: ReplayFrame[], trades: TradeMark[]): void {
+  /** Trades and bars of the window, which a book of then does not wait for. */
+  private async loadBeside(from: number, signal: AbortSignal): Promise<void> {
+    const until = from + PAST_SPAN;
+    let found: Trade[] = [];
+    const take = (page: Trade[]) => {
+      if (signal.aborted) return;
+      found = found.concat(page.filter(({ event_time }) => milliseconds(event_time) >= from));
+      this.trades = marksOf(found);
+      this.changed();
+    };
+    await Promise.allSettled([
+      api.tradesBetween(this.symbol, from, until, signal, take),
+      api.bars(this.symbol, PAST_BARS, rfc3339(until + BARS_AFTER), signal).then(({ bars }) => {
+        if (signal.aborted) return;
+        this.bars = bars;
+        this.barVersion.value += 1;
+      }),
+    ]);
+  }
+
+  private keep(from: number, frames: ReplayFrame[]): void {
     frames.sort((one, other) => milliseconds(one.at) - milliseconds(other.at));
     this.frames = frames;
     this.times = frames.map(({ at }) => milliseconds(at));
-    this.trades = trades;
+    this.trades = [];
     this.from = from;
     this.until = from + PAST_SPAN;
     this.depth.clear();
@@ -112,6 +137,14 @@ export class PastSymbol {
       this.figures.push(at / 1000, { ...figuresOf(book), flow: before && touch ? orderFlow(before, touch) : null, lag: null, screen: null });
       before = touch;
     });
+  }
+
+  /** In words, where the time looked at is outside what is known. */
+  private outside(): string | null {
+    const bounds = this.bounds.value;
+    if (!bounds || (this.wanted >= bounds.earliest && this.wanted <= bounds.latest)) return null;
+    const known = `from ${moment(bounds.earliest)} to ${moment(bounds.latest)} UTC`;
+    return `Nothing is known of ${this.symbol} at ${moment(this.wanted)}: the lake has its books ${known}.`;
   }
 
   private showFrame(): void {

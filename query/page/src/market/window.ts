@@ -21,6 +21,14 @@ export class Window<Name extends string> {
     }
   }
 
+  /** Puts samples before those there are, the oldest first, as many as there is room for. */
+  seed(samples: readonly [time: number, sample: Record<Name, number | null>][]): void {
+    const room = Math.max(0, this.capacity - this.times.length);
+    const earlier = samples.slice(Math.max(0, samples.length - room));
+    this.times.unshift(...earlier.map(([time]) => time));
+    for (const [name, column] of this.columns) column.unshift(...earlier.map(([, sample]) => sample[name]));
+  }
+
   column(name: Name): (number | null)[] {
     return this.columns.get(name) ?? [];
   }

@@ -23,7 +23,7 @@ export function AnswerChart({ answer }: { answer: SqlAnswer }) {
     if (!place.current) return;
     const { data, labels, time } = dataOf(answer, across, up);
     const plot = new Plot(place.current, (colours) => ({
-      padding: [12, 16, 0, 8],
+      padding: [12, 32, 0, 8],
       legend: { show: false },
       scales: { x: { time } },
       axes: [

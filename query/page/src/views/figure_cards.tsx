@@ -30,12 +30,12 @@ const SHOWN: Shown[] = [
     say: ([value]) => signed(value, 3),
   },
   {
-    name: 'Order-flow imbalance', meaning: 'best prices, per half second', figures: ['flow'], style: { kind: 'columns', colours: ['text'], centred: true },
+    name: 'Order-flow imbalance', meaning: 'best prices', figures: ['flow'], style: { kind: 'columns', colours: ['text'], centred: true },
     say: ([value]) => (value === null || value === undefined ? '–' : value < 0 ? `−${short(-value)}` : short(value)),
   },
   {
-    name: 'Latency', meaning: 'ms: venue to us, then to the screen', figures: ['lag', 'screen'], style: { kind: 'line', colours: ['text', 'accent'], centred: false },
-    say: ([lag, screen]) => `${span(lag)} + ${span(screen)}`,
+    name: 'Latency', meaning: 'to us, then to the screen', figures: ['lag', 'screen'], style: { kind: 'line', colours: ['text', 'accent'], centred: false },
+    say: ([lag, screen]) => (lag === null && screen === null ? '–' : `${span(lag)} + ${span(screen)}`),
   },
 ];
 

@@ -1,6 +1,6 @@
 /** The ladder: asks above, bids below, the sum from the touch on beside each. Rows are made once and written to. */
 
-import { price, short } from '../format/number';
+import { basisPoints, price, short } from '../format/number';
 import type { Book, BookLevel } from '../market/book';
 
 interface Rung {
@@ -33,7 +33,7 @@ export class Ladder {
     const bid = book.bids[0];
     const ask = book.asks[0];
     const words = bid && ask
-      ? `Spread ${price((ask.at - bid.at).toFixed(decimals), decimals)} · ${(((ask.at - bid.at) / book.mid) * 1e4).toFixed(2)} bps`
+      ? `Spread ${price((ask.at - bid.at).toFixed(decimals), decimals)} · ${basisPoints(((ask.at - bid.at) / book.mid) * 1e4)} bps`
       : 'No book';
     write(this.spread, words);
   }

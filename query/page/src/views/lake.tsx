@@ -78,7 +78,7 @@ export function LakeView() {
         </section>
         <Latest key={table} table={table} />
         <DeadLetters />
-        <Breaks />
+        <Breaks jobs={lake.value?.jobs ?? []} />
       </div>
     </>
   );
@@ -153,14 +153,17 @@ function Jobs({ jobs }: { jobs: Job[] }) {
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Jobs and their last runs">
       <table>
-        <thead><tr><th scope="col">Job</th><th scope="col" class="at-right">Last run</th><th scope="col" class="at-right">Took</th><th scope="col">Outcome</th></tr></thead>
+        <thead><tr><th scope="col">Job</th><th scope="col" class="at-right">Last run</th><th scope="col" class="at-right">Took</th><th scope="col">What it did</th></tr></thead>
         <tbody>
-          {jobs.map(({ name, last_run, duration_ms, outcome }) => (
+          {jobs.map(({ name, last_run, duration_ms, outcome, detail, done, total }) => (
             <tr key={name}>
               <th scope="row">{name}</th>
               <td class="at-right">{ago(milliseconds(last_run), now.value)}</td>
               <td class="at-right">{span(duration_ms)}</td>
-              <td class="outcome"><Mark trust={trustOf(outcome)} size={13} />{outcome ?? 'never run'}</td>
+              <td class="outcome">
+                <p><Mark trust={trustOf(outcome, done)} size={13} />{outcome === 'failed' ? `failed: ${detail}` : (figures(done) ?? OUTCOMES[outcome ?? 'never'] ?? outcome)}</p>
+                {Object.values(total).some((figure) => figure > 0) && <p class="muted">since the start {figures(total)}</p>}
+              </td>
             </tr>
           ))}
         </tbody>
@@ -169,9 +172,20 @@ function Jobs({ jobs }: { jobs: Job[] }) {
   );
 }
 
-function trustOf(outcome: string | null): Trust {
+const OUTCOMES: Record<string, string> = { committed: 'committed', never: 'has not run yet' };
+
+function trustOf(outcome: string | null, done: Record<string, number>): Trust {
   if (!outcome || outcome === 'never') return 'unknown';
-  return /fail|break|error|differ/i.test(outcome) ? 'care' : 'good';
+  return outcome === 'failed' || done['breaks'] ? 'care' : 'good';
+}
+
+/** What a job did, in words, or null where it is not known; nothing but zeros is said to be nothing. */
+function figures(done: Record<string, number>): string | null {
+  const all = Object.entries(done);
+  if (!all.length) return null;
+  const some = all.filter(([, figure]) => figure > 0);
+  const said = (name: string, figure: number) => (name === 'bytes' ? bytes(figure) : `${count(figure)} ${name.replaceAll('_', ' ')}`);
+  return some.length ? some.map(([name, figure]) => said(name, figure)).join(' · ') : all.length === 1 ? `no ${all[0]?.[0]}` : 'nothing';
 }
 
 function Latest({ table }: { table: string }) {
@@ -214,7 +228,8 @@ function Letter({ letter }: { letter: DeadLetter }) {
   );
 }
 
-function Breaks() {
+function Breaks({ jobs }: { jobs: Job[] }) {
+  const compared = jobs.find(({ name }) => name === 'reconciliation');
   const asked = useAsked((signal) => api.breaks(50, signal), 'breaks', SELDOM);
   return (
     <section class="card wide" aria-label="Reconciliation breaks">
@@ -222,7 +237,11 @@ function Breaks() {
       <Failure of={asked} />
       {asked.value && (asked.value.breaks.length
         ? <DataTable name="Reconciliation breaks" {...tabled(asked.value.breaks)} height={300} />
-        : <p class="notice"><Mark trust="good" size={14} /> None. Every layer holds what the one before it gives.</p>)}
+        : !compared || compared.outcome === 'never'
+          ? <p class="notice"><Mark trust="unknown" size={14} /> None is known, for nothing was compared yet. A running program compares every hour, <code>depthlake reconcile</code> at once.</p>
+          : compared.outcome === 'failed'
+            ? <p class="notice"><Mark trust="care" size={14} /> None is known, but the last comparison failed.</p>
+            : <p class="notice"><Mark trust="good" size={14} /> None. Every layer holds what the one before it gives.</p>)}
     </section>
   );
 }

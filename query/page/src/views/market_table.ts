@@ -4,9 +4,9 @@
  */
 
 import { drawSparkline } from '../charts/sparkline';
-import { exact, fixed, signed } from '../format/number';
+import { basisPoints, exact, fixed, signed } from '../format/number';
 import { span } from '../format/time';
-import { ageOf, changeOf, listing, listings, midOf, type Listing } from '../market/market';
+import { ageOf, changeOf, direction, listing, listings, midOf, type Listing } from '../market/market';
 import { go, symbolPath } from '../parts/route';
 import { forget, paintSoon } from '../stream/frames';
 
@@ -185,7 +185,7 @@ class Row {
     write(this.whole, parts.whole);
     write(this.fraction, parts.fraction && `.${parts.fraction}`);
     this.showChange();
-    write(this.spread, fixed(ticker.spread_bps, 2));
+    write(this.spread, basisPoints(ticker.spread_bps));
     this.showImbalance(ticker.imbalance);
     write(this.rate, fixed(ticker.updates_per_second, 1));
     write(this.state, ticker.state);
@@ -209,7 +209,7 @@ class Row {
   private showChange(): void {
     const change = changeOf(this.item);
     write(this.change, change ? `${signed(change.percent, 2)} %` : '–');
-    mark(this.change, `at-right col-change ${!change || Math.abs(change.percent) < 0.005 ? '' : change.percent > 0 ? 'up' : 'down'}`);
+    mark(this.change, `at-right col-change ${change ? direction(change.percent) : ''}`);
     const over = change ? `over ${change.overMs === 86_400_000 ? '24 h' : span(change.overMs)}` : '';
     if (this.change.title !== over) this.change.title = over;
   }

@@ -16,7 +16,7 @@ const EXAMPLES: [string, string][] = [
   ['Newest bars', 'SELECT symbol, open_time, open, high, low, close, volume, trades\nFROM normalized.ohlcv_1m\nWHERE is_current\nORDER BY open_time DESC, symbol\nLIMIT 100'],
   ['Spread by symbol', 'SELECT symbol, count(*) AS updates, avg(spread_bps) AS spread_bps\nFROM normalized.book_ticker\nGROUP BY symbol\nORDER BY spread_bps'],
   ['Trades a minute', "SELECT date_trunc('minute', event_time) AS minute, count(*) AS trades\nFROM normalized.trades\nGROUP BY 1\nORDER BY 1"],
-  ['Gaps and silences', 'SELECT *\nFROM ops.feed_events\nLIMIT 100'],
+  ['Gaps and silences', 'SELECT *\nFROM ops.feed_events\nORDER BY received_at DESC\nLIMIT 100'],
 ];
 
 /** The statement outlives the view, so that a look elsewhere loses nothing. */

@@ -1,7 +1,7 @@
 import { useRef } from 'preact/hooks';
-import { exact, fixed, signed } from '../format/number';
+import { basisPoints, exact, fixed, signed } from '../format/number';
 import { clock, date, milliseconds, span } from '../format/time';
-import { ageOf, changeOf, listing } from '../market/market';
+import { ageOf, changeOf, direction, listing } from '../market/market';
 import { imbalanceOf } from '../market/live_symbol';
 import { now } from '../parts/clock';
 import { go, symbolPath } from '../parts/route';
@@ -29,7 +29,7 @@ export function SymbolHead({ view, names }: { view: View; names: string[] }) {
     const parts = known ? exact(mid.toFixed(view.decimals + 1), view.decimals) : { whole: '–', fraction: '' };
     write(price.current?.children[0], parts.whole);
     write(price.current?.children[1], parts.fraction && `.${parts.fraction}`);
-    write(spread.current, known ? `${fixed(((ask.at - bid.at) / mid) * 1e4, 2)} bps` : '–');
+    write(spread.current, known ? `${basisPoints(((ask.at - bid.at) / mid) * 1e4)} bps` : '–');
     write(imbalance.current, signed(imbalanceOf(book, 5), 2));
     write(micro.current, known ? fixed((bid.at * ask.size + ask.at * bid.size) / (bid.size + ask.size), view.decimals + 2) : '–');
     write(update.current, inPast || !book.updateId ? '–' : String(book.updateId));
@@ -50,7 +50,7 @@ export function SymbolHead({ view, names }: { view: View; names: string[] }) {
         </select>
       </h1>
       <p class="price" ref={price}><span>–</span><span class="muted" /></p>
-      {change && <p class={change.percent >= 0 ? 'change up' : 'change down'}>{signed(change.percent, 2)} % <span class="muted">{change.overMs === 86_400_000 ? '24 h' : span(change.overMs)}</span></p>}
+      {change && <p class={`change ${direction(change.percent)}`}>{signed(change.percent, 2)} % <span class="muted">{change.overMs === 86_400_000 ? '24 h' : span(change.overMs)}</span></p>}
       <p class={past ? 'badge badge-past' : `badge state state-${state}`}>{past ? 'the past' : state}</p>
       <dl class="facts">
         <div><dt>Spread</dt><dd ref={spread} /></div>

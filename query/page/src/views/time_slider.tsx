@@ -1,6 +1,6 @@
 /** Live, or a time of the past: the slider spans what the lake can replay. */
 
-import { useEffect } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { clock, date, rfc3339 } from '../format/time';
 import type { Bounds } from '../market/past_symbol';
 
@@ -33,10 +33,13 @@ export function TimeSlider({ bounds, looking, loading, failure, look }: Props) {
 
   const clamp = (time: number) => (bounds ? Math.max(bounds.earliest, Math.min(bounds.latest, time)) : time);
   const moveTo = (time: number) => look({ ...looking, at: clamp(time), playing: false });
+  const [unread, setUnread] = useState<string | null>(null);
   const typed = (text: string) => {
     const time = Date.parse(`${text.trim().replace(' ', 'T').replace(/Z$/, '')}Z`);
+    setUnread(Number.isFinite(time) ? null : `“${text}” is no time: expected one like 2026-11-21 10:00:00.`);
     if (Number.isFinite(time)) look({ ...looking, at: time, playing: false });
   };
+  useEffect(() => setUnread(null), [at]);
   const value = at ?? bounds?.latest ?? 0;
   const words = at === null ? 'live' : `${date(at)} ${clock(at)} UTC`;
   return (
@@ -64,7 +67,7 @@ export function TimeSlider({ bounds, looking, loading, failure, look }: Props) {
         <span class="unseen">Time looked at, UTC</span>
         <input type="text" size={19} autocomplete="off" spellcheck={false} placeholder="2026-11-21 10:00:00" value={at === null ? '' : rfc3339(at).slice(0, 19).replace('T', ' ')} onChange={(event) => typed(event.currentTarget.value)} />
       </label>
-      <p class="said" role="status">{failure && at !== null ? failure : loading ? 'Reading from the lake…' : ''}</p>
+      <p class="said" role="status">{unread ?? (failure && at !== null ? failure : loading ? 'Reading from the lake…' : '')}</p>
     </section>
   );
 }

@@ -27,6 +27,9 @@ use crate::json_text::JsonText;
 /// The largest message a client may send.
 const MOST_BYTES: usize = 64 << 10;
 
+/// Bytes that are read at once. Clients say little, and the WebSocket writes zeros over so many before it looks for any.
+const READ_AT_ONCE: usize = 4 << 10;
+
 /// How often a client is told that the connection lives.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
@@ -57,7 +60,11 @@ pub(crate) async fn stream(
     let upgrade =
         upgrade.map_err(|rejection| Problem::of_status(rejection.status(), rejection.body_text()))?;
     let seat = state.hub.seat().ok_or_else(too_many)?;
-    let upgrade = upgrade.max_message_size(MOST_BYTES).max_frame_size(MOST_BYTES).write_buffer_size(0);
+    let upgrade = upgrade
+        .max_message_size(MOST_BYTES)
+        .max_frame_size(MOST_BYTES)
+        .read_buffer_size(READ_AT_ONCE)
+        .write_buffer_size(0);
     Ok(upgrade.on_upgrade(move |socket| async move {
         Connection::new(state, seat, socket).serve().await;
     }))

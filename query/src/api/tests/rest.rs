@@ -1,7 +1,11 @@
 //! Answers and refusals over REST.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use depthlake_engine::board::BoardState;
+use depthlake_lake::runs::Job;
 use depthlake_lake::table::Table;
 use depthlake_orderbook::event::UpdateId;
 use reqwest::{Method, StatusCode, header};
@@ -143,6 +147,31 @@ async fn health_and_readiness_are_told() {
     let status = ready.status();
     let body: serde_json::Value = serde_json::from_str(&ready.text().await.unwrap()).unwrap();
     assert_eq!(status == StatusCode::OK, body["ready"] == true);
+}
+
+#[tokio::test]
+async fn the_lake_tells_what_its_jobs_did() {
+    let lake = empty_lake().await;
+    append(&lake.lake, Table::Trades, &trades(1, 5)).await;
+    let runs = Arc::clone(lake.lake.runs());
+    let served = Served::over(lake).await;
+    let job = async |name: &str| {
+        let lake = served.json("/api/v1/lake").await;
+        lake["jobs"].as_array().unwrap().iter().find(|job| job["name"] == name).unwrap().clone()
+    };
+    let sink = job("sink").await;
+    assert_eq!((&sink["outcome"], &sink["done"]), (&json!("committed"), &json!({})));
+    assert!(sink["last_run"].is_string() && sink["duration_ms"].is_null());
+    assert_eq!(job("maintenance").await["outcome"], "never");
+
+    runs.ended(Job::Maintenance, Duration::from_secs(1), Ok([("files_merged", 9)].into()));
+    runs.ended(Job::Maintenance, Duration::from_secs(2), Ok([("files_merged", 3)].into()));
+    runs.ended(Job::Marts, Duration::from_secs(1), Err("the disk is full".to_owned()));
+    let care = job("maintenance").await;
+    assert_eq!((&care["outcome"], &care["duration_ms"]), (&json!("done"), &json!(2000.0)));
+    assert_eq!((&care["done"]["files_merged"], &care["total"]["files_merged"]), (&json!(3), &json!(12)));
+    let marts = job("marts").await;
+    assert_eq!((&marts["outcome"], &marts["detail"]), (&json!("failed"), &json!("the disk is full")));
 }
 
 #[tokio::test]

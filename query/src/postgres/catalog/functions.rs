@@ -16,6 +16,8 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 
 use super::World;
+use super::numbers::ToNumber;
+use super::relations::numbers_of_tables;
 use crate::postgres::settings::{SERVER_VERSION, Settings};
 
 pub(super) fn all(world: &World) -> Vec<ScalarUDF> {
@@ -41,6 +43,7 @@ pub(super) fn all(world: &World) -> Vec<ScalarUDF> {
         ("pg_function_is_visible", ScalarValue::Boolean(Some(true))),
         ("pg_type_is_visible", ScalarValue::Boolean(Some(true))),
         ("pg_table_is_visible", ScalarValue::Boolean(Some(true))),
+        ("pg_collation_is_visible", ScalarValue::Boolean(Some(true))),
         ("pg_table_size", ScalarValue::Int64(None)),
         ("pg_indexes_size", ScalarValue::Int64(None)),
         ("pg_size_pretty", no_text.clone()),
@@ -55,6 +58,8 @@ pub(super) fn all(world: &World) -> Vec<ScalarUDF> {
         ("pg_get_function_arguments", no_text.clone()),
         ("pg_get_function_identity_arguments", no_text.clone()),
         ("pg_get_serial_sequence", no_text.clone()),
+        ("pg_get_constraintdef", no_text.clone()),
+        ("pg_get_partkeydef", no_text.clone()),
         ("pg_tablespace_location", text("")),
         ("inet_server_addr", no_text.clone()),
         ("inet_client_addr", no_text),
@@ -64,6 +69,7 @@ pub(super) fn all(world: &World) -> Vec<ScalarUDF> {
     .into_iter()
     .map(|(name, value)| ScalarUDF::from(Constant::new(name, value)))
     .collect();
+    functions.push(ScalarUDF::from(ToNumber::new("to_regclass", numbers_of_tables(world))));
     functions.push(ScalarUDF::from(CurrentSetting::new("current_setting", world.settings.clone())));
     functions
 }

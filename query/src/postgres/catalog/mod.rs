@@ -5,8 +5,10 @@
 //!
 //! Invariant: a table or column has the same `oid` in every question, for it follows from the name.
 
+mod absent;
 mod functions;
 mod information_schema;
+mod numbers;
 mod relation;
 mod relations;
 mod schema;
@@ -45,7 +47,8 @@ const PG_CATALOG: &str = "pg_catalog";
 pub(super) struct Catalog {
     base: SessionState,
     fixed: Arc<dyn SchemaProvider>,
-    types: Arc<dyn TableProvider>,
+    /// Tables that hide those of the same name in `fixed`.
+    own: Vec<(&'static str, Arc<dyn TableProvider>)>,
     parser: PostgresCompatibilityParser,
 }
 
@@ -87,7 +90,9 @@ impl Catalog {
         let fixed = fixed.ok_or_else(|| DataFusionError::Internal("pg_catalog was not made".to_owned()))?;
         let (types, to_regtype) = types::table_and_function(&context).await?;
         context.register_udf(to_regtype);
-        Ok(Self { base: context.state(), fixed, types, parser: PostgresCompatibilityParser::new() })
+        let mut own = absent::tables(&*fixed).await?;
+        own.push(("pg_type", types));
+        Ok(Self { base: context.state(), fixed, own, parser: PostgresCompatibilityParser::new() })
     }
 
     /// Plans a question.
@@ -95,8 +100,9 @@ impl Catalog {
     /// # Errors
     /// Where it is not in the part of the language that is understood, or names what is not there.
     pub(super) async fn plan(&self, text: &str, world: &World) -> Result<CatalogPlan> {
+        let text = numbers::with_calls(text);
         let mut statements =
-            self.parser.parse(text).map_err(|error| DataFusionError::SQL(Box::new(error), None))?;
+            self.parser.parse(&text).map_err(|error| DataFusionError::SQL(Box::new(error), None))?;
         let (Some(mut statement), true) = (statements.pop(), statements.is_empty()) else {
             return Err(DataFusionError::Plan("expected one statement".to_owned()));
         };
@@ -115,7 +121,7 @@ impl Catalog {
         let catalog = MemoryCatalogProvider::new();
         catalog.register_schema(
             PG_CATALOG,
-            Arc::new(schema::PgCatalog::new(world, Arc::clone(&self.types), Arc::clone(&self.fixed))?),
+            Arc::new(schema::PgCatalog::new(world, &self.own, Arc::clone(&self.fixed))?),
         )?;
         let information = MemorySchemaProvider::new();
         for relation in information_schema::relations(world) {

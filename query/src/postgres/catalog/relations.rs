@@ -15,13 +15,15 @@ const INFORMATION_SCHEMA: i32 = 13_000;
 const OWNER: i32 = 10;
 
 /// Tables of `PostgreSQL` itself that others are looked up by.
-const SYSTEM_TABLES: [(&str, i32); 6] = [
+const SYSTEM_TABLES: [(&str, i32); 8] = [
     ("pg_type", 1247),
     ("pg_attribute", 1249),
     ("pg_proc", 1255),
     ("pg_class", 1259),
     ("pg_database", 1262),
+    ("pg_constraint", 2606),
     ("pg_namespace", 2615),
+    ("pg_index", 2610),
 ];
 
 const OWN: [&str; 10] = [
@@ -98,6 +100,19 @@ fn number_of_schema(schema: &str) -> i32 {
 
 fn number_of_table(table: &ListedTable) -> i32 {
     number_of("table ", &format!("{}.{}", table.schema, table.name))
+}
+
+/// The number of each table under each of its names.
+pub(super) fn numbers_of_tables(world: &World) -> Vec<(String, i32)> {
+    let mut numbers: Vec<_> =
+        SYSTEM_TABLES.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect();
+    for table in &world.tables {
+        numbers.push((format!("{}.{}", table.schema, table.name), number_of_table(table)));
+        if world.schema.as_ref() == Some(&table.schema) {
+            numbers.push((table.name.clone(), number_of_table(table)));
+        }
+    }
+    numbers
 }
 
 fn namespaces(world: &World) -> Relation {

@@ -20,12 +20,12 @@ pub(super) struct PgCatalog {
 impl PgCatalog {
     pub(super) fn new(
         world: &World,
-        types: Arc<dyn TableProvider>,
+        same_for_all: &[(&'static str, Arc<dyn TableProvider>)],
         fixed: Arc<dyn SchemaProvider>,
     ) -> Result<Self> {
         let own = relations(world).into_iter().map(super::relation::Relation::into_table);
         let mut own = own.collect::<Result<BTreeMap<_, _>>>()?;
-        own.insert("pg_type", types);
+        own.extend(same_for_all.iter().cloned());
         Ok(Self { own, fixed })
     }
 }

@@ -4,6 +4,7 @@
 //! They tell of what is committed, as it is when they are read; rows behind the snapshot are in none of them.
 
 mod columns;
+mod figures;
 mod files;
 mod partitions;
 mod snapshots;
@@ -23,6 +24,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::Expr;
 use depthlake_lake::commit::{Lake, LakeError};
 use depthlake_lake::table::Table;
+
+pub(crate) use figures::{ColumnFigures, as_double};
 
 /// A table about a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +69,11 @@ impl MetadataTable {
 
     pub(super) fn provider(self, lake: Lake, table: Table) -> Arc<dyn TableProvider> {
         Arc::new(MetadataProvider { about: self, lake, table, schema: self.schema(table) })
+    }
+
+    /// What is known of the values in each column of a table.
+    pub(super) async fn figures(lake: &Lake, table: Table) -> Result<Vec<ColumnFigures>> {
+        figures::figures(lake, table).await
     }
 
     fn schema(self, table: Table) -> SchemaRef {

@@ -113,37 +113,57 @@ fn of_column_in<'a>(
         return Ok(new_null_array(of_column.data_type(), 0));
     };
     let partitions: Vec<_> = partitions.collect();
-    let of = |bounds: fn(&FileDescription) -> &BTreeMap<i32, Bound>,
-              is_better: fn(&Bound, &Bound) -> bool| {
-        let best = |partition: &&Partition<'_>| {
-            let mut best: Option<&Bound> = None;
-            for file in &partition.files {
-                match (id.and_then(|id| bounds(file).get(&id)), best) {
-                    (Some(bound), Some(known)) if !is_better(bound, known) => {}
-                    (Some(bound), _) => best = Some(bound),
-                    (None, _) if holds_values(file, id) => return None,
-                    (None, _) => {}
-                }
-            }
-            best.cloned()
-        };
-        array(partitions.iter().map(best), column.data_type())
+    let bounds = |of: fn(&[&FileDescription], Option<i32>) -> Option<Bound>| {
+        array(partitions.iter().map(|partition| of(&partition.files, id)), column.data_type())
     };
     let counts = |counts: fn(&FileDescription) -> &BTreeMap<i32, u64>| -> ArrayRef {
-        let sum = |partition: &&Partition<'_>| {
-            let counted: Option<Vec<u64>> =
-                partition.files.iter().map(|file| counts(file).get(&id?).copied()).collect();
-            counted.and_then(|counted| i64::try_from(counted.iter().sum::<u64>()).ok())
-        };
+        let sum = |partition: &&Partition<'_>| i64::try_from(total(&partition.files, id, counts)?).ok();
         Arc::new(partitions.iter().map(sum).collect::<Int64Array>())
     };
     let columns = vec![
-        of(|file| &file.lower_bounds, |one, other| one < other)?,
-        of(|file| &file.upper_bounds, |one, other| one > other)?,
+        bounds(least)?,
+        bounds(greatest)?,
         counts(|file| &file.null_counts),
         counts(|file| &file.nan_counts),
     ];
     Ok(Arc::new(StructArray::new(fields.clone(), columns, None)))
+}
+
+/// The least value of a column in files, where all that have values of it tell.
+pub(super) fn least(files: &[&FileDescription], id: Option<i32>) -> Option<Bound> {
+    best(files, id, |file| &file.lower_bounds, |one, other| one < other)
+}
+
+/// The greatest value of a column in files, where all that have values of it tell.
+pub(super) fn greatest(files: &[&FileDescription], id: Option<i32>) -> Option<Bound> {
+    best(files, id, |file| &file.upper_bounds, |one, other| one > other)
+}
+
+fn best(
+    files: &[&FileDescription],
+    id: Option<i32>,
+    bounds: fn(&FileDescription) -> &BTreeMap<i32, Bound>,
+    is_better: fn(&Bound, &Bound) -> bool,
+) -> Option<Bound> {
+    let mut best: Option<&Bound> = None;
+    for file in files {
+        match (id.and_then(|id| bounds(file).get(&id)), best) {
+            (Some(bound), Some(known)) if !is_better(bound, known) => {}
+            (Some(bound), _) => best = Some(bound),
+            (None, _) if holds_values(file, id) => return None,
+            (None, _) => {}
+        }
+    }
+    best.cloned()
+}
+
+/// What files count of a column, where all of them do.
+pub(super) fn total(
+    files: &[&FileDescription],
+    id: Option<i32>,
+    counts: fn(&FileDescription) -> &BTreeMap<i32, u64>,
+) -> Option<u64> {
+    files.iter().map(|file| counts(file).get(&id?).copied()).sum()
 }
 
 /// Whether a file has values of a column that are not null, as far as it tells.

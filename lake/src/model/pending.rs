@@ -1,0 +1,115 @@
+//! What is to be built: the minutes that rows touch which came since a table was built.
+
+use std::collections::BTreeMap;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+
+use super::Touch;
+use super::build::{BuildError, Builder, MINUTES_PER_DAY, Mode};
+use super::minutes::{Minutes, joined};
+use crate::commit::{OffsetRange, PartitionOfTable};
+use crate::table::Table;
+
+/// Ranges with fewer minutes between them are computed as one.
+const HOLE: u32 = 60;
+/// The properties by which a table tells up to which snapshot of each source it is built.
+const BUILT: &str = "depthlake.built.";
+/// The pseudo topic in whose position the builds of a table are counted.
+const BUILDS: &str = "depthlake.builds";
+
+/// What is to be built of a table.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub(super) minutes: Vec<Minutes>,
+    /// The state that is reached with it, as properties of the snapshot.
+    pub(super) built: BTreeMap<String, String>,
+    /// How many builds came before.
+    pub(super) builds: u64,
+}
+
+impl Pending {
+    /// The build as a range of a pseudo topic, so that no other takes its place unseen.
+    pub(super) fn range(&self) -> OffsetRange {
+        let end = self.builds.saturating_add(1);
+        OffsetRange { topic: BUILDS.to_owned(), partition: 0, start: self.builds, end }
+    }
+}
+
+impl Builder {
+    /// Whether a table with rows does not tell any more what it is built of, since none of its snapshots is ours. A build then
+    /// computes everything anew.
+    ///
+    /// # Errors
+    /// [`BuildError::Lake`] where the table cannot be read.
+    pub async fn has_forgotten(&self, table: Table) -> Result<bool, BuildError> {
+        let contents = self.lake.data_files(table).await?;
+        let tells = contents.properties.keys().any(|name| name.starts_with(BUILT));
+        Ok(!tells && !contents.files.is_empty())
+    }
+
+    /// How often a table was built.
+    pub(super) async fn builds(&self, table: Table) -> Result<u64, BuildError> {
+        let of = PartitionOfTable { table, topic: BUILDS.to_owned(), partition: 0 };
+        Ok(self.lake.positions().await?.get(&of).copied().unwrap_or(0))
+    }
+
+    /// What has touched which minutes of a table since it was built.
+    pub(super) async fn pending(
+        &self,
+        table: Table,
+        touches: &[Touch],
+        mode: Mode,
+        reach: u32,
+    ) -> Result<Pending, BuildError> {
+        let builds = self.builds(table).await?;
+        let state = self.lake.data_files(table).await?;
+        let mut built = BTreeMap::new();
+        let mut touched = Vec::new();
+        for touch in touches {
+            let source: Table =
+                touch.table.parse().map_err(|_| BuildError::UnknownModel { name: touch.table.clone() })?;
+            let now = self.lake.data_files(source).await?.sequence;
+            let property = format!("{BUILT}{source}");
+            let before = state.properties.get(&property).and_then(|sequence| sequence.parse::<i64>().ok());
+            let since = before.filter(|_| mode == Mode::Incremental);
+            if since != Some(now) {
+                touched.extend(self.touched(source, touch, since).await?);
+            }
+            built.insert(property, now.to_string());
+        }
+        let reaching = touched.into_iter().map(|minutes| minutes.reaching(reach)).collect();
+        Ok(Pending { minutes: joined(reaching, HOLE), built, builds })
+    }
+
+    /// The minutes that rows of a source touch: those in files after a snapshot, or the days of all.
+    async fn touched(
+        &self,
+        source: Table,
+        touch: &Touch,
+        since: Option<i64>,
+    ) -> Result<Vec<Minutes>, BuildError> {
+        let (unit, length, rows) = match since {
+            Some(sequence) => {
+                ("minute", 1, format!("{}.\"{}@after {sequence}\"", source.namespace(), source.name()))
+            }
+            None => ("day", MINUTES_PER_DAY, source.to_string()),
+        };
+        let start = |time: &str| format!("CAST(date_trunc('{unit}', {time}) AS BIGINT)");
+        let (from, until) = (start(&touch.from), start(touch.until.as_ref().unwrap_or(&touch.from)));
+        let sql = format!("SELECT DISTINCT {from} AS first, {until} AS last FROM {rows}");
+        let failed = |source_error| BuildError::Query { name: source.to_string(), source: source_error };
+        let answer = self.sql.query(&sql, None).await.map_err(failed)?;
+        let mut minutes = Vec::new();
+        for batch in &answer {
+            let column =
+                |name| batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int64Type>());
+            let (Some(first), Some(last)) = (column("first"), column("last")) else { continue };
+            minutes.extend(first.iter().zip(last).filter_map(|(first, last)| {
+                let (from, last) = (first?, last?);
+                Some(Minutes { from, until: last }.reaching(length))
+            }));
+        }
+        Ok(minutes)
+    }
+}
