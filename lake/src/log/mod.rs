@@ -66,6 +66,14 @@ pub struct Foreign {
     pub value: Bytes,
 }
 
+impl Foreign {
+    /// Bytes it takes in memory, so that empty ones count too.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + self.value.len()
+    }
+}
+
 /// Where a consumer stands who passes over nothing in silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Place {

@@ -69,7 +69,7 @@ impl Piece {
         }
         let nothing = || Self { rows: None, unusable: Vec::new(), next: from.offset, bytes: 0 };
         let mut piece = piece.unwrap_or_else(nothing);
-        piece.bytes += foreign.iter().map(|message| message.value.len()).sum::<usize>();
+        piece.bytes += foreign.iter().map(Foreign::size).sum::<usize>();
         piece.unusable.extend(foreign.into_iter().map(|message| of_another_program(at, message)));
         Ok(Some((piece, passed)))
     }

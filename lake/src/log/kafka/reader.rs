@@ -4,7 +4,8 @@
 //! message that repeats a record is passed over, and so is one of another program, which is handed out beside the records
 //! to who asks for it. As long as there are neither, the broker's offset of a record is the log's; else it is greater by
 //! the *surplus*, which only grows along a partition. So the next record and the surplus before it make one place at the
-//! broker, and a reader who goes on at both misses no message and gets none twice.
+//! broker, and a reader who goes on at both misses no message and gets none twice. Should the broker have lost messages of
+//! others since, that place lies too far; then the record is looked for from the least place on where it can be.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -52,7 +53,7 @@ struct Position {
     held: Option<StoredRecord>,
     /// The consumer has told that it came to the end, which it does once.
     is_at_end: bool,
-    /// Nothing was read since the consumer was sent here, so that an end it tells of is that of now.
+    /// The consumer was sent here by the read that goes on, so that an end it tells of is that of now.
     is_new: bool,
 }
 
@@ -61,6 +62,13 @@ impl Cursor {
     pub(super) fn is_before(&self, broker_end: u64) -> bool {
         let is_before = |position: &Position| position.held.is_none() && position.broker_next < broker_end;
         self.position.as_ref().is_some_and(is_before)
+    }
+
+    /// Keeps a record for the next read.
+    fn hold(&mut self, stored: StoredRecord) {
+        if let Some(position) = &mut self.position {
+            position.held = Some(stored);
+        }
     }
 }
 
@@ -72,17 +80,12 @@ impl Position {
 }
 
 pub(super) enum Polled {
-    Record {
-        broker_offset: u64,
-        stored: StoredRecord,
-    },
+    Record(StoredRecord),
     Foreign(Foreign),
     /// Nothing is behind what was read.
     End,
     /// The broker has nothing at the place asked for.
     OutOfRange,
-    /// Nothing came until the deadline; what the client told of last.
-    Silence(KafkaError),
 }
 
 /// What a read is about.
@@ -105,8 +108,10 @@ impl Reader {
 
     /// Records from an offset on, up to the end or as many as have room; none at the end alone.
     pub(super) fn read(&self, wanted: Wanted) -> Result<Taken, LogError> {
+        // Looked at before the cursor is sent anywhere: what is before it is there when the cursor comes to the end.
+        let watermark = self.watermark(wanted.slot);
         let mut cursor = self.cursor_at(wanted)?;
-        let taken = self.fill(&mut cursor, wanted)?;
+        let taken = self.fill(&mut cursor, wanted, watermark)?;
         self.keep(cursor);
         Ok(taken)
     }
@@ -122,12 +127,11 @@ impl Reader {
         self.seek(&mut cursor, slot, Offset(0), low)?;
         let deadline = Instant::now() + ANSWER;
         let start = loop {
-            match self.poll(&mut cursor, deadline) {
-                Polled::Record { stored, .. } => break stored.offset,
+            match self.poll(&mut cursor, deadline).map_err(self.error("read"))? {
+                Polled::Record(stored) => break stored.offset,
                 Polled::Foreign(_) => {}
                 Polled::End | Polled::OutOfRange if low == 0 => break Offset(0),
                 Polled::End | Polled::OutOfRange => break end,
-                Polled::Silence(cause) => return Err(self.error("read")(cause)),
             }
         };
         cursor.position = None;
@@ -150,92 +154,75 @@ impl Reader {
         offset.0 + if offset >= known.0 { known.1 } else { 0 }
     }
 
-    fn fill(&self, cursor: &mut Cursor, wanted: Wanted) -> Result<Taken, LogError> {
+    fn fill(&self, cursor: &mut Cursor, wanted: Wanted, watermark: Watermark) -> Result<Taken, LogError> {
         let Wanted { slot, from, end, max_bytes, passed } = wanted;
-        let standing = cursor.position.as_ref();
-        let mut is_new = standing.is_some_and(|position| position.is_new);
-        let mut is_at_end = standing.is_some_and(|position| position.is_at_end);
-        let mut deadline = Instant::now() + if is_at_end { BEHIND_END } else { ANSWER };
         let (mut taken, mut held, mut next) = (Taken::default(), 0, from);
-        let high = passed.map_or(0, |_| self.high(slot));
-        while next < end || cursor.is_before(high) {
-            let stored = match cursor.position.as_mut().and_then(|position| position.held.take()) {
-                Some(stored) => stored,
-                None => match self.poll(cursor, deadline) {
-                    Polled::Record { stored, broker_offset } => {
-                        self.learn(slot, stored.offset, broker_offset.saturating_sub(stored.offset.0));
-                        stored
+        let (mut gives_foreign, mut is_sought) = (passed.is_some(), false);
+        while next < end || (gives_foreign && cursor.is_before(watermark.end())) {
+            match self.next(cursor, slot)? {
+                Polled::Record(stored) if stored.offset < next => {}
+                Polled::Record(stored) => {
+                    let size = stored.record.size();
+                    let is_first = taken.records.is_empty() && taken.foreign.is_empty();
+                    if stored.offset == next && next < end && (is_first || held + size <= max_bytes) {
+                        held += size;
+                        next = Offset(next.0 + 1);
+                        taken.records.push(stored);
+                    } else if stored.offset == next || next == end || !is_first {
+                        cursor.hold(stored);
+                        break;
+                    } else if is_sought {
+                        return Err(LogError::Lost { at: self.place(slot), from: next, next: stored.offset });
+                    } else {
+                        // What is found on the way may have been given before.
+                        (gives_foreign, is_sought) = (false, true);
+                        self.seek(cursor, slot, next, next.0)?;
                     }
-                    Polled::Foreign(foreign) if passed.is_some() => {
-                        held += foreign.value.len();
-                        taken.foreign.push(foreign);
-                        if held > max_bytes {
-                            break;
-                        }
-                        continue;
-                    }
-                    Polled::Foreign(Foreign { broker_offset, .. }) => {
-                        self.pass_over(slot, broker_offset);
-                        continue;
-                    }
-                    // It may be an end that was reached long ago, so what is behind it is given time to come.
-                    Polled::End => {
-                        is_at_end = true;
-                        deadline = Instant::now() + BEHIND_END;
-                        continue;
-                    }
-                    // Nothing but messages that are no records was left.
-                    Polled::Silence(_) if is_at_end && is_new => {
-                        let broker_next = cursor.position.as_ref().map_or(0, |position| position.broker_next);
-                        self.learn(slot, next, broker_next.saturating_sub(next.0));
-                        if passed.is_some() {
-                            self.found_nothing(slot, broker_next, high);
-                        }
+                }
+                Polled::Foreign(foreign) if gives_foreign => {
+                    held += foreign.size();
+                    taken.foreign.push(foreign);
+                    if held > max_bytes {
                         break;
                     }
-                    Polled::Silence(_) if is_at_end => {
-                        (is_new, is_at_end, deadline) = (true, false, Instant::now() + ANSWER);
-                        let broker_next = cursor.position.as_ref().map_or(0, |position| position.broker_next);
-                        self.seek(cursor, slot, next, broker_next)?;
-                        continue;
-                    }
-                    Polled::Silence(cause) => return Err(self.error("read")(cause)),
-                    Polled::OutOfRange => {
-                        self.seek_within_range(cursor, wanted)?;
-                        is_new = true;
-                        continue;
-                    }
-                },
-            };
-            if stored.offset < next {
-                continue;
-            }
-            let size = stored.record.size();
-            let is_next = stored.offset == next && next < end;
-            let is_first = taken.records.is_empty() && taken.foreign.is_empty();
-            if !is_next || (held + size > max_bytes && !is_first) {
-                let after = stored.offset;
-                if let Some(position) = &mut cursor.position {
-                    position.held = Some(stored);
                 }
-                if next < end && after > next && is_first {
-                    return Err(LogError::Lost { at: self.place(slot), from: next, next: after });
+                Polled::Foreign(foreign) => self.pass_over(slot, foreign.broker_offset),
+                Polled::End => {
+                    let broker_next = cursor.position.as_ref().map_or(0, |position| position.broker_next);
+                    self.found_nothing(slot, broker_next, watermark);
+                    break;
                 }
-                break;
+                Polled::OutOfRange => gives_foreign &= self.seek_within_range(cursor, wanted)?,
             }
-            held += size;
-            next = Offset(next.0 + 1);
-            taken.records.push(stored);
         }
         if let Some(position) = &mut cursor.position {
             (position.next, position.is_new) = (next, false);
             let surplus = position.broker_offset().saturating_sub(next.0);
-            if passed.is_some() {
-                self.learn(slot, next, surplus);
-            }
+            self.learn(slot, next, surplus);
             taken.passed = surplus.max(passed.unwrap_or_default());
         }
         Ok(taken)
+    }
+
+    /// The next message of the cursor's partition; the end only where nothing is behind now.
+    fn next(&self, cursor: &mut Cursor, slot: usize) -> Result<Polled, LogError> {
+        if let Some(held) = cursor.position.as_mut().and_then(|position| position.held.take()) {
+            return Ok(Polled::Record(held));
+        }
+        loop {
+            let Some(Position { next, broker_next, is_at_end, is_new, .. }) = cursor.position else {
+                return Ok(Polled::End);
+            };
+            let patience = if is_at_end { BEHIND_END } else { ANSWER };
+            match self.poll(cursor, Instant::now() + patience) {
+                // It may be an end that was reached long ago, so what is behind it is given time to come.
+                Ok(Polled::End) if !is_new => {}
+                Ok(polled) => return Ok(polled),
+                // Nobody is told of an end twice, unless he comes anew.
+                Err(_) if is_at_end => self.seek(cursor, slot, next, broker_next)?,
+                Err(cause) => return Err(self.error("read")(cause)),
+            }
+        }
     }
 
     /// Tells of a message of another program that nobody will make a dead letter of.
@@ -251,15 +238,18 @@ impl Reader {
         }
     }
 
-    /// Goes on at the first message kept, unless the offset wanted is gone.
-    fn seek_within_range(&self, cursor: &mut Cursor, wanted: Wanted) -> Result<(), LogError> {
+    /// Goes on at the first message kept, unless the offset wanted is gone. Returns whether that is behind the place where
+    /// the cursor was.
+    fn seek_within_range(&self, cursor: &mut Cursor, wanted: Wanted) -> Result<bool, LogError> {
         let Wanted { slot, from, end, .. } = wanted;
         let start = self.start(slot, end)?;
         if from < start {
             return Err(LogError::Released { at: self.place(slot), from, start, end });
         }
         let Span { low, .. } = self.span(slot)?;
-        self.seek(cursor, slot, from, low)
+        let is_behind = cursor.is_before(low);
+        self.seek(cursor, slot, from, low)?;
+        Ok(is_behind)
     }
 
     /// A cursor that stands at what is wanted.
@@ -320,8 +310,11 @@ impl Reader {
     }
 
     /// The next message of the cursor's partition.
-    pub(super) fn poll(&self, cursor: &mut Cursor, deadline: Instant) -> Polled {
-        let Cursor { consumer, position: Some(position) } = cursor else { return Polled::End };
+    ///
+    /// # Errors
+    /// Nothing came until the deadline; what the client told of last.
+    pub(super) fn poll(&self, cursor: &mut Cursor, deadline: Instant) -> KafkaResult<Polled> {
+        let Cursor { consumer, position: Some(position) } = cursor else { return Ok(Polled::End) };
         let at = self.place(position.slot);
         let mut cause = None;
         loop {
@@ -335,25 +328,25 @@ impl Reader {
                     if is_asked_for {
                         position.broker_next = broker_offset + 1;
                         position.is_at_end = false;
-                        return match wire::record(&message) {
-                            Some(stored) => Polled::Record { broker_offset, stored },
+                        return Ok(match wire::record(&message) {
+                            Some(stored) => Polled::Record(stored),
                             None => Polled::Foreign(wire::foreign(&message, broker_offset)),
-                        };
+                        });
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {
                     position.is_at_end = true;
-                    return Polled::End;
+                    return Ok(Polled::End);
                 }
                 Some(Err(KafkaError::MessageConsumption(
                     RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange,
-                ))) => return Polled::OutOfRange,
+                ))) => return Ok(Polled::OutOfRange),
                 // The client tries again by itself, which these only tell of.
                 Some(Err(error)) => cause = Some(error),
                 None => {}
             }
             if Instant::now() >= deadline {
-                return Polled::Silence(cause.unwrap_or(TIMED_OUT));
+                return Err(cause.unwrap_or(TIMED_OUT));
             }
         }
     }

@@ -32,6 +32,14 @@ pub(super) struct Watermark {
     empty: (u64, u64),
 }
 
+impl Watermark {
+    /// The offset behind the last message there may be.
+    pub(super) fn end(&self) -> u64 {
+        let (begin, end) = self.empty;
+        if self.high <= end { self.high.min(begin) } else { self.high }
+    }
+}
+
 impl Reader {
     /// What the broker has of a partition.
     pub(super) fn span(&self, slot: usize) -> Result<Span, LogError> {
@@ -109,11 +117,11 @@ impl Reader {
     ) -> Result<(), LogError> {
         self.seek(cursor, slot, Offset(0), offsets.start)?;
         while cursor.is_before(offsets.end) {
-            match self.poll(cursor, Instant::now() + ANSWER) {
-                Polled::Record { stored, .. } => visit(slot, stored)?,
+            let polled = self.poll(cursor, Instant::now() + ANSWER);
+            match polled.map_err(self.error("look at the end of topics"))? {
+                Polled::Record(stored) => visit(slot, stored)?,
                 Polled::Foreign(_) => {}
                 Polled::End | Polled::OutOfRange => break,
-                Polled::Silence(cause) => return Err(self.error("look at the end of topics")(cause)),
             }
         }
         Ok(())
@@ -142,30 +150,27 @@ impl Reader {
             let high = u64::try_from(high).unwrap_or_default();
             if let Some(watermark) = watermarks.get_mut(slot) {
                 watermark.high = high;
+                let surplus = known.get(slot).map_or(0, |known| known.1);
+                ends.push((slot, Offset(watermark.end().saturating_sub(surplus))));
             }
-            let surplus = known.get(slot).map_or(0, |known| known.1);
-            ends.push((slot, Offset(high.saturating_sub(surplus))));
         }
         Ok(ends)
     }
 
-    /// The broker's offset behind the last message that was seen to be there.
-    pub(super) fn high(&self, slot: usize) -> u64 {
-        lock(&self.watermarks).get(slot).map_or(0, |watermark| watermark.high)
+    /// How far a partition was last seen to go.
+    pub(super) fn watermark(&self, slot: usize) -> Watermark {
+        lock(&self.watermarks).get(slot).copied().unwrap_or_default()
     }
 
     /// Whether there are messages behind a place that nobody is known to have looked at.
     pub(super) fn has_unseen(&self, slot: usize, from: Place) -> bool {
-        let next = from.offset.0 + from.passed;
-        let seen = lock(&self.watermarks).get(slot).copied().unwrap_or_default();
-        let (begin, end) = seen.empty;
-        next < seen.high && !(begin <= next && seen.high <= end)
+        from.offset.0 + from.passed < self.watermark(slot).end()
     }
 
-    /// Notes that there is no message from one of the broker's offsets on, before another.
-    pub(super) fn found_nothing(&self, slot: usize, from: u64, before: u64) {
+    /// Notes that there is no message from one of the broker's offsets on, as far as the partition went then.
+    pub(super) fn found_nothing(&self, slot: usize, from: u64, seen: Watermark) {
         if let Some(watermark) = lock(&self.watermarks).get_mut(slot) {
-            watermark.empty = (from, before);
+            watermark.empty = (from, seen.high);
         }
     }
 }
