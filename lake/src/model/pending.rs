@@ -113,3 +113,43 @@ impl Builder {
         Ok(minutes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::commit::Lake;
+    use crate::model::{Sql, SqlError, Targets};
+
+    /// Something has touched the first minute of 1970, and no model has rows of it.
+    struct NoRows;
+
+    #[async_trait]
+    impl Sql for NoRows {
+        async fn query(&self, sql: &str, _: Option<&[RecordBatch]>) -> Result<Vec<RecordBatch>, SqlError> {
+            if !sql.starts_with("SELECT DISTINCT") {
+                return Ok(Vec::new());
+            }
+            let minute: ArrayRef = Arc::new(Int64Array::from(vec![0]));
+            Ok(vec![RecordBatch::try_from_iter([("first", Arc::clone(&minute)), ("last", minute)])?])
+        }
+    }
+
+    #[tokio::test]
+    async fn a_table_without_rows_gets_no_snapshot_for_its_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(&folder.path().join("catalog.db"), &folder.path().join("warehouse")).await;
+        let builder = Builder::new(lake.unwrap(), Arc::new(NoRows), Targets::default());
+        for mode in [Mode::Incremental, Mode::Incremental, Mode::Full] {
+            let built = builder.build(&[], mode).await.unwrap();
+            assert!(built.iter().all(|built| built.rows == 0 && !built.minutes.is_empty()), "{built:?}");
+            for status in builder.lake.tables().await.unwrap() {
+                assert_eq!((status.snapshots, status.last_commit), (0, None), "{}", status.table);
+            }
+        }
+    }
+}
