@@ -22,10 +22,10 @@ use depthlake_lake::model::Mode;
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 
-use crate::arguments::VenueOptions;
 use crate::build;
 use crate::configuration::Configuration;
 use crate::lake_options::LakeOptions;
+use crate::market_options::VenueOptions;
 use crate::reconcile::time;
 use raw::RawOptions;
 use summary::Summary;

@@ -9,6 +9,7 @@ mod data_folder;
 mod lake_options;
 mod log_address;
 mod maintain;
+mod market_options;
 mod messages;
 mod reconcile;
 mod record;

@@ -15,8 +15,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::background;
-use super::deployment::Layout;
+use super::deployment::{self, Layout};
 use super::jobs::Jobs;
+use super::lost_log;
 use super::observing::Observing;
 use super::open_log::OpenLog;
 use super::stop;
@@ -102,7 +103,11 @@ pub async fn run(
     let begun = Instant::now();
     let contracts = tokio::task::block_in_place(|| contracts::open(layout.schema_registry.as_deref()))?;
     let lake = place.open().await?;
-    let opened = tokio::task::block_in_place(|| OpenLog::follow(&DataFolder::at(&place.folder), layout))?;
+    let folder = DataFolder::at(&place.folder);
+    let known = deployment::committed(&lake).await?;
+    let opened = tokio::task::block_in_place(|| {
+        lost_log::checked(OpenLog::follow(&folder, layout)?, &folder, layout, &known)
+    })?;
     let mut carrier = Carrier::start(&opened, lake, layout, contracts, |_| {}).await?;
     let jobs = Jobs::spawn(&carrier.lake, opened.log(), layout, targets)?;
     let observing = Observing::of_carrier(&carrier, opened.log(), &place.folder, layout);

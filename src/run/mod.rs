@@ -7,6 +7,7 @@ pub mod feed_source;
 mod jobs;
 pub mod landing;
 pub mod lead;
+mod lost_log;
 pub mod observing;
 pub mod open_log;
 mod progress;
@@ -72,7 +73,8 @@ pub fn run(
     let runtime = crate::runtime()?;
     let (log, roles, targets) = (options.log(configuration), options.roles, configuration.sla.targets());
     let schema_registry = options.schema_registry(configuration);
-    let layout = Layout { log, roles, schema_registry, ..Layout::of(configuration)? };
+    let layout =
+        Layout { log, roles, schema_registry, new_log: options.new_log, ..Layout::of(configuration)? };
     if roles == Roles::Query {
         let serving = serve::serve(&place, &layout, options.listen, options.duration, configuration);
         runtime.block_on(serving)?;
