@@ -167,9 +167,14 @@ fn after_a_lost_log_nothing_begins_until_a_new_one_is_wanted() {
     let (data, log) = (folder.path().join("data"), folder.path().join("data/log"));
     let land = |more: &[&str]| {
         let child = run(folder.path(), &simulation, more);
-        wait("all books are live", || {
-            let of_child = |board: &Reader| board.writer_pid() == child.id() && live_books(board) == 2;
-            Reader::open(&data.join("board")).is_ok_and(|board| of_child(&board))
+        wait("all books are live, and go on", || {
+            let goes_on = |board: &Reader| {
+                let mut applied = board.slots().map(|slot| board.read(slot).unwrap().counters.events_applied);
+                board.writer_pid() == child.id()
+                    && live_books(board) == 2
+                    && applied.all(|events| events > 20)
+            };
+            Reader::open(&data.join("board")).is_ok_and(|board| goes_on(&board))
         });
         stop(child);
         LakeView::open(&data).assert_raw_is_whole()
