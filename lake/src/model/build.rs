@@ -20,6 +20,7 @@ use thiserror::Error;
 use tracing::debug;
 
 use super::check::{FailedTest, check};
+use super::freshness::BUILT_AT;
 use super::minutes::{MINUTE, Minutes};
 use super::pending::Pending;
 use super::query::Targets;
@@ -240,6 +241,7 @@ impl Builder {
         for attempt in 1.. {
             let mut change = TableChange::append(table, rows.clone(), vec![pending.range()]);
             change.properties.clone_from(&pending.built);
+            change.properties.insert(BUILT_AT.to_owned(), now().microseconds().to_string());
             for file in self.lake.data_files(table).await?.files {
                 let overlaps = |minutes: &Minutes| {
                     file.times.as_ref().is_none_or(|times| minutes.overlaps(times.least, times.greatest))
