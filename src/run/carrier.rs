@@ -103,8 +103,8 @@ pub async fn run(
     let contracts = tokio::task::block_in_place(|| contracts::open(layout.schema_registry.as_deref()))?;
     let lake = place.open().await?;
     let opened = tokio::task::block_in_place(|| OpenLog::follow(&DataFolder::at(&place.folder), layout))?;
-    let mut carrier = Carrier::start(&opened, lake, layout, contracts, |_| {}).await?;
-    let jobs = Jobs::spawn(&carrier.lake, opened.log(), layout, targets)?;
+    let mut carrier = Carrier::start(&opened, lake, layout, contracts.clone(), |_| {}).await?;
+    let jobs = Jobs::spawn(&carrier.lake, opened.log(), contracts, layout, targets)?;
     let observing = Observing::of_carrier(&carrier, opened.log(), &place.folder, layout);
     let served = || {
         let market = Market::at(&DataFolder::at(&place.folder).board());
