@@ -74,8 +74,10 @@ impl Judge<'_> {
         for pair in Pair::of(layers) {
             let rows = self.of_pairs.get(&pair).copied().unwrap_or(0);
             let because = match rows {
-                0 if self.failures.is_empty() => Some(self.because(pair, log_away).await?),
-                0 => Some("something could not be compared".to_owned()),
+                0 if self.failures.is_empty() => {
+                    Some(format!("nothing to compare yet, because {}", self.because(pair, log_away).await?))
+                }
+                0 => Some("could not be compared".to_owned()),
                 _ => None,
             };
             told.push((pair, rows, because));

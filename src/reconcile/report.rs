@@ -15,8 +15,8 @@ const CLASSES: [BreakClass; 4] =
 /// How many rows each pair of layers has been compared of, and for none why.
 pub fn report_pairs(pairs: &[(Pair, u64, Option<String>)]) -> String {
     let line = |(pair, rows, because): &(Pair, u64, Option<String>)| {
-        let because = because.as_ref().map(|because| format!("  nothing to compare yet, because {because}"));
-        format!("{:<28} {rows:>14}{}\n", pair.name(), because.unwrap_or_default())
+        let because = because.as_ref().map_or_else(String::new, |because| format!("  {because}"));
+        format!("{:<28} {rows:>14}{because}\n", pair.name())
     };
     [format!("{:<28} {:>14}\n", "compared", "rows")].into_iter().chain(pairs.iter().map(line)).collect()
 }

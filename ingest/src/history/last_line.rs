@@ -23,7 +23,7 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn take(&mut self, bytes: &[u8]) {
-        self.ended += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.ended += (bytes.split(|byte| *byte == b'\n').count() as u64).saturating_sub(1);
         let rest = match bytes.iter().rposition(|byte| *byte == b'\n') {
             Some(end) => {
                 self.rest.clear();

@@ -37,13 +37,9 @@ impl Extent {
 
     /// Whether a file may hold one of the rows, by what the table says of it.
     pub(super) fn touches(&self, file: &StoredFile) -> bool {
-        let (least, greatest) = match &file.times {
-            Some(times) => (times.least, times.greatest),
-            None => {
-                let begin = i64::from(file.day) * MICROSECONDS_PER_DAY;
-                (begin, begin + MICROSECONDS_PER_DAY - 1)
-            }
-        };
+        let begin = i64::from(file.day) * MICROSECONDS_PER_DAY;
+        let of_day = (begin, begin + MICROSECONDS_PER_DAY - 1);
+        let (least, greatest) = file.times.map_or(of_day, |times| (times.least, times.greatest));
         let in_time = least <= greatest && self.times.range(least..=greatest).next().is_some();
         let in_symbols = match (&self.symbols, &file.symbols) {
             (Some(symbols), Some(bounds)) => {
