@@ -9,6 +9,7 @@ use depthlake_lake::table::Table;
 use depthlake_orderbook::time::Timestamp;
 
 use super::judge::{Judge, literal_micros};
+use super::pair::Pair;
 use crate::build;
 
 impl Judge<'_> {
@@ -57,8 +58,9 @@ impl Judge<'_> {
         let found = self.rows(table, &query).await?;
         let key: Vec<&str> = model.declaration.key.iter().map(String::as_str).collect();
         let comparison = Comparison { key: &key, ignored: &[], tolerance: self.scope.tolerance };
-        let differences = self.differences(table.to_string(), &comparison, &expected, &found)?;
-        let source = Layer::Marts.source();
+        let differences =
+            self.differences(Pair::MartsWithModels, table.to_string(), &comparison, &expected, &found)?;
+        let source = Pair::MartsWithModels.source();
         let place = Place { layer: Layer::Marts, source, table: model.name, key: &key };
         let mut breaks = breaks_of(place, &expected, &found, &differences)?;
         let mut repaired = Ok(());

@@ -108,8 +108,8 @@ pub async fn run(
     let opened = tokio::task::block_in_place(|| {
         lost_log::checked(OpenLog::follow(&folder, layout)?, &folder, layout, &known)
     })?;
-    let mut carrier = Carrier::start(&opened, lake, layout, contracts, |_| {}).await?;
-    let jobs = Jobs::spawn(&carrier.lake, opened.log(), layout, targets)?;
+    let mut carrier = Carrier::start(&opened, lake, layout, contracts.clone(), |_| {}).await?;
+    let jobs = Jobs::spawn(&carrier.lake, opened.log(), contracts, layout, targets)?;
     let observing = Observing::of_carrier(&carrier, opened.log(), &place.folder, layout);
     let served = || {
         let market = Market::at(&DataFolder::at(&place.folder).board());

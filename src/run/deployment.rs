@@ -182,6 +182,11 @@ impl Deployment {
         Ok(Tail::follow(self.log(), lake.clone(), options).await?)
     }
 
+    /// How the records of the log are to be read.
+    pub fn contracts(&self) -> Contracts {
+        self.contracts.clone()
+    }
+
     /// What happens to the books, as it happens.
     pub fn events(&self) -> EventFeed {
         self.events.clone()

@@ -7,6 +7,7 @@ use anyhow::Result;
 use depthlake_lake::commit::Lake;
 use depthlake_lake::log::Log;
 use depthlake_lake::model::{Builder, Built, Mode, Targets};
+use depthlake_lake::record::Contracts;
 use depthlake_lake::runs::{Figures, Job};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
@@ -24,11 +25,18 @@ pub struct Jobs(Vec<JoinHandle<()>>);
 
 impl Jobs {
     /// Builds the marts every minute, and compares the layers as often as the layout says.
-    pub fn spawn(lake: &Lake, log: Arc<dyn Log>, layout: &Layout, targets: Targets) -> Result<Self> {
+    pub fn spawn(
+        lake: &Lake,
+        log: Arc<dyn Log>,
+        contracts: Contracts,
+        layout: &Layout,
+        targets: Targets,
+    ) -> Result<Self> {
         let building = background::spawn(build(lake.clone(), builder(lake, targets)?));
-        let comparing = layout
-            .reconcile_every
-            .map(|every| background::spawn(reconcile::compare_regularly(lake.clone(), log, targets, every)));
+        let comparing = layout.reconcile_every.map(|every| {
+            let compared = reconcile::Regularly { lake: lake.clone(), log, contracts, targets };
+            background::spawn(compared.compare(every))
+        });
         Ok(Self([Some(building), comparing].into_iter().flatten().collect()))
     }
 }

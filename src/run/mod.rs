@@ -147,7 +147,7 @@ async fn feed(
     );
     let jobs = deployment
         .lake()
-        .map(|lake| Jobs::spawn(lake, deployment.log(), layout, opened.targets))
+        .map(|lake| Jobs::spawn(lake, deployment.log(), deployment.contracts(), layout, opened.targets))
         .transpose()?;
     let stop = stop::stop_requested(options.duration).shared();
     // A broker or a catalog that is away keeps the doors closed, and nobody from ending the run.

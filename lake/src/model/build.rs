@@ -20,6 +20,7 @@ use thiserror::Error;
 use tracing::debug;
 
 use super::check::{FailedTest, check};
+use super::freshness::BUILT_AT;
 use super::minutes::{MINUTE, Minutes};
 use super::pending::Pending;
 use super::query::Targets;
@@ -240,6 +241,7 @@ impl Builder {
         for attempt in 1.. {
             let mut change = TableChange::append(table, rows.clone(), vec![pending.range()]);
             change.properties.clone_from(&pending.built);
+            change.properties.insert(BUILT_AT.to_owned(), now().microseconds().to_string());
             let files = self.lake.data_files(table).await?.files;
             if files.is_empty() && rows.iter().all(|batch| batch.num_rows() == 0) {
                 // The state waits for the first rows: engines stumble over a snapshot that lists nothing.

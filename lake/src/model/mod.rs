@@ -13,6 +13,7 @@ mod build;
 mod check;
 mod correct;
 mod declaration;
+mod freshness;
 mod minutes;
 mod pending;
 mod query;
@@ -29,6 +30,7 @@ use crate::table::Table;
 pub use build::{BuildError, Builder, Built, Mode};
 pub use check::FailedTest;
 pub use declaration::{Declaration, Incremental, Relationship, Tests, Touch};
+pub use freshness::Freshness;
 pub use minutes::Minutes;
 pub use query::Targets;
 
