@@ -30,7 +30,7 @@ pub async fn compare_regularly(lake: Lake, log: Arc<dyn Log>, targets: Targets, 
     loop {
         ticks.tick().await;
         let (to, begun) = (settled(), Instant::now());
-        let compared = compare(&lake, &*log, targets, compared_to..to, &mut told).await;
+        let compared = compare(&lake, &*log, targets.clone(), compared_to..to, &mut told).await;
         match &compared {
             Ok(Outcome { breaks: 0, failures: 0 }) => tracing::debug!("the layers agree"),
             Ok(Outcome { breaks: 0, .. }) => {}

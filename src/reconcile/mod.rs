@@ -32,6 +32,7 @@ use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
 use crate::lake_options::{LakeOptions, LakePlace};
 use crate::log_address::LogAddress;
+use crate::messages::{complain, say};
 use crate::run::deployment::Layout;
 use crate::run::open_log::OpenLog;
 pub use job::compare_regularly;
@@ -97,7 +98,7 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
         match (layer, &log) {
             (Layer::Raw, Some(log)) => judge.raw(&**log).await?,
             (Layer::Raw, None) => {
-                eprintln!("the log is in use by a running depthlake: raw is not compared with it");
+                say!("the log is in use by a running depthlake: raw is not compared with it");
             }
             (Layer::Normalized, log) => {
                 judge.normalized().await;
@@ -106,7 +107,7 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
                     judge.landed(&**log).await?;
                 }
             }
-            (Layer::Marts, _) => judge.marts(configuration.sla.targets(), true).await?,
+            (Layer::Marts, _) => judge.marts(configuration.health.targets()?.feed, true).await?,
         }
     }
     judge.keep().await?;
@@ -114,10 +115,10 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
     let is_accepted = |broken: &Break| options.accepts(broken);
     let advice = judge.breaks.iter().filter(|broken| !is_accepted(broken)).filter_map(advice);
     for note in advice.chain(judge.notes.iter().cloned()) {
-        eprintln!("depthlake: {note}");
+        complain!("{note}");
     }
     for (what, why) in &judge.failures {
-        eprintln!("depthlake: {what} could not be compared: {why}");
+        complain!("{what} could not be compared: {why}");
     }
     let is_settled = |broken: &Break| broken.repaired_at.is_some() || is_accepted(broken);
     let is_right = judge.failures.is_empty() && judge.breaks.iter().all(is_settled);

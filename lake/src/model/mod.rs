@@ -16,6 +16,7 @@ mod declaration;
 mod minutes;
 mod pending;
 mod query;
+mod targets;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -30,7 +31,7 @@ pub use build::{BuildError, Builder, Built, Mode};
 pub use check::FailedTest;
 pub use declaration::{Declaration, Incremental, Relationship, Tests, Touch};
 pub use minutes::Minutes;
-pub use query::Targets;
+pub use targets::Targets;
 
 /// Answers SQL over the tables of a lake.
 #[async_trait]
