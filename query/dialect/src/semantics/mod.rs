@@ -8,6 +8,7 @@ mod calls;
 mod install;
 mod literals;
 mod operators;
+mod single_rows;
 mod trying;
 
 pub use adapt::adapt;
