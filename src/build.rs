@@ -16,6 +16,7 @@ use depthlake_query::output::{table_of_rows, utc};
 
 use crate::configuration::Configuration;
 use crate::lake_options::LakeOptions;
+use crate::messages::complain;
 
 #[derive(Debug, Args)]
 pub struct BuildOptions {
@@ -40,7 +41,7 @@ pub struct ModelsOptions {
 pub async fn build(options: &BuildOptions, configuration: &Configuration) -> Result<ExitCode> {
     let lake = options.lake.place(configuration)?.existing().await?;
     let mode = if options.full_refresh { Mode::Full } else { Mode::Incremental };
-    match builder(&lake, configuration.sla.targets())?.build(&options.models, mode).await {
+    match builder(&lake, configuration.health.targets()?.feed)?.build(&options.models, mode).await {
         Ok(built) => {
             io::stdout().write_all(told(&built).as_bytes())?;
             Ok(ExitCode::SUCCESS)
@@ -74,7 +75,7 @@ fn time(microseconds: i64) -> String {
 }
 
 fn print_failed(failed: &FailedTest) -> Result<()> {
-    eprintln!("depthlake: {} fails its test: {}; nothing of it was committed", failed.model, failed.what);
+    complain!("{} fails its test: {}; nothing of it was committed", failed.model, failed.what);
     let mut out = io::stdout();
     out.write_all(table_of_rows(&failed.rows)?.as_bytes())?;
     Ok(())

@@ -82,7 +82,7 @@ impl Regularly {
         judge.normalized().await;
         judge.history().await;
         judge.landed(upstream).await?;
-        judge.marts(self.targets, false).await?;
+        judge.marts(self.targets.clone(), false).await?;
         let (breaks, failures) = (judge.breaks.len(), judge.failures.len());
         // Where something fails and nothing is at fault, it may pass: the same times are looked at again.
         let is_compared = failures == 0 || breaks > 0;

@@ -37,6 +37,7 @@ use crate::contracts;
 use crate::data_folder::DataFolder;
 use crate::lake_options::{LakeOptions, LakePlace};
 use crate::log_address::LogAddress;
+use crate::messages::complain;
 pub use job::Regularly;
 use judge::{Judge, Scope};
 use landed::Upstream;
@@ -130,7 +131,7 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
         }
     }
     if layers.contains(&Layer::Marts) {
-        judge.marts(configuration.sla.targets(), true).await?;
+        judge.marts(configuration.health.targets()?.feed, true).await?;
     }
     judge.keep(BTreeMap::new()).await?;
     print!("{}", report_pairs(&judge.pairs(&layers, log_away.as_deref()).await?));
@@ -138,10 +139,10 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
     let is_accepted = |broken: &Break| options.accepts(broken);
     let advice = judge.breaks.iter().filter(|broken| !is_accepted(broken)).filter_map(advice);
     for note in advice.chain(judge.notes.iter().cloned()) {
-        eprintln!("depthlake: {note}");
+        complain!("{note}");
     }
     for (what, why) in &judge.failures {
-        eprintln!("depthlake: {what} could not be compared: {why}");
+        complain!("{what} could not be compared: {why}");
     }
     let is_settled = |broken: &Break| broken.repaired_at.is_some() || is_accepted(broken);
     let is_right = judge.failures.is_empty() && judge.breaks.iter().all(is_settled);

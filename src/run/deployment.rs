@@ -109,7 +109,7 @@ impl Layout {
                 .with_context(|| format!("lake.commit_seconds is {commit}: expected more than 0"))?,
             schema_registry: configuration.lake.schema_registry.clone(),
             care: Care::of(&configuration.lake)?,
-            health: configuration.health.targets(&configuration.sla.targets())?,
+            health: configuration.health.targets()?,
             reconcile_every: reconcile_every(configuration.lake.reconcile_minutes)?,
         })
     }

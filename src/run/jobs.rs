@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use depthlake_lake::commit::Lake;
 use depthlake_lake::log::Log;
-use depthlake_lake::model::{Builder, Built, Mode, Targets};
+use depthlake_lake::model::{Builder, Built, Mode};
 use depthlake_lake::record::Contracts;
 use depthlake_lake::runs::{Figures, Job};
 use tokio::task::JoinHandle;
@@ -25,14 +25,9 @@ pub struct Jobs(Vec<JoinHandle<()>>);
 
 impl Jobs {
     /// Builds the marts every minute, and compares the layers as often as the layout says.
-    pub fn spawn(
-        lake: &Lake,
-        log: Arc<dyn Log>,
-        contracts: Contracts,
-        layout: &Layout,
-        targets: Targets,
-    ) -> Result<Self> {
-        let building = background::spawn(build(lake.clone(), builder(lake, targets)?));
+    pub fn spawn(lake: &Lake, log: Arc<dyn Log>, contracts: Contracts, layout: &Layout) -> Result<Self> {
+        let targets = layout.health.feed.clone();
+        let building = background::spawn(build(lake.clone(), builder(lake, targets.clone())?));
         let comparing = layout.reconcile_every.map(|every| {
             let compared = reconcile::Regularly { lake: lake.clone(), log, contracts, targets };
             background::spawn(compared.compare(every))

@@ -17,6 +17,7 @@ mod freshness;
 mod minutes;
 mod pending;
 mod query;
+mod targets;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -32,7 +33,7 @@ pub use check::FailedTest;
 pub use declaration::{Declaration, Incremental, Relationship, Tests, Touch};
 pub use freshness::Freshness;
 pub use minutes::Minutes;
-pub use query::Targets;
+pub use targets::Targets;
 
 /// Answers SQL over the tables of a lake.
 #[async_trait]
