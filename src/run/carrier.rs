@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use depthlake_lake::commit::Lake;
 use depthlake_lake::log::Membership;
-use depthlake_lake::model::Targets;
 use depthlake_lake::record::Contracts;
 use depthlake_lake::sink::{CommitReport, Sink, SinkConfig, SinkError, SinkMetrics, SinkSummary};
 use depthlake_query::live::Market;
@@ -26,6 +25,7 @@ use crate::contracts;
 use crate::data_folder::DataFolder;
 use crate::lake_options::LakePlace;
 use crate::maintain::Care;
+use crate::messages::say;
 use crate::serve::{Doors, Served};
 
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
@@ -97,7 +97,6 @@ pub async fn run(
     options: &RunOptions,
     place: &LakePlace,
     layout: &Layout,
-    targets: Targets,
     doors: Option<Doors>,
 ) -> Result<()> {
     let begun = Instant::now();
@@ -108,8 +107,8 @@ pub async fn run(
     let opened = tokio::task::block_in_place(|| {
         lost_log::checked(OpenLog::follow(&folder, layout)?, &folder, layout, &known)
     })?;
-    let mut carrier = Carrier::start(&opened, lake, layout, contracts, |_| {}).await?;
-    let jobs = Jobs::spawn(&carrier.lake, opened.log(), layout, targets)?;
+    let mut carrier = Carrier::start(&opened, lake, layout, contracts.clone(), |_| {}).await?;
+    let jobs = Jobs::spawn(&carrier.lake, opened.log(), contracts, layout)?;
     let observing = Observing::of_carrier(&carrier, opened.log(), &place.folder, layout);
     let served = || {
         let market = Market::at(&DataFolder::at(&place.folder).board());
@@ -155,7 +154,7 @@ async fn lines(lake: Lake, begun: Instant) {
         match lake.tables().await {
             Ok(tables) => {
                 let rows: u64 = tables.iter().map(|table| table.rows).sum();
-                eprintln!("{:.1} s: {rows} rows in the lake", begun.elapsed().as_secs_f64());
+                say!("{:.1} s: {rows} rows in the lake", begun.elapsed().as_secs_f64());
             }
             Err(error) => tracing::warn!(%error, "the tables could not be counted"),
         }

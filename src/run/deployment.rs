@@ -109,7 +109,7 @@ impl Layout {
                 .with_context(|| format!("lake.commit_seconds is {commit}: expected more than 0"))?,
             schema_registry: configuration.lake.schema_registry.clone(),
             care: Care::of(&configuration.lake)?,
-            health: configuration.health.targets(&configuration.sla.targets())?,
+            health: configuration.health.targets()?,
             reconcile_every: reconcile_every(configuration.lake.reconcile_minutes)?,
         })
     }
@@ -180,6 +180,11 @@ impl Deployment {
     pub async fn tail(&self, lake: &Lake) -> Result<Tail> {
         let options = TailOptions { contracts: self.contracts.clone(), ..TailOptions::default() };
         Ok(Tail::follow(self.log(), lake.clone(), options).await?)
+    }
+
+    /// How the records of the log are to be read.
+    pub fn contracts(&self) -> Contracts {
+        self.contracts.clone()
     }
 
     /// What happens to the books, as it happens.
