@@ -196,7 +196,7 @@ fn what_is_no_text_is_told_short_and_escaped() {
         assert!(error.contains("expected ") && error.len() < 500, "{} bytes", error.len());
         assert!(error.chars().all(|letter| !letter.is_control() && letter != '\u{fffd}'), "{error}");
     }
-    rubbish.retain(|byte| byte.is_ascii_graphic());
+    rubbish.retain(u8::is_ascii_graphic);
     fs::write(folder.path().join("AAPL.csv"), &rubbish).unwrap();
     let error = refusal(&folder.path().join("AAPL.csv"), Content::DailyBars);
     assert!(
