@@ -17,12 +17,12 @@ use crate::configuration::Configuration;
 use crate::lake_options::LakeOptions;
 use crate::log_address::LogAddress;
 use crate::maintain::MaintainOptions;
+use crate::market_options::{GeneratorOptions, VenueOptions, product};
 use crate::messages::MessageOptions;
 use crate::reconcile::ReconcileOptions;
 use crate::run::roles::Roles;
 use crate::serve::ServeOptions;
 use crate::status::StatusOptions;
-use crate::venue::Venue;
 use crate::{sql, tables};
 
 /// Exact order books of 50 and more trading pairs, and a lake of Iceberg tables behind them.
@@ -150,31 +150,6 @@ pub struct DataOption {
     data: Option<PathBuf>,
 }
 
-/// Whose data it is.
-#[derive(Debug, Args)]
-pub struct VenueOptions {
-    /// `sim`, `binance`, `binance-us`, or two addresses, `WS_URL,REST_URL` [default: sim].
-    #[arg(long, env = "DEPTHLAKE_VENUE", value_name = "VENUE")]
-    venue: Option<Venue>,
-    /// spot, usdm or coinm [default: spot].
-    #[arg(long, env = "DEPTHLAKE_PRODUCT", value_name = "PRODUCT")]
-    product: Option<Product>,
-    /// The pairs, separated by commas [default: 50 that are built in].
-    #[arg(long, env = "DEPTHLAKE_SYMBOLS", value_delimiter = ',', value_name = "SYMBOL,…")]
-    symbols: Vec<String>,
-}
-
-/// What the simulated venue generates.
-#[derive(Debug, Args)]
-pub struct GeneratorOptions {
-    /// Decides the simulated markets: the same seed, the same events [default: 1].
-    #[arg(long, env = "DEPTHLAKE_SEED", value_name = "NUMBER")]
-    seed: Option<u64>,
-    /// What the activity of the simulated markets is multiplied by [default: 1].
-    #[arg(long, env = "DEPTHLAKE_RATE", value_name = "FACTOR", value_parser = rate)]
-    rate: Option<f64>,
-}
-
 #[derive(Debug, Args)]
 pub struct RunOptions {
     #[command(flatten)]
@@ -186,6 +161,9 @@ pub struct RunOptions {
     /// Where messages go first: embedded, or a broker, kafka://HOST:PORT[,HOST:PORT…] [default: embedded].
     #[arg(long, env = "DEPTHLAKE_LOG_ADDRESS", value_name = "LOG")]
     log: Option<LogAddress>,
+    /// Where the log in the data folder was lost, begins a new one where the tables end.
+    #[arg(long)]
+    pub new_log: bool,
     /// What this process does: ingest (venue to log), lake (log to tables), both, or query (serves the tables, as
     /// `depthlake serve` does). Ingest and lake apart need a broker.
     #[arg(long, env = "DEPTHLAKE_ROLES", default_value = "ingest,lake", value_name = "ROLE,…")]
@@ -333,31 +311,6 @@ impl DataOption {
     }
 }
 
-impl VenueOptions {
-    pub fn venue(&self, configuration: &Configuration) -> Venue {
-        self.venue.clone().or_else(|| configuration.venue.clone()).unwrap_or_default()
-    }
-
-    pub fn product(&self, configuration: &Configuration) -> anyhow::Result<Product> {
-        product(self.product, configuration)
-    }
-
-    /// The symbols asked for; empty where the default is wanted.
-    pub fn symbols<'a>(&'a self, configuration: &'a Configuration) -> &'a [String] {
-        if self.symbols.is_empty() { &configuration.symbols } else { &self.symbols }
-    }
-}
-
-impl GeneratorOptions {
-    pub fn seed(&self, configuration: &Configuration) -> u64 {
-        self.seed.or(configuration.seed).unwrap_or(1)
-    }
-
-    pub fn rate(&self, configuration: &Configuration) -> f64 {
-        self.rate.or(configuration.rate).unwrap_or(1.0)
-    }
-}
-
 impl RunOptions {
     pub fn log(&self, configuration: &Configuration) -> LogAddress {
         self.log.clone().or_else(|| configuration.lake.log.clone()).unwrap_or_default()
@@ -388,26 +341,10 @@ impl TopOptions {
     }
 }
 
-fn product(flag: Option<Product>, configuration: &Configuration) -> anyhow::Result<Product> {
-    match (flag, &configuration.product) {
-        (Some(product), _) => Ok(product),
-        (None, Some(name)) => Ok(name.parse()?),
-        (None, None) => Ok(Product::default()),
-    }
-}
-
 pub fn positive_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "expected seconds, as 60 or 0.5".to_owned())?;
     let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
     if duration.is_zero() { Err("expected more than 0 seconds".to_owned()) } else { Ok(duration) }
-}
-
-/// Beyond a thousand times the usual activity no machine keeps up.
-fn rate(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if rate > 0.0 && rate <= 1_000.0 => Ok(rate),
-        _ => Err("expected a factor above 0 and at most 1000".to_owned()),
-    }
 }
 
 fn speed(text: &str) -> Result<Speed, String> {
@@ -437,10 +374,6 @@ mod tests {
         assert_eq!(speed("2.5x"), Ok(Speed::Times(2.5)));
         for text in ["0", "-1", "NaN", "inf", "fast"] {
             assert!(speed(text).is_err(), "{text}");
-        }
-        assert_eq!(rate("2.5"), Ok(2.5));
-        for text in ["0", "-1", "NaN", "1e9"] {
-            assert!(rate(text).is_err(), "{text}");
         }
         assert_eq!(positive_seconds("0.5"), Ok(Duration::from_millis(500)));
         for text in ["0", "-1", "NaN", "1e300", "soon"] {

@@ -22,10 +22,10 @@ use depthlake_lake::model::Mode;
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 
-use crate::arguments::VenueOptions;
 use crate::build;
 use crate::configuration::Configuration;
 use crate::lake_options::LakeOptions;
+use crate::market_options::VenueOptions;
 use crate::reconcile::time;
 use raw::RawOptions;
 use summary::Summary;
@@ -146,7 +146,7 @@ const UNDER_WAY: Duration = Duration::from_mins(10);
 
 /// Bars of the minutes that got trades, as versions: the same that corrections make of late trades.
 async fn make_bars(lake: &Lake, configuration: &Configuration) -> Result<()> {
-    let builder = build::builder(lake, configuration.sla.targets())?;
+    let builder = build::builder(lake, configuration.health.targets()?.feed)?;
     for built in builder.build(&["ohlcv_1m".to_owned()], Mode::Incremental).await? {
         println!("{}: {} bars made or corrected", built.name, built.rows);
     }

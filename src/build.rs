@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 use clap::Args;
 use depthlake_lake::commit::Lake;
-use depthlake_lake::model::{BuildError, Builder, Built, FailedTest, Mode, Model, Targets};
+use depthlake_lake::model::{BuildError, Builder, Built, FailedTest, Freshness, Mode, Model, Targets};
 use depthlake_lake::table::Table;
 use depthlake_orderbook::time::Timestamp;
 use depthlake_query::Session;
@@ -16,6 +16,7 @@ use depthlake_query::output::{table_of_rows, utc};
 
 use crate::configuration::Configuration;
 use crate::lake_options::LakeOptions;
+use crate::messages::complain;
 
 #[derive(Debug, Args)]
 pub struct BuildOptions {
@@ -40,7 +41,7 @@ pub struct ModelsOptions {
 pub async fn build(options: &BuildOptions, configuration: &Configuration) -> Result<ExitCode> {
     let lake = options.lake.place(configuration)?.existing().await?;
     let mode = if options.full_refresh { Mode::Full } else { Mode::Incremental };
-    match builder(&lake, configuration.sla.targets())?.build(&options.models, mode).await {
+    match builder(&lake, configuration.health.targets()?.feed)?.build(&options.models, mode).await {
         Ok(built) => {
             io::stdout().write_all(told(&built).as_bytes())?;
             Ok(ExitCode::SUCCESS)
@@ -74,7 +75,7 @@ fn time(microseconds: i64) -> String {
 }
 
 fn print_failed(failed: &FailedTest) -> Result<()> {
-    eprintln!("depthlake: {} fails its test: {}; nothing of it was committed", failed.model, failed.what);
+    complain!("{} fails its test: {}; nothing of it was committed", failed.model, failed.what);
     let mut out = io::stdout();
     out.write_all(table_of_rows(&failed.rows)?.as_bytes())?;
     Ok(())
@@ -116,14 +117,19 @@ async fn describe(model: &'static Model, indent: &str, lake: Option<&Lake>, text
     Ok(())
 }
 
-/// When a mart was built last, and whether that is as fresh as declared.
+/// When a mart was built last, up to which minute it has rows, and whether that is as fresh as declared.
 async fn freshness(model: &Model, seconds: u32, lake: Option<&Lake>) -> Result<String> {
     let (Some(lake), Ok(table)) = (lake, model.name.parse::<Table>()) else { return Ok(String::new()) };
-    let Some(last) = lake.snapshots(table).await?.last().map(|snapshot| snapshot.committed_at) else {
-        return Ok("; never built".to_owned());
-    };
-    let is_late = now() - last > i64::from(seconds) * 1_000_000_000;
-    Ok(format!("; built {}, {}", utc(last), if is_late { "late" } else { "fresh" }))
+    Ok(match Freshness::of(lake, table).await? {
+        Freshness { built_at: None, last_minute: None } => "; never built".to_owned(),
+        Freshness { built_at, last_minute } => {
+            let is_fresh = built_at.is_some_and(|time| now() - time <= i64::from(seconds) * 1_000_000_000);
+            let built =
+                built_at.map_or("built nobody knows when".to_owned(), |time| format!("built {}", utc(time)));
+            let rows = last_minute.map_or(String::new(), |minute| format!(" up to {}", utc(minute)));
+            format!("; {built}{rows}, {}", if is_fresh { "fresh" } else { "late" })
+        }
+    })
 }
 
 fn now() -> Timestamp {

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use depthlake_lake::address::Secret;
-use depthlake_lake::model::Targets;
 use depthlake_orderbook::symbol::Symbol;
-use depthlake_query::health;
+use depthlake_query::health::Targets;
 use serde::Deserialize;
 
 use crate::log_address::LogAddress;
@@ -30,7 +29,6 @@ pub struct Configuration {
     pub rate: Option<f64>,
     pub engine: EngineConfiguration,
     pub lake: LakeConfiguration,
-    pub sla: SlaConfiguration,
     pub serve: ServeConfiguration,
     pub health: HealthConfiguration,
 }
@@ -70,16 +68,6 @@ pub struct S3Configuration {
     pub secret_access_key: Option<Secret>,
 }
 
-/// What the feed is measured against in `marts.mart_exchange_health`.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SlaConfiguration {
-    pub receive_lag_p99_ms: Option<f64>,
-    pub event_lag_p99_ms: Option<f64>,
-    pub silent_seconds: Option<u32>,
-    pub stale_seconds: Option<u32>,
-}
-
 /// What is promised, and judged while the program runs.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -93,41 +81,52 @@ pub struct HealthConfiguration {
 
 impl HealthConfiguration {
     /// The promises, those that are not set at their defaults.
-    pub fn targets(&self, sla: &Targets) -> Result<health::Targets> {
-        let seconds = |name: &str, seconds: f64| {
+    pub fn targets(&self) -> Result<Targets> {
+        let above_nothing = |name: &str, value: f64, seconds: f64| {
             let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
-            duration.with_context(|| format!("health.{name} is {seconds}: expected more than 0"))
+            duration.with_context(|| format!("health.{name} is {value}: expected a number above 0"))
         };
-        let mut targets = health::Targets::with(sla);
+        let seconds = |name: &str, value: f64| above_nothing(name, value, value);
+        let mut targets = Targets::default();
         if let Some(fresh) = self.freshness_seconds {
-            targets.freshness = seconds("freshness_seconds", fresh)?;
+            targets.feed.freshness = seconds("freshness_seconds", fresh)?;
         }
-        for (symbol, &fresh) in &self.freshness_seconds_of {
-            let fresh = seconds("freshness_seconds_of", fresh)?;
-            targets.freshness_of.insert(Symbol::new(symbol).context("health.freshness_seconds_of")?, fresh);
+        for (name, &fresh) in &self.freshness_seconds_of {
+            let symbol = Symbol::new(name)
+                .with_context(|| format!("health.freshness_seconds_of.{name}: expected a symbol"))?;
+            let fresh = seconds(&format!("freshness_seconds_of.{name}"), fresh)?;
+            targets.feed.freshness_of.insert(symbol, fresh);
         }
         if let Some(age) = self.commit_age_seconds {
             targets.commit_age = seconds("commit_age_seconds", age)?;
         }
-        if let Some(milliseconds) = self.api_p95_ms {
-            targets.api_p95 = seconds("api_p95_ms", milliseconds / 1e3)?;
+        if let Some(gaps) = self.gaps_per_hour {
+            if !gaps.is_finite() || gaps < 0.0 {
+                bail!("health.gaps_per_hour is {gaps}: expected a number of at least 0");
+            }
+            targets.feed.gaps_per_hour = gaps;
         }
-        targets.gaps_per_hour = self.gaps_per_hour.unwrap_or(targets.gaps_per_hour);
+        if let Some(milliseconds) = self.api_p95_ms {
+            targets.api_p95 = above_nothing("api_p95_ms", milliseconds, milliseconds / 1e3)?;
+        }
         Ok(targets)
     }
-}
 
-impl SlaConfiguration {
-    /// The targets, those that are not set at their defaults.
-    pub fn targets(&self) -> Targets {
-        let Targets { receive_lag_p99_ms, event_lag_p99_ms, silent_seconds, stale_seconds } =
-            Targets::default();
-        Targets {
-            receive_lag_p99_ms: self.receive_lag_p99_ms.unwrap_or(receive_lag_p99_ms),
-            event_lag_p99_ms: self.event_lag_p99_ms.unwrap_or(event_lag_p99_ms),
-            silent_seconds: self.silent_seconds.unwrap_or(silent_seconds),
-            stale_seconds: self.stale_seconds.unwrap_or(stale_seconds),
+    /// Whether every symbol of which something is promised is one of those that are followed.
+    pub fn check_symbols(&self, followed: &[Symbol]) -> Result<()> {
+        for name in self.freshness_seconds_of.keys() {
+            if Symbol::new(name).is_ok_and(|symbol| followed.contains(&symbol)) {
+                continue;
+            }
+            let nearest = followed.iter().min_by_key(|symbol| {
+                strsim::damerau_levenshtein(&name.to_ascii_uppercase(), symbol.as_str())
+            });
+            let nearest = nearest.map_or_else(String::new, |symbol| format!("; the nearest is {symbol}"));
+            bail!(
+                "health.freshness_seconds_of.{name}: expected one of the symbols that are followed{nearest}"
+            );
         }
+        Ok(())
     }
 }
 
@@ -190,16 +189,49 @@ mod tests {
             set.serve.listen.is_some() && set.serve.postgres.is_some() && set.serve.connections.is_some()
         );
         assert_eq!(set.serve.limits.limits().unwrap(), depthlake_query::Limits::default());
-        assert_eq!(set.sla.targets(), Targets::default());
-        assert!(set.sla.receive_lag_p99_ms.is_some() && set.sla.event_lag_p99_ms.is_some());
         let promised = &set.health;
         assert!(promised.freshness_seconds.is_some() && !promised.freshness_seconds_of.is_empty());
         assert!(promised.commit_age_seconds.is_some() && promised.gaps_per_hour.is_some());
         assert!(promised.api_p95_ms.is_some());
-        let defaults = health::Targets::default();
-        let told = promised.targets(&Targets::default()).unwrap();
-        assert_eq!(health::Targets { freshness_of: BTreeMap::new(), ..told }, defaults);
-        assert!(set.sla.silent_seconds.is_some() && set.sla.stale_seconds.is_some());
+        let mut told = promised.targets().unwrap();
+        told.feed.freshness_of.clear();
+        assert_eq!(told, Targets::default());
+    }
+
+    #[test]
+    fn promises_that_cannot_be_kept_are_refused_by_name() {
+        let refused = |text: &str| {
+            let configuration = Configuration::parse(&format!("[health]\n{text}\n")).unwrap();
+            configuration.health.targets().unwrap_err().to_string()
+        };
+        for text in ["-1.0", "nan", "inf"] {
+            let error = refused(&format!("gaps_per_hour = {text}"));
+            assert!(error.starts_with("health.gaps_per_hour is "), "{error}");
+            assert!(error.ends_with(": expected a number of at least 0"), "{error}");
+        }
+        for name in ["freshness_seconds", "commit_age_seconds", "api_p95_ms"] {
+            for text in ["0.0", "-5.0", "nan", "inf", "1e30"] {
+                let error = refused(&format!("{name} = {text}"));
+                assert!(error.starts_with(&format!("health.{name} is ")), "{error}");
+                assert!(error.ends_with(": expected a number above 0"), "{error}");
+            }
+        }
+        let error = refused("freshness_seconds_of = { BTCUSDT = -1.0 }");
+        assert_eq!(error, "health.freshness_seconds_of.BTCUSDT is -1: expected a number above 0");
+        assert!(refused("freshness_seconds_of = { \"a b\" = 1.0 }").contains("expected a symbol"));
+    }
+
+    #[test]
+    fn what_is_promised_of_nobody_is_refused() {
+        let text = "[health]\nfreshness_seconds_of = { btcusdt = 5.0, ETHUSTD = 5.0 }\n";
+        let health = Configuration::parse(text).unwrap().health;
+        let followed = ["BTCUSDT", "ETHUSDT"].map(|name| Symbol::new(name).unwrap());
+        let error = health.check_symbols(&followed).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "health.freshness_seconds_of.ETHUSTD: expected one of the symbols that are followed; the nearest is ETHUSDT"
+        );
+        assert!(Configuration::default().health.check_symbols(&followed).is_ok());
     }
 
     #[test]

@@ -9,3 +9,9 @@ pub fn open(url: Option<&str>) -> Result<Contracts> {
     let Some(url) = url else { return Ok(Contracts::own()) };
     Contracts::registered(Registry::at(url)?).context("the schemas of the records cannot be agreed upon")
 }
+
+/// Opens the contracts for reading records alone: nothing is registered. Blocks while the registry is asked.
+pub fn reading(url: Option<&str>) -> Result<Contracts> {
+    let Some(url) = url else { return Ok(Contracts::own()) };
+    Contracts::reading(Registry::at(url)?).context("the schemas of the records cannot be looked up")
+}

@@ -5,10 +5,12 @@ mod backfill;
 mod build;
 mod configuration;
 mod contracts;
+mod credentials;
 mod data_folder;
 mod lake_options;
 mod log_address;
 mod maintain;
+mod market_options;
 mod messages;
 mod reconcile;
 mod record;
@@ -28,6 +30,7 @@ use anyhow::Result;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
+use messages::{LogFormat, complain};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -36,14 +39,31 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const STACK: usize = 16 << 20;
 
 fn main() -> ExitCode {
-    match execute(Arguments::parse()) {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    messages::speak(arguments.messages.format());
+    match execute(arguments) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("depthlake: {}", with_causes(&error));
+            complain!("{}", with_causes(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Arguments that cannot be read, or a question about them.
+fn refuse(error: &clap::Error) -> ExitCode {
+    messages::speak(LogFormat::of_arguments());
+    if error.use_stderr() && LogFormat::of_arguments() == LogFormat::Json {
+        complain!("{error}");
+    } else {
+        // Whoever does not listen is not told.
+        _ = error.print();
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 fn execute(arguments: Arguments) -> Result<ExitCode> {
@@ -75,7 +95,7 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
         Command::Status(options) => block_on(status::run(&options, &configuration)),
         Command::Top(options) => {
             let board = data_folder::DataFolder::at(&options.data(&configuration)).board();
-            let targets = configuration.health.targets(&configuration.sla.targets())?;
+            let targets = configuration.health.targets()?;
             top::run(&board, targets, options.symbol.as_deref(), options.refresh(), options.once)?;
             Ok(ExitCode::SUCCESS)
         }

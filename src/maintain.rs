@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use depthlake_lake::commit::{Lake, ORPHAN_AGE, SnapshotRetention};
+use depthlake_lake::commit::{Lake, ORPHAN_AGE, SnapshotRetention, Staying};
 use depthlake_lake::maintenance::{Cared, Maintenance};
 use depthlake_lake::table::Table;
 
@@ -70,11 +70,12 @@ fn days_of((name, &days): (&String, &u32)) -> Result<(Table, u32)> {
 /// Cares for the tables and prints what was done.
 ///
 /// # Errors
-/// Where there is no lake, or a table cannot be read or changed.
+/// Where there is no lake, a table cannot be read or changed, or a file cannot be removed.
 pub async fn run(options: &MaintainOptions, configuration: &Configuration) -> Result<()> {
     let lake = options.lake.place(configuration)?.existing().await?;
     let maintenance = Care::of(&configuration.lake)?.maintenance;
     let tables = if options.tables.is_empty() { Table::ALL.to_vec() } else { options.tables.clone() };
+    let mut staying = 0;
     for table in tables {
         let cared = if options.dry_run {
             maintenance.plan(&lake, table).await?
@@ -83,21 +84,32 @@ pub async fn run(options: &MaintainOptions, configuration: &Configuration) -> Re
         };
         println!("{table}: {}", told(&cared, options.dry_run));
         if options.orphans {
-            orphans(&lake, table, options.remove).await?;
+            staying += orphans(&lake, table, options.remove).await?;
         }
+    }
+    if staying > 0 {
+        bail!("{staying} files could not be removed, and stay");
     }
     Ok(())
 }
 
-async fn orphans(lake: &Lake, table: Table, removes: bool) -> Result<()> {
+/// Lists the orphans of a table, and removes them where that is asked for; gives how many stay all the same.
+async fn orphans(lake: &Lake, table: Table, removes: bool) -> Result<usize> {
     let orphans = lake.orphans(table, ORPHAN_AGE).await?;
-    for file in &orphans {
-        println!("    {} {}", if removes { "removed" } else { "orphan" }, file.location);
-    }
-    if removes {
-        lake.remove_orphans(orphans).await;
-    }
-    Ok(())
+    let locations: Vec<_> = orphans.iter().map(|file| file.location.clone()).collect();
+    let staying = if removes { lake.remove_orphans(orphans).await } else { Vec::new() };
+    print!("{}", told_orphans(&locations, removes, &staying));
+    Ok(staying.len())
+}
+
+/// What became of each orphan.
+fn told_orphans(locations: &[String], removes: bool, staying: &[Staying]) -> String {
+    let line = |location: &String| match staying.iter().find(|file| file.location == *location) {
+        Some(Staying { reason, .. }) => format!("    stays {location}: {reason}\n"),
+        None if removes => format!("    removed {location}\n"),
+        None => format!("    orphan {location}\n"),
+    };
+    locations.iter().map(line).collect()
 }
 
 /// What was done, or would be, in one line.
@@ -157,6 +169,17 @@ mod tests {
              expired with 7 files"
         );
         assert!(told(&much, true).ends_with("9 files (2.0 KiB) merged into 1, 3 snapshots expired"));
+    }
+
+    #[test]
+    fn orphans_are_told_removed_only_where_they_are() {
+        let files = ["file:///a", "file:///b"].map(str::to_owned);
+        assert_eq!(told_orphans(&files, false, &[]), "    orphan file:///a\n    orphan file:///b\n");
+        let staying = Staying { location: files[0].clone(), reason: "not permitted".to_owned() };
+        assert_eq!(
+            told_orphans(&files, true, &[staying]),
+            "    stays file:///a: not permitted\n    removed file:///b\n"
+        );
     }
 
     #[test]

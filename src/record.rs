@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::arguments::RecordOptions;
 use crate::configuration::Configuration;
+use crate::messages::say;
 use crate::run::feed_source::{FeedSource, PENDING_REQUESTS};
 use crate::run::stop::stop_requested;
 
@@ -19,7 +20,7 @@ pub fn run(options: &RecordOptions, configuration: &Configuration) -> Result<Exi
     let (sender, requests) = mpsc::channel(PENDING_REQUESTS);
     let mut recorder = Recorder::create(&options.folder, sender)?;
     let config = FeedConfig::new(source.endpoints.clone(), source.product, source.symbols.clone());
-    eprintln!("recording {} pairs into {}; Ctrl-C ends it", source.symbols.len(), options.folder.display());
+    say!("recording {} pairs into {}; Ctrl-C ends it", source.symbols.len(), options.folder.display());
     let report =
         runtime.block_on(live::run(config, &mut recorder, requests, stop_requested(options.duration)))?;
     let written = recorder.written();

@@ -1,7 +1,7 @@
 //! `depthlake replay`: a recording through the same code that runs live.
 
 use std::fs::File;
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{BufWriter, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,6 +22,7 @@ use crate::arguments::ReplayOptions;
 use crate::configuration::Configuration;
 use crate::data_folder::DataFolder;
 use crate::lake_options::LakePlace;
+use crate::messages::{self, complain, say};
 use crate::run::deployment::{Deployment, Layout};
 use crate::run::router::Router;
 
@@ -48,7 +49,7 @@ pub fn run(options: &ReplayOptions, configuration: &Configuration) -> Result<Exi
     let mut is_readable = true;
     let lost = |error: RecordingError| {
         is_readable &= matches!(error, RecordingError::CutOff { .. });
-        eprintln!("depthlake: {error}");
+        complain!("{error}");
     };
     let messages = replay::play(&recording, options.speed, lost, |envelope, payload| {
         pipelines.frame(envelope, payload, &mut report);
@@ -66,7 +67,7 @@ pub fn run(options: &ReplayOptions, configuration: &Configuration) -> Result<Exi
         report.bars.write(create(path)?).with_context(|| format!("{} cannot be written", path.display()))?;
     }
     if let Some(lake) = lake {
-        eprintln!("{} rows in the lake", lake.finish()?);
+        say!("{} rows in the lake", lake.finish()?);
     }
     let agreement = tell(&pipelines, &report.counts);
     println!(
@@ -145,7 +146,7 @@ fn tell(pipelines: &OfflinePipelines, counts: &SymbolCounts) -> Agreement {
     for pipeline in pipelines.pipelines() {
         for (symbol, status) in pipeline.books() {
             let trades = counts.trades.get(&symbol).copied().unwrap_or_default();
-            eprintln!(
+            say!(
                 "{symbol} applied={} stale={} gaps={} snapshots={} agreed={} disagreed={} trades={trades}{}",
                 status.applied,
                 status.stale,
@@ -161,7 +162,7 @@ fn tell(pipelines: &OfflinePipelines, counts: &SymbolCounts) -> Agreement {
         }
     }
     for (reason, count) in &counts.dead_letters {
-        eprintln!("dead letters: {count} {reason}");
+        say!("dead letters: {count} {reason}");
     }
     all
 }
@@ -181,7 +182,7 @@ struct Progress {
 
 impl Progress {
     fn new() -> Self {
-        Self { count: 0, is_shown: std::io::stderr().is_terminal() }
+        Self { count: 0, is_shown: messages::may_move() }
     }
 
     fn message(&mut self) {

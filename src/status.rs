@@ -8,12 +8,14 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use depthlake_engine::board::{BoardError, Reader};
 use depthlake_engine::clock;
+use depthlake_lake::model;
 use depthlake_orderbook::time::Timestamp;
 use depthlake_query::health::{self, Health, Observation, Status, SymbolHealth};
-use reqwest::Url;
+use reqwest::{StatusCode, Url};
 use tokio::time::timeout;
 
 use crate::configuration::Configuration;
+use crate::credentials::{Credentials, NEEDS_LOGIN};
 use crate::data_folder::DataFolder;
 use crate::lake_options::{LakeOptions, LakePlace};
 use crate::tables::grouped;
@@ -22,7 +24,7 @@ use crate::top::duration;
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A rate of gaps is measured over at least this time.
-const SHORTEST_WINDOW: Duration = Duration::from_mins(5);
+const SHORTEST_WINDOW: Duration = model::Targets::GAP_WINDOW;
 /// Symbols that are named; of more only the number is told.
 const MOST_NAMED: usize = 10;
 
@@ -31,6 +33,9 @@ pub struct StatusOptions {
     /// Asks a running program, `http://HOST:PORT`, instead of looking into the data folder.
     #[arg(long, env = "DEPTHLAKE_SERVER", value_name = "URL")]
     server: Option<String>,
+    /// As whom the server is asked; the password is taken from `DEPTHLAKE_PASSWORD`, a token from `DEPTHLAKE_TOKEN`.
+    #[arg(long, env = "DEPTHLAKE_USER", value_name = "USER")]
+    user: Option<String>,
     #[command(flatten)]
     lake: LakeOptions,
 }
@@ -41,22 +46,25 @@ pub struct StatusOptions {
 /// Where the server does not answer, or the folder holds nothing that could be looked at.
 pub async fn run(options: &StatusOptions, configuration: &Configuration) -> Result<ExitCode> {
     let health = match &options.server {
-        Some(server) => ask(server).await?,
+        Some(server) => ask(server, options.user.as_deref()).await?,
         None => look(options, configuration).await?,
     };
     print!("{}", screen(&health));
     Ok(if health.status == Status::Ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn ask(server: &str) -> Result<Health> {
+async fn ask(server: &str, user: Option<&str>) -> Result<Health> {
     let url = Url::parse(&format!("{}/api/v1/health", server.trim_end_matches('/')))
         .context("the server's address is no URL: expected http://HOST:PORT")?;
     let shown = without_credentials(url.clone());
     let failed = || format!("{shown} cannot be asked");
     let client = reqwest::Client::builder().timeout(PATIENCE).build().with_context(failed)?;
-    let sent = client.get(url).send().await;
+    let sent = Credentials::of_environment(user).shown(client.get(url)).send().await;
     let answer = sent.map_err(reqwest::Error::without_url).with_context(failed)?;
     let status = answer.status();
+    if status == StatusCode::UNAUTHORIZED {
+        bail!("{shown} answers {status}: {NEEDS_LOGIN}");
+    }
     if !status.is_success() {
         bail!("{shown} answers {status}");
     }
@@ -93,7 +101,7 @@ async fn look(options: &StatusOptions, configuration: &Configuration) -> Result<
     seen.troubles.extend(health::observe_disk(&place.folder));
     let newest = reader.iter().filter_map(newest_event).max();
     seen.commit_age = commit_age(newest, seen.last_commit, now);
-    let targets = configuration.health.targets(&configuration.sla.targets())?;
+    let targets = configuration.health.targets()?;
     Ok(health::judge(&seen, &targets, None))
 }
 

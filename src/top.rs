@@ -24,6 +24,8 @@ pub use self::columns::duration;
 use self::market::{Market, SHORTEST_RATE_WINDOW};
 use self::view::{Next, View};
 
+use crate::messages::say;
+
 /// How often a board that is not there yet is looked for.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -111,10 +113,7 @@ fn wait_for_board(path: &Path, targets: &Targets) -> Result<Market> {
     loop {
         match Market::open(path, targets.clone()) {
             Err(BoardError::Missing { .. }) if !told => {
-                eprintln!(
-                    "waiting for the board {} (`depthlake run` makes it; Ctrl-C to stop)",
-                    path.display()
-                );
+                say!("waiting for the board {} (`depthlake run` makes it; Ctrl-C to stop)", path.display());
                 told = true;
             }
             Err(BoardError::Missing { .. }) => thread::sleep(LOOK_INTERVAL),

@@ -144,7 +144,7 @@ def percentile(values, fraction):
     return values[low] + (values[high] - values[low]) * (place - low)
 
 
-def health(lake, silent=10, stale=5, receive=1000.0, event=2000.0):
+def health(lake, promised=10, gaps_per_hour=6.0):
     messages, lags, latest, heard = defaultdict(int), defaultdict(list), {}, defaultdict(set)
     for table in ("raw.orderbook_diffs", "raw.trades"):
         for row in lake.rows(
@@ -168,6 +168,8 @@ def health(lake, silent=10, stale=5, receive=1000.0, event=2000.0):
         events[row["symbol"], row["received"] // MINUTE, row["kind"]] += 1
     observed = {minute for _, minute in messages}
     rows = {}
+    recent = {(name, m + later) for name, m in messages for later in range(15)}
+    expected = {minute: sum((name, minute) in recent for name in heard) for minute in observed}
     for symbol in heard:
         seconds = sorted(heard[symbol])
         of_symbol = {minute for name, minute in messages if name == symbol}
@@ -177,7 +179,7 @@ def health(lake, silent=10, stale=5, receive=1000.0, event=2000.0):
             stale_seconds = 0
             for second in range(minute * 60, minute * 60 + 60):
                 index = bisect.bisect_right(seconds, second) - 1
-                stale_seconds += index >= 0 and second - seconds[index] > silent
+                stale_seconds += index >= 0 and second - seconds[index] > promised
             key = (symbol, minute)
             times = [latest[symbol, m] for m in of_symbol if minute - 15 < m <= minute and (symbol, m) in latest]
             row = dict(
@@ -187,8 +189,8 @@ def health(lake, silent=10, stale=5, receive=1000.0, event=2000.0):
                 receive_lag_p50_ms=percentile(lags[key], 0.5), receive_lag_p99_ms=percentile(lags[key], 0.99),
                 event_lag_p50_ms=percentile(published[key], 0.5), event_lag_p99_ms=percentile(published[key], 0.99),
             )
-            breached = (row["receive_lag_p99_ms"] or 0) > receive or (row["event_lag_p99_ms"] or 0) > event
-            breached = breached or stale_seconds > stale
+            gaps = sum(count for (_, m, kind), count in events.items() if kind == "gap" and minute - 5 < m <= minute)
+            breached = stale_seconds > 0 or gaps * 12 / expected[minute] > gaps_per_hour
             row["sla_status"] = "no_data" if not row["messages"] else "breached" if breached else "ok"
             rows[symbol, minute * MINUTE] = row
     return rows

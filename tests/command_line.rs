@@ -62,6 +62,36 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
+fn where_messages_are_json_every_line_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    fs::write(here.join("wrong.toml"), "[health]\ngaps_per_hour = -1.0\n").unwrap();
+    fs::write(here.join("unknown.toml"), "[health]\nfreshness_seconds_of = { BTCUSTD = 5.0 }\n").unwrap();
+    let run = ["run", "--symbols", "BTCUSDT", "--duration", "1", "--data", "data", "--listen", "127.0.0.1:0"];
+    let cases: [(&[&str], &str); 7] = [
+        (&run, "listening on http://"),
+        (&["run", "--simbols", "X"], "--symbols"),
+        (&["run", "--config", "none.toml"], "No such file"),
+        (&["run", "--config", "wrong.toml"], "health.gaps_per_hour is -1: expected a number of at least 0"),
+        (&["run", "--config", "unknown.toml", "--symbols", "BTCUSDT"], "the nearest is BTCUSDT"),
+        (&["replay", "nowhere"], "nowhere"),
+        (&["sql", "SELECT 1", "--data", "nowhere"], "nowhere"),
+    ];
+    for (arguments, expected) in cases {
+        let all = [arguments, &["--log-format", "json"]].concat();
+        let told = text(&finish(here, &all).stderr).to_owned();
+        let mut messages = Vec::new();
+        for line in told.lines() {
+            let object: serde_json::Value =
+                serde_json::from_str(line).unwrap_or_else(|_| panic!("{arguments:?} says: {line}"));
+            assert!(object["timestamp"].is_string() && object["level"].is_string(), "{line}");
+            messages.push(object["message"].as_str().unwrap().to_owned());
+        }
+        assert!(messages.iter().any(|message| message.contains(expected)), "{arguments:?}: {messages:?}");
+    }
+}
+
+#[test]
 fn a_second_run_in_the_same_folder_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

@@ -2,21 +2,23 @@
 
 mod support;
 
+use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use depthlake_engine::board::{BoardState, Reader};
 use depthlake_ingest::product::Product;
-use depthlake_ingest::sim::{self, Venue, VenueConfig};
+use depthlake_ingest::sim::{self, Source, Venue, VenueConfig};
 use support::broker::Broker;
 use support::{LakeView, depthlake, stop, text, wait};
 
 const SYMBOLS: [&str; 3] = ["BTCUSDT", "ETHUSDT", "SOLUSDT"];
 
-fn start_venue(runtime: &tokio::runtime::Runtime) -> Venue {
+fn start_venue(runtime: &tokio::runtime::Runtime, rate: f64) -> Venue {
     let markets = SYMBOLS.iter().map(|symbol| sim::market_for(symbol).unwrap()).collect();
-    let mut config = VenueConfig::generated(Product::Spot, markets, 5);
+    let mut config = VenueConfig::generated(Product::Spot, Vec::new(), 5);
+    config.source = Source::Generated { markets, rate };
     // Many starts within a minute take more weight than a venue grants.
     config.limits.request_weight = 100_000;
     runtime.block_on(sim::start(config)).unwrap()
@@ -43,10 +45,10 @@ fn kills_of_program_and_broker_lose_nothing_and_double_nothing() {
     const LIVES: u64 = 6;
     let Some(broker) = Broker::start() else { return };
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("depthlake.toml"), "[lake]\ncommit_seconds = 0.3\npartitions = 2\n")
+    fs::write(folder.path().join("depthlake.toml"), "[lake]\ncommit_seconds = 0.3\npartitions = 2\n")
         .unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let venue = start_venue(&runtime);
+    let venue = start_venue(&runtime, 1.0);
     for life in 0..LIVES {
         let mut child = run(folder.path(), &venue, &broker);
         wait("all books are live", || all_books_are_live(folder.path(), &child));
@@ -76,6 +78,72 @@ fn kills_of_program_and_broker_lose_nothing_and_double_nothing() {
     assert!(messages > 500, "{messages} messages in {LIVES} lives");
     view.assert_derived_equals_replay();
     support::assert_other_engines_agree(&data);
+}
+
+const MEBIBYTE: u64 = 1 << 20;
+/// What may wait in memory for being written, as the program has it.
+const QUEUE: u64 = 64 * MEBIBYTE;
+
+/// Bytes of the files in a folder; one that goes meanwhile does not count.
+fn bytes_in(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum()
+}
+
+/// Bytes of memory that a process has.
+fn resident(child: &Child) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+/// The broker is away until three times as much waits for it as memory may hold. What waits is in files, memory grows by
+/// less than the queue, and when the broker is back all of it comes into the tables, in order, once.
+///
+/// `DEPTHLAKE_KAFKA=$PWD/infra/local/kafka/kafka.sh cargo test --test kafka -- --ignored --nocapture`
+#[test]
+#[ignore = "takes minutes: DEPTHLAKE_KAFKA=$PWD/infra/local/kafka/kafka.sh cargo test --test kafka -- --ignored"]
+fn an_outage_that_memory_could_not_hold_waits_on_disk_and_drains_in_order() {
+    /// How much busier than usual the venue is, so that the outage need not last for an hour.
+    const RATE: f64 = 40.0;
+    const PATIENCE: Duration = Duration::from_mins(30);
+    let Some(broker) = Broker::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("depthlake.toml"), "[lake]\ncommit_seconds = 1.0\npartitions = 2\n")
+        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let venue = start_venue(&runtime, RATE);
+    let child = run(folder.path(), &venue, &broker);
+    wait("all books are live", || all_books_are_live(folder.path(), &child));
+    let outbox = folder.path().join("data/outbox");
+    let until = |what: &str, is_so: &mut dyn FnMut() -> bool| {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so() {
+            assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    };
+    broker.kill();
+    let (mut early, mut most) = (0, 0);
+    until("three times as much waits as memory may hold", &mut || {
+        let waiting = bytes_in(&outbox);
+        most = most.max(resident(&child));
+        if waiting < QUEUE {
+            early = most;
+        }
+        waiting > 4 * QUEUE
+    });
+    assert!(all_books_are_live(folder.path(), &child), "the live books go on");
+    assert!(early > 0 && most < early + QUEUE, "memory has grown from {early} to {most} bytes");
+    runtime.block_on(venue.pause());
+    broker.restart();
+    until("the outbox lets go of what is sent", &mut || bytes_in(&outbox) < QUEUE);
+    stop(child);
+    eprintln!("memory was {} MiB, and {} MiB in the end", early / MEBIBYTE, most / MEBIBYTE);
+
+    let view = LakeView::open(&folder.path().join("data"));
+    eprintln!("{} messages, each once and in order", view.assert_raw_is_whole());
+    view.assert_derived_equals_replay();
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use depthlake_lake::table::Table;
 use support::{LakeView, finish, shared, succeed, text};
 
 /// All but the time when a bar was written.
@@ -56,6 +57,11 @@ fn marts_of_recordings_are_what_plain_loops_compute() {
 
         let lineage = succeed(here, &["models", "--data", "data"]);
         assert!(lineage.contains("marts.mart_ohlcv  (table, by minutes; built"), "{lineage}");
+        // Care of a table does not make it fresh.
+        let view = LakeView::open(&here.join("data"));
+        view.rewrite(Table::MartOhlcv);
+        assert_eq!(succeed(here, &["models", "--data", "data"]), lineage, "{name}");
+        drop(view);
         let latest =
             answer(here, "data", "SELECT count(*) = count(DISTINCT symbol) FROM marts.mart_liquidity_latest");
         assert_eq!(latest.lines().nth(1), Some("true"), "{name}");

@@ -65,6 +65,13 @@ fn every_view_shows_what_the_program_has() {
 }
 
 #[test]
+fn only_those_who_log_in_see_anything() {
+    if let Some(browser) = Browser::find() {
+        browser.run("tests/login.test.mjs");
+    }
+}
+
+#[test]
 #[ignore = "takes minutes: cargo test --test page -- --ignored"]
 fn memory_stays_where_it_is() {
     if let Some(browser) = Browser::find() {

@@ -2,12 +2,21 @@
 
 #[path = "reconcile/backfills.rs"]
 mod backfills;
+#[path = "reconcile/bars.rs"]
+mod bars;
 #[path = "reconcile/others.rs"]
 mod others;
+#[path = "reconcile/raw.rs"]
+mod raw;
+#[path = "reconcile/registry.rs"]
+mod registry;
+#[path = "reconcile/regular.rs"]
+mod regular;
 mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Decimal128Array, RecordBatch, cast::AsArray, types::Decimal128Type};
@@ -73,6 +82,16 @@ async fn every_way_of_damaging_a_lake_is_told_and_put_right() {
         let line = told.lines().find(|line| line.starts_with(topic)).unwrap_or_else(|| panic!("{told}"));
         assert_ne!(line.split_whitespace().nth(1), Some("0"), "{told}");
     }
+
+    for pair in
+        ["raw with the log", "normalized with raw  ", "normalized with the log", "marts with their models"]
+    {
+        let line = told.lines().find(|line| line.starts_with(pair)).unwrap_or_else(|| panic!("{told}"));
+        assert_ne!(line.split_whitespace().last(), Some("0"), "{told}");
+    }
+    let nothing = "0  nothing to compare yet, because nothing was backfilled";
+    let line = told.lines().find(|line| line.starts_with("normalized with raw.history")).unwrap();
+    assert!(line.ends_with(nothing), "{told}");
 
     damage(folder, Table::Trades, |rows| vec![rows.slice(1, rows.num_rows() - 1)]).await;
     damage(folder, Table::BookTicker, |rows| vec![rows.clone(), rows.slice(0, 2)]).await;
@@ -196,6 +215,10 @@ async fn files_that_cannot_be_read_are_told_and_the_rest_is_compared() {
     let query = "SELECT count(*) FROM ops.recon_breaks WHERE detail LIKE '%cannot be read%'";
     let kept = succeed(folder, &["sql", "--data", "data", "--format", "csv", query]);
     assert_eq!(kept.lines().last(), Some("2"), "each file is told once");
+    let query =
+        "SELECT count(*) FROM ops.recon_breaks WHERE key LIKE 'file=%' AND table_name LIKE 'normalized.b%'";
+    let found = succeed(folder, &["sql", "--data", "data", "--format", "csv", query]);
+    assert_eq!(found.lines().last(), Some("1"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,6 +234,27 @@ async fn raw_files_that_cannot_be_read_do_not_hide_the_other_stream() {
     assert!(told.contains("MISSING raw.trades file="), "{told}");
     assert!(told.contains("MISSING normalized.book_ticker symbol="), "{told}");
     assert!(errors.contains("raw.trades") && errors.contains("could not be compared"), "{errors}");
+}
+
+#[test]
+fn a_young_lake_says_that_there_is_nothing_to_compare_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    succeed(folder, &["run", "--data", "data", "--symbols", "BTCUSDT", "--duration", "2", "--no-serve"]);
+    let run = ["run", "--data", "data", "--symbols", "BTCUSDT", "--rate", "3", "--no-serve"];
+    let running = support::depthlake(folder, &run).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let running = running.unwrap();
+    support::wait("the run has the log", || {
+        let told = finish(folder, &["reconcile", "--data", "data", "--layer", "raw"]);
+        text(&told.stdout).contains("because the log is in use by a running depthlake")
+    });
+    let told = succeed(folder, &["reconcile", "--data", "data"]);
+    support::stop(running);
+    let line = told.lines().find(|line| line.starts_with("normalized with raw  ")).unwrap();
+    let because = "0  nothing to compare yet, because nothing was received until ";
+    let left_alone =
+        "and what was received within the last five minutes is left alone while a program is writing";
+    assert!(line.contains(because) && line.ends_with(left_alone), "{told}");
 }
 
 #[test]

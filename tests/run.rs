@@ -159,6 +159,56 @@ fn a_kill_at_any_instant_loses_nothing_and_doubles_nothing() {
     support::assert_other_engines_agree(&data);
 }
 
+#[test]
+fn after_a_lost_log_nothing_begins_until_a_new_one_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("depthlake.toml"), "[lake]\ncommit_seconds = 0.3\n").unwrap();
+    let simulation = Simulation::start(Some(&["BTCUSDT", "ETHUSDT"]));
+    let (data, log) = (folder.path().join("data"), folder.path().join("data/log"));
+    let land = |more: &[&str]| {
+        let child = run(folder.path(), &simulation, more);
+        wait("all books are live, and go on", || {
+            let goes_on = |board: &Reader| {
+                let mut applied = board.slots().map(|slot| board.read(slot).unwrap().counters.events_applied);
+                board.writer_pid() == child.id()
+                    && live_books(board) == 2
+                    && applied.all(|events| events > 20)
+            };
+            Reader::open(&data.join("board")).is_ok_and(|board| goes_on(&board))
+        });
+        stop(child);
+        LakeView::open(&data).assert_raw_is_whole()
+    };
+    let before = land(&[]);
+    std::fs::remove_dir_all(&log).unwrap();
+    for _ in 0..2 {
+        let refused = run(folder.path(), &simulation, &[]).wait_with_output().unwrap();
+        let told = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && told.contains("depthlake run --new-log"), "{told}");
+        assert_eq!(kept_in_log(&log), 0);
+    }
+    let between = land(&["--new-log"]);
+    assert!(between > before, "{before} and then {between}");
+    // There is nothing to begin anew any more, wanted or not.
+    let mut after = between;
+    for more in [&[][..], &["--new-log"]] {
+        let landed = land(more);
+        assert!(landed > after, "{after} and then {landed}");
+        after = landed;
+    }
+    let view = LakeView::open(&data);
+    for (table, key) in [
+        ("normalized.trades", "symbol, trade_id"),
+        ("normalized.book_ticker", "symbol, update_id, source_offset"),
+    ] {
+        let count = |what: &str| view.count(&format!("SELECT count({what}) FROM {table}"));
+        assert_eq!(count("*"), count(&format!("DISTINCT ({key})")), "{table}");
+        assert!(count("*") > 0, "{table}");
+    }
+    support::succeed(folder.path(), &["reconcile", "--data", "data", "--layer", "normalized"]);
+    support::assert_other_engines_agree(&data);
+}
+
 /// How many raw messages a log holds: those that a copy of it, opened as a restart would, gives back.
 fn kept_in_log(log: &std::path::Path) -> usize {
     use depthlake_lake::log::{EmbeddedLog, Log, Options, Partition, Topic, TopicPartition};

@@ -35,7 +35,7 @@ fn alone(criterion: &mut Criterion) {
     });
     let trade = row.last_trade.unwrap();
     group.bench_function("write a trade", |bencher| {
-        bencher.iter(|| writer.write_trade(black_box(&trade), Timestamp(1)));
+        bencher.iter(|| writer.write_trade(black_box(&trade)));
     });
     read(&mut group, &reader, slot, "");
     group.finish();

@@ -87,7 +87,7 @@ struct depthlake_slot {
     _Atomic uint8_t trade_taker;     /* enum depthlake_taker, of the last trade */
     uint8_t reserved_flags[2];
     _Atomic uint64_t update_id;      /* the venue's id of the last update applied */
-    _Atomic int64_t publish_time;    /* when this slot was written */
+    _Atomic int64_t publish_time;    /* when the book of this slot was written */
     struct depthlake_rung rungs[DEPTHLAKE_LEVELS]; /* best first */
     _Atomic int64_t event_time;      /* when the venue made the last update */
     _Atomic int64_t receive_time;    /* when its frame was received */

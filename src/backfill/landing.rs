@@ -10,6 +10,8 @@ use tokio::time::{Instant, timeout_at};
 use super::progress::Progress;
 use super::summary::Summary;
 
+use crate::messages::complain;
+
 /// Bytes of lines that one commit takes, about.
 const COMMIT_BYTES: usize = 64 * 1024 * 1024;
 /// How long a commit waits for more.
@@ -53,7 +55,7 @@ pub async fn land(
                 Ok(Some(Brought::Skipped { amount })) => progress.skip(amount),
                 Ok(Some(Brought::Used)) => summary.sources += 1,
                 Ok(Some(Brought::Failed { error, amount })) => {
-                    eprintln!("depthlake: {error:#}");
+                    complain!("{error:#}");
                     summary.failures += 1;
                     progress.skip(amount);
                 }

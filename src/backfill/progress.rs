@@ -1,7 +1,9 @@
 //! How far a backfill is: on a terminal a line that moves, elsewhere a line now and then.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::time::{Duration, Instant};
+
+use crate::messages::{self, say};
 
 const BETWEEN_MOVES: Duration = Duration::from_millis(200);
 const BETWEEN_LINES: Duration = Duration::from_secs(2);
@@ -22,7 +24,7 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(whole: u64) -> Self {
-        let is_terminal = std::io::stderr().is_terminal();
+        let is_terminal = messages::may_move();
         Self { begun: Instant::now(), told: None, is_terminal, whole, done: 0, skipped: 0, lines: 0 }
     }
 
@@ -42,9 +44,12 @@ impl Progress {
         }
         self.told = Some(Instant::now());
         let line = self.line(self.begun.elapsed());
+        if !self.is_terminal {
+            return say!("{line}");
+        }
         let mut stderr = std::io::stderr();
         // Whoever does not listen is not told.
-        let _ = if self.is_terminal { write!(stderr, "\r\x1b[K{line}") } else { writeln!(stderr, "{line}") };
+        let _ = write!(stderr, "\r\x1b[K{line}");
         let _ = stderr.flush();
     }
 

@@ -2,6 +2,7 @@
 //! of what is slow to a collector, where one is named.
 
 mod rate;
+pub mod spoken;
 mod traces;
 
 use std::fs::File;
@@ -17,6 +18,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use rate::RateLimit;
+
+pub(crate) use spoken::{complain, say};
+pub use spoken::{may_move, speak};
 
 /// How messages are written, and who gets traces.
 #[derive(Debug, Clone, Args)]
@@ -86,6 +90,25 @@ where
 /// Quiet by default; `DEPTHLAKE_LOG=info` or finer tells more.
 fn filter() -> EnvFilter {
     EnvFilter::try_from_env("DEPTHLAKE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"))
+}
+
+impl MessageOptions {
+    pub const fn format(&self) -> LogFormat {
+        self.log_format
+    }
+}
+
+impl LogFormat {
+    /// What was asked for by somebody whose other arguments cannot be read.
+    pub fn of_arguments() -> Self {
+        let by_variable = std::env::var("DEPTHLAKE_LOG_FORMAT").ok();
+        let arguments: Vec<_> = std::env::args().collect();
+        let separate =
+            arguments.windows(2).find(|pair| pair[0] == "--log-format").map(|pair| pair[1].clone());
+        let joined = arguments.iter().find_map(|one| one.strip_prefix("--log-format=").map(str::to_owned));
+        let asked = separate.or(joined).or(by_variable);
+        asked.and_then(|text| Self::from_str(&text, false).ok()).unwrap_or_default()
+    }
 }
 
 impl Drop for Messages {

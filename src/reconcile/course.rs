@@ -45,14 +45,24 @@ pub struct Course {
     waiting: usize,
     /// Whether a message was lost and no session has begun since.
     is_lost: bool,
-    /// Offsets of messages that no row could be made of.
-    unreadable: BTreeSet<i64>,
+    gaps: Gaps,
+    /// The last offset that was looked at.
+    last: Option<i64>,
+}
+
+/// Offsets that are out of the line.
+#[derive(Debug, Clone, Default)]
+pub struct Gaps {
+    /// Of messages that no row could be made of: nothing follows from them.
+    pub unreadable: BTreeSet<i64>,
+    /// Of messages of which there are rows that differ: they count as lost.
+    pub disputed: BTreeSet<i64>,
 }
 
 impl Course {
-    pub fn begin(begin: Begin, unreadable: BTreeSet<i64>) -> Self {
+    pub fn begin(begin: Begin, gaps: Gaps) -> Self {
         let window = Window { offsets: begin.offset..begin.offset, judged_from: begin.judged_from };
-        Self { window, waiting: 0, is_lost: false, unreadable }
+        Self { window, waiting: 0, is_lost: false, gaps, last: None }
     }
 
     /// Messages since the last window.
@@ -73,8 +83,16 @@ impl Course {
     /// # Errors
     /// Where the rows lack the columns of raw rows.
     pub fn steps(&mut self, batch: &RecordBatch) -> Result<Vec<Step>> {
+        let mut steps = Vec::new();
+        for run in self.once(batch)? {
+            self.run(&run, &mut steps)?;
+        }
+        Ok(steps)
+    }
+
+    fn run(&mut self, batch: &RecordBatch, steps: &mut Vec<Step>) -> Result<()> {
         let rows = Rows::of(batch)?;
-        let (mut steps, mut at) = (Vec::new(), 0);
+        let mut at = 0;
         while at < rows.count() {
             if self.is_lost {
                 at = self.next_session(&rows, at);
@@ -94,7 +112,27 @@ impl Course {
             }
             at = end;
         }
-        Ok(steps)
+        Ok(())
+    }
+
+    /// The rows whose offset has not come yet and is not disputed, in runs.
+    fn once(&mut self, batch: &RecordBatch) -> Result<Vec<RecordBatch>> {
+        let rows = Rows::of(batch)?;
+        let (mut runs, mut begin) = (Vec::new(), 0);
+        for (row, &offset) in rows.offsets.values().iter().enumerate() {
+            let is_first = self.last.replace(offset) != Some(offset);
+            if is_first && !self.gaps.disputed.contains(&offset) {
+                continue;
+            }
+            if begin < row {
+                runs.push(batch.slice(begin, row - begin));
+            }
+            begin = row + 1;
+        }
+        if begin < batch.num_rows() {
+            runs.push(batch.slice(begin, batch.num_rows() - begin));
+        }
+        Ok(runs)
     }
 
     /// The first row from one on before which messages are lost; the count of rows where none is.
@@ -103,7 +141,7 @@ impl Course {
         for row in from..rows.count() {
             let offset = rows.offset(row);
             let missing = usize::try_from(offset.saturating_sub(next)).unwrap_or(0);
-            if missing > 0 && self.unreadable.range(next..offset).count() < missing {
+            if missing > 0 && self.gaps.unreadable.range(next..offset).count() < missing {
                 return row;
             }
             next = offset + 1;
@@ -180,8 +218,13 @@ mod tests {
     }
 
     fn told(batches: &[&[i64]], unreadable: &[i64]) -> Vec<String> {
+        let unreadable = unreadable.iter().copied().collect();
+        told_with(batches, Gaps { unreadable, ..Gaps::default() })
+    }
+
+    fn told_with(batches: &[&[i64]], gaps: Gaps) -> Vec<String> {
         let begin = Begin { offset: 0, judged_from: Timestamp(0) };
-        let mut course = Course::begin(begin, unreadable.iter().copied().collect());
+        let mut course = Course::begin(begin, gaps);
         let mut told = Vec::new();
         for batch in batches {
             told.extend(course.steps(&rows(batch)).unwrap().iter().map(|step| match step {
@@ -204,6 +247,23 @@ mod tests {
         assert_eq!(
             told(&[&[0, 1], &[5, 6]], &[]),
             ["derive 2", "compare 0..2, lost 2..5", "compare 2..2 from 0 s"]
+        );
+    }
+
+    #[test]
+    fn a_message_that_is_there_twice_is_derived_once() {
+        assert_eq!(
+            told(&[&[0, 1, 1, 2], &[2, 2], &[2, 3]], &[]),
+            ["derive 2", "derive 1", "derive 1", "compare 0..4 from 0 s"]
+        );
+    }
+
+    #[test]
+    fn messages_of_which_rows_differ_count_as_lost() {
+        let gaps = Gaps { disputed: [1, 2].into(), ..Gaps::default() };
+        assert_eq!(
+            told_with(&[&[0, 1, 1, 2], &[2, 3, 20, 21]], gaps),
+            ["derive 1", "compare 0..1, lost 1..3", "derive 2", "compare 20..22 from 140 s"]
         );
     }
 

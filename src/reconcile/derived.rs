@@ -11,7 +11,7 @@ use depthlake_orderbook::frame::RawStream;
 use depthlake_orderbook::time::Timestamp;
 use futures::TryStreamExt;
 
-use super::course::{Begin, Course, RUN_UP, Step, Window};
+use super::course::{Begin, Course, Gaps, RUN_UP, Step, Window};
 use super::derive::{Derivation, raw_columns};
 use super::judge::{Judge, literal};
 use super::{STREAMS, rules};
@@ -81,7 +81,11 @@ impl Judge<'_> {
             raw_columns(stream),
             begin.offset
         );
-        let mut course = Course::begin(begin, self.unreadable_messages(stream, partition).await?);
+        let gaps = Gaps {
+            unreadable: self.unreadable_messages(stream, partition).await?,
+            disputed: self.disputed_offsets(table, partition.into()),
+        };
+        let mut course = Course::begin(begin, gaps);
         let mut derivation = Derivation::new(stream, partition, self.begun);
         let mut raw = self.session.sql(&query).await?;
         while let Some(batch) = raw.try_next().await? {
@@ -134,7 +138,7 @@ impl Judge<'_> {
     async fn unreadable_messages(&self, stream: RawStream, partition: u16) -> Result<BTreeSet<i64>> {
         let topic = rules::raw(stream).topic.map_or("", |topic| topic.name());
         let query = format!(
-            "SELECT source_offset FROM ops.dead_letters WHERE source_topic = '{topic}' AND source_partition = {partition}"
+            "SELECT source_offset FROM ops.dead_letters WHERE source_topic = '{topic}' AND source_partition = {partition} AND reason <> 'foreign'"
         );
         Ok(self.longs(&query).await?.into_iter().collect())
     }
@@ -150,7 +154,7 @@ impl Judge<'_> {
             table: table.to_string(),
             key: format!("partition={partition} offset={start}..{end}"),
             value: None,
-            detail: "these messages are not there; what follows from them, up to the next session, is not looked at"
+            detail: "these messages are not there, or not once; what follows from them, up to the next session, is not looked at"
                 .to_owned(),
             repaired_at: None,
         });

@@ -10,7 +10,7 @@ use arrow_array::types::Int64Type;
 use depthlake_ingest::history::derive;
 use depthlake_lake::commit::PartitionOfTable;
 use depthlake_lake::history::{DERIVED_TABLES, DerivedChunk, Given, HISTORY_TOPIC, given};
-use depthlake_lake::reconcile::{Break, BreakClass, Layer};
+use depthlake_lake::reconcile::Layer;
 use depthlake_lake::table::Table;
 use depthlake_orderbook::history::{Chunk, ChunkKind, Source};
 use depthlake_orderbook::symbol::Symbol;
@@ -52,20 +52,18 @@ impl Judge<'_> {
         }
     }
 
-    /// The offsets of the chunks that were received in the times looked at, a window at a time. Chunks that are lost or there
-    /// twice are told.
+    /// The offsets of the chunks that were received in the times looked at, a window at a time. Chunks that are lost are told.
     async fn windows(&mut self) -> Result<Vec<Range<i64>>> {
         let query = format!(r#"SELECT "offset", received_ns FROM {TABLE} ORDER BY 1"#);
         let batches = self.session.sql(&query).await?.collect().await?;
         let mut received: BTreeMap<i64, Timestamp> = BTreeMap::new();
         let mut next = 0;
-        let (mut lost, mut double) = (Vec::new(), Vec::new());
+        let mut lost = Vec::new();
         for batch in &batches {
             let (offsets, times) = (longs(batch, "offset")?, longs(batch, "received_ns")?);
             for (offset, time) in offsets.values().iter().zip(times.values()) {
-                if received.insert(*offset, Timestamp(*time)).is_some() {
-                    double.push(*offset);
-                } else if *offset > next {
+                received.insert(*offset, Timestamp(*time));
+                if *offset > next {
                     lost.push(next..*offset);
                 }
                 next = next.max(offset.saturating_add(1));
@@ -80,15 +78,8 @@ impl Judge<'_> {
         for offsets in lost {
             self.lost(TABLE, 0, &offsets).await?;
         }
-        self.breaks.extend(double.into_iter().map(|offset| Break {
-            layer: Layer::Raw,
-            class: BreakClass::Duplicate,
-            table: TABLE.to_string(),
-            key: format!("offset={offset}"),
-            value: None,
-            detail: "this row is there once more".to_owned(),
-            repaired_at: None,
-        }));
+        let disputed = self.disputed_offsets(TABLE, 0);
+        received.retain(|offset, _| !disputed.contains(offset));
         received.retain(|_, time| self.scope.received.contains(time));
         let offsets: Vec<_> = received.into_keys().collect();
         let window = |offsets: &[i64]| Some(*offsets.first()?..offsets.last()?.saturating_add(1));
@@ -102,10 +93,12 @@ impl Judge<'_> {
             offsets.start, offsets.end
         );
         let rows = self.rows(TABLE, &query).await?;
+        let disputed = self.disputed_offsets(TABLE, 0);
         let mut chunks = BTreeMap::new();
         for row in 0..rows.num_rows() {
             let (offset, chunk) = chunk(&rows, row)?;
-            if self.scope.received.contains(&chunk.received) {
+            let is_disputed = i64::try_from(offset).is_ok_and(|offset| disputed.contains(&offset));
+            if !is_disputed && self.scope.received.contains(&chunk.received) {
                 let records = derive(&chunk);
                 chunks.insert(offset, DerivedChunk { chunk, records });
             }

@@ -1,6 +1,6 @@
 //! Reconciliation beside a run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,74 +11,99 @@ use depthlake_lake::commit::Lake;
 use depthlake_lake::log::Log;
 use depthlake_lake::model::Targets;
 use depthlake_lake::reconcile::{Break, Layer};
+use depthlake_lake::record::Contracts;
 use depthlake_lake::runs::Job;
 use depthlake_orderbook::time::Timestamp;
-use tokio::time::{MissedTickBehavior, interval};
+use depthlake_query::output::utc;
 
 use super::judge::{Judge, Scope};
+use super::landed::Upstream;
 use super::report::advice;
+use super::windows::Next;
 use super::{SETTLING, TOLERANCE};
 
-/// Compares all layers every so often, each time what was received since the time before, until it is aborted. What differs is
-/// kept in `ops.recon_breaks` and told in the program's log, that a column drifts once; nothing is repaired.
-pub async fn compare_regularly(lake: Lake, log: Arc<dyn Log>, targets: Targets, every: Duration) {
-    let mut ticks = interval(every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks.tick().await;
-    let mut compared_to = settled();
-    let mut told = BTreeSet::new();
-    loop {
-        ticks.tick().await;
-        let (to, begun) = (settled(), Instant::now());
-        let compared = compare(&lake, &*log, targets, compared_to..to, &mut told).await;
-        match &compared {
-            Ok(Outcome { breaks: 0, failures: 0 }) => tracing::debug!("the layers agree"),
-            Ok(Outcome { breaks: 0, .. }) => {}
-            Ok(Outcome { breaks, .. }) => tracing::warn!(breaks, "the layers differ: see ops.recon_breaks"),
-            Err(error) => {
-                tracing::warn!("the layers could not be compared, and are with the next: {error:#}");
+/// How soon a round follows the one before, or the beginning of the process, where times wait to be compared.
+const CATCHING_UP: Duration = Duration::from_mins(1);
+
+/// Compares all layers every so often, each time what was received since the time before, in whichever process that was. What
+/// differs is kept in `ops.recon_breaks` and told in the program's log, that a column drifts once; nothing is repaired.
+pub struct Regularly {
+    pub lake: Lake,
+    pub log: Arc<dyn Log>,
+    pub contracts: Contracts,
+    pub targets: Targets,
+}
+
+impl Regularly {
+    /// Compares until it is aborted.
+    pub async fn compare(self, every: Duration) {
+        let mut told = BTreeSet::new();
+        let mut pause = CATCHING_UP.min(every);
+        loop {
+            tokio::time::sleep(pause).await;
+            let begun = Instant::now();
+            let compared = self.round(&mut told).await;
+            match &compared {
+                Ok(Outcome { breaks: 0, failures: 0, .. }) => tracing::debug!("the layers agree"),
+                Ok(Outcome { breaks: 0, .. }) => {}
+                Ok(Outcome { breaks, .. }) => {
+                    tracing::warn!(breaks, "the layers differ: see ops.recon_breaks");
+                }
+                Err(error) => {
+                    tracing::warn!("the layers could not be compared, and are with the next: {error:#}");
+                }
             }
+            let is_behind = compared.as_ref().is_ok_and(|outcome| outcome.is_behind);
+            pause = if is_behind { CATCHING_UP.min(every) } else { every };
+            let figures = |done: Outcome| {
+                [("breaks", done.breaks as u64), ("not_compared", done.failures as u64)].into()
+            };
+            let result = compared.map(figures).map_err(|error| format!("{error:#}"));
+            self.lake.runs().ended(Job::Reconciliation, begun.elapsed(), result);
         }
-        if let Ok(Outcome { failures: 0, .. } | Outcome { breaks: 1.., .. }) = compared {
-            compared_to = to;
+    }
+
+    async fn round(&self, told: &mut BTreeSet<String>) -> Result<Outcome> {
+        let begun = clock::now();
+        let settled = Timestamp(begun.0.saturating_sub(SETTLING));
+        let Some(next) = Next::of(&self.lake, settled).await? else { return Ok(Outcome::default()) };
+        if let Some(Range { start, end }) = &next.given_up {
+            let (from, until) = (utc(*start), utc(*end));
+            tracing::warn!(%from, %until, "what was received then is not compared: it is too long ago");
         }
-        let figures =
-            |done: Outcome| [("breaks", done.breaks as u64), ("not_compared", done.failures as u64)].into();
-        let result = compared.map(figures).map_err(|error| format!("{error:#}"));
-        lake.runs().ended(Job::Reconciliation, begun.elapsed(), result);
+        let received = next.received.clone();
+        let scope = Scope { received, tolerance: TOLERANCE, repairs: false, is_written: true };
+        let mut judge = Judge::new(&self.lake, scope, begun)?;
+        judge.columns(&Layer::ALL).await;
+        tell_once(&mut judge.breaks, told);
+        let upstream = Upstream { log: &*self.log, contracts: &self.contracts };
+        judge.raw(upstream).await?;
+        judge.repeated().await;
+        judge.normalized().await;
+        judge.history().await;
+        judge.landed(upstream).await?;
+        judge.marts(self.targets.clone(), false).await?;
+        let (breaks, failures) = (judge.breaks.len(), judge.failures.len());
+        // Where something fails and nothing is at fault, it may pass: the same times are looked at again.
+        let is_compared = failures == 0 || breaks > 0;
+        judge.keep(if is_compared { next.remembered() } else { BTreeMap::new() }).await?;
+        for note in judge.breaks.iter().filter_map(advice).chain(judge.notes.iter().cloned()) {
+            tracing::warn!("{note}");
+        }
+        for (what, why) in &judge.failures {
+            tracing::warn!("{what} could not be compared: {why}");
+        }
+        Ok(Outcome { breaks, failures, is_behind: is_compared && next.received.end < settled })
     }
 }
 
+#[derive(Default)]
 struct Outcome {
     breaks: usize,
     /// Things that could not be compared. Where a file is at fault, that is a break too.
     failures: usize,
-}
-
-async fn compare(
-    lake: &Lake,
-    log: &dyn Log,
-    targets: Targets,
-    received: Range<Timestamp>,
-    told: &mut BTreeSet<String>,
-) -> Result<Outcome> {
-    let scope = Scope { received, tolerance: TOLERANCE, repairs: false };
-    let mut judge = Judge::new(lake, scope, clock::now())?;
-    judge.columns(&Layer::ALL).await;
-    tell_once(&mut judge.breaks, told);
-    judge.raw(log).await?;
-    judge.normalized().await;
-    judge.history().await;
-    judge.landed(log).await?;
-    judge.marts(targets, false).await?;
-    judge.keep().await?;
-    for note in judge.breaks.iter().filter_map(advice).chain(judge.notes.iter().cloned()) {
-        tracing::warn!("{note}");
-    }
-    for (what, why) in &judge.failures {
-        tracing::warn!("{what} could not be compared: {why}");
-    }
-    Ok(Outcome { breaks: judge.breaks.len(), failures: judge.failures.len() })
+    /// Whether more waits to be compared.
+    is_behind: bool,
 }
 
 /// Drops the drifts of columns that the round before has told: they last until somebody changes the columns.
@@ -87,11 +112,6 @@ fn tell_once(drifts: &mut Vec<Break>, told: &mut BTreeSet<String>) {
     let now: BTreeSet<_> = drifts.iter().map(name).collect();
     drifts.retain(|drift| !told.contains(&name(drift)));
     *told = now;
-}
-
-/// What was received before this time has given all it gives.
-fn settled() -> Timestamp {
-    Timestamp(clock::now().0.saturating_sub(SETTLING))
 }
 
 #[cfg(test)]

@@ -8,12 +8,13 @@ use arrow_array::RecordBatch;
 use depthlake_lake::commit::{Lake, TableChange};
 use depthlake_lake::reconcile::{
     Break, Comparison, Correction, Difference, Layer, Place, break_rows, breaks_of, conformed,
-    received_within, repair, retained,
+    judged_versions, received_within, repair, retained,
 };
 use depthlake_lake::table::Table;
 use depthlake_orderbook::time::Timestamp;
 use depthlake_query::Session;
 
+use super::pair::Pair;
 use super::rules::Rule;
 
 /// What is looked at, and what is done about it.
@@ -24,6 +25,8 @@ pub struct Scope {
     /// By how much, relative to the expected, measures may differ.
     pub tolerance: f64,
     pub repairs: bool,
+    /// Whether a program may be writing.
+    pub is_written: bool,
 }
 
 /// A reconciliation under way.
@@ -34,6 +37,8 @@ pub struct Judge<'a> {
     pub(super) begun: Timestamp,
     /// Tables whose columns are not such that they can be read.
     pub(super) unreadable: BTreeSet<Table>,
+    /// Raw rows of which there are several that differ, as partition and offset: nobody can say what follows from them.
+    pub(super) disputed: BTreeMap<Table, BTreeSet<(i64, i64)>>,
     /// Tables whose files were looked at one by one.
     pub(super) examined: BTreeSet<Table>,
     /// What could not be compared, and why.
@@ -43,6 +48,8 @@ pub struct Judge<'a> {
     pub notes: Vec<String>,
     /// Rows expected, by table, or by the topic that gives them.
     pub compared: BTreeMap<String, u64>,
+    /// Rows expected, by pair of layers.
+    pub(super) of_pairs: BTreeMap<Pair, u64>,
 }
 
 impl<'a> Judge<'a> {
@@ -54,21 +61,25 @@ impl<'a> Judge<'a> {
             scope,
             begun,
             unreadable: BTreeSet::new(),
+            disputed: BTreeMap::new(),
             examined: BTreeSet::new(),
             failures: BTreeMap::new(),
             breaks: Vec::new(),
             notes: Vec::new(),
             compared: BTreeMap::new(),
+            of_pairs: BTreeMap::new(),
         })
     }
 
-    /// Keeps what was found in `ops.recon_breaks`.
-    pub async fn keep(&self) -> Result<()> {
-        if self.breaks.is_empty() {
+    /// Keeps what was found in `ops.recon_breaks`, and with it what the table shall say of itself.
+    pub async fn keep(&self, properties: BTreeMap<String, String>) -> Result<()> {
+        if self.breaks.is_empty() && properties.is_empty() {
             return Ok(());
         }
-        let rows = break_rows(&self.breaks, self.begun)?;
-        self.lake.change(vec![TableChange::append(Table::ReconBreaks, vec![rows], Vec::new())]).await?;
+        let rows =
+            if self.breaks.is_empty() { Vec::new() } else { vec![break_rows(&self.breaks, self.begun)?] };
+        let change = TableChange { properties, ..TableChange::append(Table::ReconBreaks, rows, Vec::new()) };
+        self.lake.change(vec![change]).await?;
         Ok(())
     }
 
@@ -82,7 +93,7 @@ impl<'a> Judge<'a> {
         received: &Range<Timestamp>,
     ) {
         let compared = self.try_compare(rule, expected, place, received).await;
-        self.go_on(compared, &rule.name(), rule.layer, &[rule.table]).await;
+        self.go_on(compared, &rule.name(), rule.layer(), &[rule.table]).await;
     }
 
     async fn try_compare(
@@ -115,10 +126,18 @@ impl<'a> Judge<'a> {
         found: &RecordBatch,
         copies: &BTreeSet<usize>,
     ) -> Result<()> {
-        let Rule { layer, table, key, .. } = *rule;
+        let Rule { pair, table, key, .. } = *rule;
+        let layer = pair.layer();
         let expected = retained(table, expected, self.lake.retained_from(table).await?)?;
         let comparison = rule.comparison(self.scope.tolerance);
-        let mut differences = self.differences(rule.name(), &comparison, &expected, found)?;
+        let judged;
+        let found = if rule.has_versions() {
+            judged = judged_versions(&comparison, &expected, found)?;
+            &judged
+        } else {
+            found
+        };
+        let mut differences = self.differences(pair, rule.name(), &comparison, &expected, found)?;
         if rule.may_have_more() {
             differences.retain(|difference| !matches!(difference, Difference::Unfounded { .. }));
         }
@@ -129,11 +148,14 @@ impl<'a> Judge<'a> {
                 *difference = Difference::Duplicate { found };
             }
         }
+        if rule.has_versions() {
+            differences = self.breaks_of_bars(rule, found, differences).await?;
+        }
         if differences.is_empty() {
             return Ok(());
         }
         let name = table.to_string();
-        let place = Place { layer, source: rule.source(), table: &name, key };
+        let place = Place { layer, source: pair.source(), table: &name, key };
         let mut breaks = breaks_of(place, &expected, found, &differences)?;
         let mut repaired = Ok(());
         if self.scope.repairs {
@@ -157,7 +179,10 @@ impl<'a> Judge<'a> {
         found: &RecordBatch,
         differences: &[Difference],
     ) -> Result<()> {
-        let repairable = |difference: &&Difference| is_repairable(rule.layer, difference);
+        if rule.has_versions() {
+            return self.repair_bars(rule, expected, found, differences).await;
+        }
+        let repairable = |difference: &&Difference| is_repairable(rule.layer(), difference);
         let repairable: Vec<_> = differences.iter().filter(repairable).cloned().collect();
         let correction = Correction::of(rule.key, expected, found, &repairable)?;
         repair(self.lake, rule.table, rule.key, &correction).await?;
@@ -165,7 +190,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Drops the breaks that another layer has shown already.
-    fn forget_known(&self, breaks: &mut Vec<Break>) {
+    pub(super) fn forget_known(&self, breaks: &mut Vec<Break>) {
         let which = |broken: &Break| (broken.class.name(), broken.table.clone(), broken.key.clone());
         let known: HashSet<_> = self.breaks.iter().map(which).collect();
         breaks.retain(|broken| !known.contains(&which(broken)));
@@ -173,12 +198,15 @@ impl<'a> Judge<'a> {
 
     pub(super) fn differences(
         &mut self,
+        pair: Pair,
         name: String,
         comparison: &Comparison<'_>,
         expected: &RecordBatch,
         found: &RecordBatch,
     ) -> Result<Vec<Difference>> {
-        *self.compared.entry(name).or_default() += expected.num_rows() as u64;
+        let rows = expected.num_rows() as u64;
+        *self.compared.entry(name).or_default() += rows;
+        *self.of_pairs.entry(pair).or_default() += rows;
         Ok(comparison.differences(expected, found)?)
     }
 

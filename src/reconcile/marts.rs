@@ -9,6 +9,7 @@ use depthlake_lake::table::Table;
 use depthlake_orderbook::time::Timestamp;
 
 use super::judge::{Judge, literal_micros};
+use super::pair::Pair;
 use crate::build;
 
 impl Judge<'_> {
@@ -16,7 +17,7 @@ impl Judge<'_> {
     /// last is built first where `builds`, so that it is not told as missing; otherwise somebody else keeps them built. A mart
     /// that does not tell what it is built of is left as it is where nothing is to be repaired.
     pub async fn marts(&mut self, targets: Targets, builds: bool) -> Result<()> {
-        let builder = build::builder(self.lake, targets)?;
+        let builder = build::builder(self.lake, targets.clone())?;
         if builds {
             let corrected = builder.build(&[Table::Bars.to_string()], Mode::Incremental).await;
             let reads = [Table::Trades, Table::Bars];
@@ -27,7 +28,7 @@ impl Judge<'_> {
             let (Some(incremental), Ok(table)) = (&model.declaration.incremental, model.name.parse()) else {
                 continue;
             };
-            let mart = Mart { model, incremental, table, targets };
+            let mart = Mart { model, incremental, table, targets: &targets };
             let compared = self.mart(&builder, &mart, builds).await;
             let reads: Vec<_> = model.sources().into_iter().chain([table]).collect();
             self.go_on(compared, model.name, Layer::Marts, &reads).await;
@@ -35,7 +36,7 @@ impl Judge<'_> {
         Ok(())
     }
 
-    async fn mart(&mut self, builder: &Builder, mart: &Mart, builds: bool) -> Result<()> {
+    async fn mart(&mut self, builder: &Builder, mart: &Mart<'_>, builds: bool) -> Result<()> {
         let Mart { model, incremental, table, targets } = *mart;
         if self.unreadable.contains(&table) {
             return Ok(());
@@ -51,14 +52,15 @@ impl Judge<'_> {
         let minute = &incremental.minute;
         let whole_from = self.sources_whole_from(model).await?;
         let Some(minutes) = self.built_minutes(table, minute, whole_from).await? else { return Ok(()) };
-        let expected = self.rows(table, &model.query(minutes, &targets)).await?;
+        let expected = self.rows(table, &model.query(minutes, targets)).await?;
         let (from, until) = (literal_micros(minutes.from), literal_micros(minutes.until));
         let query = format!("SELECT * FROM {table} WHERE {minute} >= {from} AND {minute} < {until}");
         let found = self.rows(table, &query).await?;
         let key: Vec<&str> = model.declaration.key.iter().map(String::as_str).collect();
         let comparison = Comparison { key: &key, ignored: &[], tolerance: self.scope.tolerance };
-        let differences = self.differences(table.to_string(), &comparison, &expected, &found)?;
-        let source = Layer::Marts.source();
+        let differences =
+            self.differences(Pair::MartsWithModels, table.to_string(), &comparison, &expected, &found)?;
+        let source = Pair::MartsWithModels.source();
         let place = Place { layer: Layer::Marts, source, table: model.name, key: &key };
         let mut breaks = breaks_of(place, &expected, &found, &differences)?;
         let mut repaired = Ok(());
@@ -102,9 +104,9 @@ impl Judge<'_> {
 }
 
 /// A model that is a table, and what its feed is measured against.
-struct Mart {
+struct Mart<'a> {
     model: &'static Model,
     incremental: &'static Incremental,
     table: Table,
-    targets: Targets,
+    targets: &'a Targets,
 }

@@ -1,5 +1,6 @@
 //! `depthlake reconcile`: whether each layer holds what the one before it gives.
 
+mod bars;
 mod columns;
 mod course;
 mod damage;
@@ -10,33 +11,38 @@ mod job;
 mod judge;
 mod landed;
 mod marts;
+mod pair;
+mod repeated;
 mod report;
 mod rules;
+mod upstream;
+mod windows;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use depthlake_engine::clock;
-use depthlake_lake::log::{EmbeddedLog, Log, LogError, Options};
 use depthlake_lake::reconcile::{Break, Layer};
+use depthlake_lake::record::Contracts;
 use depthlake_lake::table::Table;
 use depthlake_orderbook::frame::RawStream;
 use depthlake_orderbook::time::Timestamp;
 use depthlake_query::output::utc;
 
 use crate::configuration::Configuration;
+use crate::contracts;
 use crate::data_folder::DataFolder;
 use crate::lake_options::{LakeOptions, LakePlace};
 use crate::log_address::LogAddress;
-use crate::run::deployment::Layout;
-use crate::run::open_log::OpenLog;
-pub use job::compare_regularly;
+use crate::messages::complain;
+pub use job::Regularly;
 use judge::{Judge, Scope};
-use report::{advice, is_harmless, report};
+use landed::Upstream;
+use report::{advice, is_harmless, report, report_pairs};
+use upstream::UpstreamLog;
 
 const STREAMS: [RawStream; 2] = [RawStream::Orderbook, RawStream::Trade];
 
@@ -71,6 +77,9 @@ pub struct ReconcileOptions {
     /// The log that raw is compared with: embedded, or a broker, kafka://HOST:PORT[,HOST:PORT…] [default: embedded].
     #[arg(long, env = "DEPTHLAKE_LOG_ADDRESS", value_name = "LOG")]
     log: Option<LogAddress>,
+    /// The schema registry, http://HOST:PORT, that gave the ids of the log's records [default: none].
+    #[arg(long, env = "DEPTHLAKE_SCHEMA_REGISTRY", value_name = "URL")]
+    schema_registry: Option<String>,
     #[command(flatten)]
     lake: LakeOptions,
 }
@@ -85,39 +94,55 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
     let lake = place.existing_unchecked().await?;
     let folder = DataFolder::at(&place.folder);
     let begun = clock::now();
-    let UpstreamLog { log, is_written } = UpstreamLog::open(&folder, options.log.as_ref(), configuration)?;
+    let layers = options.layers();
+    let upstream = UpstreamLog::open(&folder, options.log.as_ref(), configuration)?;
+    let registry = options.schema_registry.as_ref().or(configuration.lake.schema_registry.as_ref());
+    let contracts = match &upstream.log {
+        Ok(_) => tokio::task::block_in_place(|| contracts::reading(registry.map(String::as_str)))?,
+        Err(_) => Contracts::own(),
+    };
+    let log_away = upstream.log.as_ref().err().cloned();
+    let records = upstream.log.as_ref().ok().map(|log| Upstream { log: &**log, contracts: &contracts });
     let scope = Scope {
-        received: options.received(begun, is_written)?,
+        received: options.received(begun, upstream.is_written)?,
         tolerance: options.tolerance,
         repairs: options.repair,
+        is_written: upstream.is_written,
     };
     let mut judge = Judge::new(&lake, scope, begun)?;
-    judge.columns(&options.layers()).await;
-    for layer in options.layers() {
-        match (layer, &log) {
-            (Layer::Raw, Some(log)) => judge.raw(&**log).await?,
-            (Layer::Raw, None) => {
-                eprintln!("the log is in use by a running depthlake: raw is not compared with it");
-            }
-            (Layer::Normalized, log) => {
-                judge.normalized().await;
-                judge.history().await;
-                if let Some(log) = log {
-                    judge.landed(&**log).await?;
-                }
-            }
-            (Layer::Marts, _) => judge.marts(configuration.sla.targets(), true).await?,
+    judge.columns(&layers).await;
+    if layers.contains(&Layer::Raw)
+        && let Some(records) = records
+    {
+        judge.raw(records).await?;
+    }
+    if layers.iter().any(|layer| *layer != Layer::Marts) {
+        judge.repeated().await;
+    }
+    if layers.contains(&Layer::Normalized) {
+        // Where rows are put right, those of the log come first: they tell when they were published.
+        if let Some(records) = records.filter(|_| options.repair) {
+            judge.landed(records).await?;
+        }
+        judge.normalized().await;
+        judge.history().await;
+        if let Some(records) = records.filter(|_| !options.repair) {
+            judge.landed(records).await?;
         }
     }
-    judge.keep().await?;
+    if layers.contains(&Layer::Marts) {
+        judge.marts(configuration.health.targets()?.feed, true).await?;
+    }
+    judge.keep(BTreeMap::new()).await?;
+    print!("{}", report_pairs(&judge.pairs(&layers, log_away.as_deref()).await?));
     print!("{}", report(&judge.compared, &judge.breaks));
     let is_accepted = |broken: &Break| options.accepts(broken);
     let advice = judge.breaks.iter().filter(|broken| !is_accepted(broken)).filter_map(advice);
     for note in advice.chain(judge.notes.iter().cloned()) {
-        eprintln!("depthlake: {note}");
+        complain!("{note}");
     }
     for (what, why) in &judge.failures {
-        eprintln!("depthlake: {what} could not be compared: {why}");
+        complain!("{what} could not be compared: {why}");
     }
     let is_settled = |broken: &Break| broken.repaired_at.is_some() || is_accepted(broken);
     let is_right = judge.failures.is_empty() && judge.breaks.iter().all(is_settled);
@@ -142,7 +167,8 @@ pub async fn derive_again(
     let folder = DataFolder::at(&place.folder);
     let UpstreamLog { is_written, .. } = UpstreamLog::open(&folder, log, configuration)?;
     let begun = clock::now();
-    let everything = Scope { received: Timestamp(0)..Timestamp(i64::MAX), tolerance: 0.0, repairs: true };
+    let received = Timestamp(0)..Timestamp(i64::MAX);
+    let everything = Scope { received, tolerance: 0.0, repairs: true, is_written };
     let mut judge = Judge::new(&lake, everything, begun)?;
     let Some(mut received) = judge.received(stream, partition, &offsets).await? else {
         bail!("the lake has no raw rows of these offsets");
@@ -155,7 +181,7 @@ pub async fn derive_again(
     }
     judge.scope.received = received;
     judge.stream(stream, partition).await?;
-    judge.keep().await?;
+    judge.keep(BTreeMap::new()).await?;
     if let Some((what, why)) = judge.failures.first_key_value() {
         bail!("{what} could not be derived again: {why}");
     }
@@ -195,35 +221,6 @@ impl ReconcileOptions {
         }
         Ok(received)
     }
-}
-
-/// The log that the raw tables are compared with.
-struct UpstreamLog {
-    /// None where a running program has it for itself.
-    log: Option<Arc<dyn Log>>,
-    /// Whether others may be writing it.
-    is_written: bool,
-}
-
-impl UpstreamLog {
-    /// Opens the log that is given, or else the one that the configuration names.
-    fn open(folder: &DataFolder, log: Option<&LogAddress>, configuration: &Configuration) -> Result<Self> {
-        let log = log.or(configuration.lake.log.as_ref()).cloned().unwrap_or_default();
-        let layout = Layout { log, ..Layout::of(configuration)? };
-        if layout.log != LogAddress::Embedded {
-            let log = tokio::task::block_in_place(|| OpenLog::follow(folder, &layout))?.log();
-            return Ok(Self { log: Some(log), is_written: true });
-        }
-        match EmbeddedLog::open(&folder.log(), &Options::new(layout.partitions)) {
-            Ok(log) => Ok(Self { log: Some(Arc::new(log)), is_written: false }),
-            Err(LogError::InUse { .. }) => Ok(Self { log: None, is_written: true }),
-            Err(error) => Err(error).with_context(|| display(&folder.log())),
-        }
-    }
-}
-
-fn display(path: &Path) -> String {
-    format!("the log in {}", path.display())
 }
 
 fn tolerance(text: &str) -> Result<f64> {

@@ -4,11 +4,22 @@ use std::collections::BTreeMap;
 
 use depthlake_lake::reconcile::{Break, BreakClass, ValueDrift};
 
+use super::pair::Pair;
+
 /// How many breaks are printed; the table holds them all.
 const PRINTED: usize = 40;
 
 const CLASSES: [BreakClass; 4] =
     [BreakClass::Missing, BreakClass::Duplicate, BreakClass::ValueDrift, BreakClass::SchemaDrift];
+
+/// How many rows each pair of layers has been compared of, and for none why.
+pub fn report_pairs(pairs: &[(Pair, u64, Option<String>)]) -> String {
+    let line = |(pair, rows, because): &(Pair, u64, Option<String>)| {
+        let because = because.as_ref().map_or_else(String::new, |because| format!("  {because}"));
+        format!("{:<28} {rows:>14}{because}\n", pair.name())
+    };
+    [format!("{:<28} {:>14}\n", "compared", "rows")].into_iter().chain(pairs.iter().map(line)).collect()
+}
 
 /// The counts of each table, and the first of the breaks, for people.
 pub fn report(compared: &BTreeMap<String, u64>, breaks: &[Break]) -> String {

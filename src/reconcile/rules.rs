@@ -10,10 +10,12 @@ use depthlake_lake::reconcile::{Comparison, Layer};
 use depthlake_lake::table::Table;
 use depthlake_orderbook::frame::RawStream;
 
+use super::pair::Pair;
+
 /// How one table is compared with what the layer before gives.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
-    pub layer: Layer,
+    pub pair: Pair,
     pub table: Table,
     pub key: &'static [&'static str],
     /// Columns that tell when a row was made.
@@ -25,27 +27,31 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// What gives the rows.
-    pub fn source(&self) -> &'static str {
-        self.topic.map_or(self.layer.source(), |_| Layer::Raw.source())
+    pub const fn layer(&self) -> Layer {
+        self.pair.layer()
     }
 
     /// The name of what is compared.
     pub fn name(&self) -> String {
         match self.topic {
-            Some(topic) if self.layer != Layer::Raw => topic.name().to_owned(),
+            Some(topic) if self.pair == Pair::NormalizedWithLog => topic.name().to_owned(),
             _ => self.table.to_string(),
         }
     }
 
+    /// Whether the rows are versions of bars that were received live.
+    pub fn has_versions(&self) -> bool {
+        self.table == Table::Bars && self.pair != Pair::NormalizedWithHistory
+    }
+
     /// Whether a row may be there that is not given: other records may give it, read before or after.
     pub fn may_have_more(&self) -> bool {
-        self.layer != Layer::Raw && self.topic.is_some()
+        self.pair == Pair::NormalizedWithLog
     }
 
     /// Where the table has the rows of some of the log's records, as SQL; `None` where no rows come of them.
     pub fn place(&self, at: TopicPartition, offsets: Range<Offset>, rows: &RecordBatch) -> Option<String> {
-        if self.layer == Layer::Raw {
+        if self.pair == Pair::RawWithLog {
             return Some(format!(
                 r#"topic = '{}' AND partition = {} AND "offset" >= {} AND "offset" < {}"#,
                 at.topic, at.partition, offsets.start, offsets.end
@@ -69,7 +75,7 @@ pub const fn raw(stream: RawStream) -> Rule {
         RawStream::Trade => (Table::RawTrades, Topic::RawTrade),
     };
     let key = &["topic", "partition", "offset"];
-    Rule { layer: Layer::Raw, table, key, ignored: &[], given: "TRUE", topic: Some(topic) }
+    Rule { pair: Pair::RawWithLog, table, key, ignored: &[], given: "TRUE", topic: Some(topic) }
 }
 
 /// The tables that a raw stream gives.
@@ -83,13 +89,21 @@ pub const fn normalized(stream: RawStream) -> &'static [Rule] {
 static OF_ORDERBOOK: [Rule; 3] = [
     derived(Table::BookTicker, &["symbol", "update_id", "source_offset"], "TRUE"),
     derived(Table::FeedEvents, &["kind", "symbol", "detail", "source_offset"], "TRUE"),
-    derived(Table::DeadLetters, DEAD_LETTER, "source_topic = 'market.raw.orderbook' AND reason <> 'lost'"),
+    derived(
+        Table::DeadLetters,
+        DEAD_LETTER,
+        "source_topic = 'market.raw.orderbook' AND reason NOT IN ('lost', 'foreign')",
+    ),
 ];
 
 static OF_TRADE: [Rule; 3] = [
     derived(Table::Trades, &["symbol", "kind", "trade_id", "source_offset"], LIVE),
-    Rule { ignored: BELIEF, ..derived(Table::Bars, &["symbol", "open_time"], FIRST_BELIEF) },
-    derived(Table::DeadLetters, DEAD_LETTER, "source_topic = 'market.raw.trade' AND reason <> 'lost'"),
+    Rule { ignored: BELIEF, ..derived(Table::Bars, &["symbol", "open_time"], LIVE) },
+    derived(
+        Table::DeadLetters,
+        DEAD_LETTER,
+        "source_topic = 'market.raw.trade' AND reason NOT IN ('lost', 'foreign')",
+    ),
 ];
 
 /// The tables that the log's topics of derived records give.
@@ -123,16 +137,16 @@ const BELIEF: &[&str] = &["published_at", "sys_from", "sys_to", "is_current", "b
 const LIVE: &str = "source_topic IS NULL";
 
 /// What was derived of a minute at first: later versions are corrections.
-const FIRST_BELIEF: &str = "bar_key IN (SELECT min(bar_key) FROM normalized.ohlcv_1m WHERE source_topic IS NULL GROUP BY symbol, open_time)";
+pub const FIRST_BELIEF: &str = "bar_key IN (SELECT min(bar_key) FROM normalized.ohlcv_1m WHERE source_topic IS NULL GROUP BY symbol, open_time)";
 
 const fn derived(table: Table, key: &'static [&'static str], given: &'static str) -> Rule {
-    Rule { layer: Layer::Normalized, table, key, ignored: &["published_at"], given, topic: None }
+    Rule { pair: Pair::NormalizedWithRaw, table, key, ignored: &["published_at"], given, topic: None }
 }
 
 const fn of_history(table: Table, key: &'static [&'static str]) -> Rule {
-    Rule { layer: Layer::Normalized, table, key, ignored: &[], given: "TRUE", topic: None }
+    Rule { pair: Pair::NormalizedWithHistory, table, key, ignored: &[], given: "TRUE", topic: None }
 }
 
 const fn landed(topic: Topic, table: Table, key: &'static [&'static str], given: &'static str) -> Rule {
-    Rule { topic: Some(topic), ..derived(table, key, given) }
+    Rule { pair: Pair::NormalizedWithLog, topic: Some(topic), ..derived(table, key, given) }
 }

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use depthlake_lake::commit::Lake;
 use depthlake_lake::log::Membership;
-use depthlake_lake::model::Targets;
 use depthlake_lake::record::Contracts;
 use depthlake_lake::sink::{CommitReport, Sink, SinkConfig, SinkError, SinkMetrics, SinkSummary};
 use depthlake_query::live::Market;
@@ -15,8 +14,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::background;
-use super::deployment::Layout;
+use super::deployment::{self, Layout};
 use super::jobs::Jobs;
+use super::lost_log;
 use super::observing::Observing;
 use super::open_log::OpenLog;
 use super::stop;
@@ -25,6 +25,7 @@ use crate::contracts;
 use crate::data_folder::DataFolder;
 use crate::lake_options::LakePlace;
 use crate::maintain::Care;
+use crate::messages::say;
 use crate::serve::{Doors, Served};
 
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
@@ -96,15 +97,18 @@ pub async fn run(
     options: &RunOptions,
     place: &LakePlace,
     layout: &Layout,
-    targets: Targets,
     doors: Option<Doors>,
 ) -> Result<()> {
     let begun = Instant::now();
     let contracts = tokio::task::block_in_place(|| contracts::open(layout.schema_registry.as_deref()))?;
     let lake = place.open().await?;
-    let opened = tokio::task::block_in_place(|| OpenLog::follow(&DataFolder::at(&place.folder), layout))?;
-    let mut carrier = Carrier::start(&opened, lake, layout, contracts, |_| {}).await?;
-    let jobs = Jobs::spawn(&carrier.lake, opened.log(), layout, targets)?;
+    let folder = DataFolder::at(&place.folder);
+    let known = deployment::committed(&lake).await?;
+    let opened = tokio::task::block_in_place(|| {
+        lost_log::checked(OpenLog::follow(&folder, layout)?, &folder, layout, &known)
+    })?;
+    let mut carrier = Carrier::start(&opened, lake, layout, contracts.clone(), |_| {}).await?;
+    let jobs = Jobs::spawn(&carrier.lake, opened.log(), contracts, layout)?;
     let observing = Observing::of_carrier(&carrier, opened.log(), &place.folder, layout);
     let served = || {
         let market = Market::at(&DataFolder::at(&place.folder).board());
@@ -150,7 +154,7 @@ async fn lines(lake: Lake, begun: Instant) {
         match lake.tables().await {
             Ok(tables) => {
                 let rows: u64 = tables.iter().map(|table| table.rows).sum();
-                eprintln!("{:.1} s: {rows} rows in the lake", begun.elapsed().as_secs_f64());
+                say!("{:.1} s: {rows} rows in the lake", begun.elapsed().as_secs_f64());
             }
             Err(error) => tracing::warn!(%error, "the tables could not be counted"),
         }

@@ -29,6 +29,7 @@ use tokio::sync::{mpsc, watch};
 use super::carrier::Carrier;
 use super::landing::Landing;
 use super::lead::Lead;
+use super::lost_log;
 use super::open_log::OpenLog;
 use super::resume::{self, Resumed};
 use super::retention::Retention;
@@ -45,6 +46,8 @@ use crate::maintain::Care;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     pub log: LogAddress,
+    /// Whether a log that was lost is begun anew.
+    pub new_log: bool,
     pub shards: usize,
     pub idle: Idle,
     pub pin: bool,
@@ -94,6 +97,7 @@ impl Layout {
         let commit = configuration.lake.commit_seconds.unwrap_or(DEFAULT_COMMIT_SECONDS);
         Ok(Self {
             log: LogAddress::Embedded,
+            new_log: false,
             shards: shards.unwrap_or(cores.saturating_sub(1)).clamp(1, usize::from(partitions.get())),
             idle: configuration.engine.idle.as_deref().map_or(Ok(Idle::default()), str::parse)?,
             pin: configuration.engine.pin.unwrap_or(true),
@@ -105,7 +109,7 @@ impl Layout {
                 .with_context(|| format!("lake.commit_seconds is {commit}: expected more than 0"))?,
             schema_registry: configuration.lake.schema_registry.clone(),
             care: Care::of(&configuration.lake)?,
-            health: configuration.health.targets(&configuration.sla.targets())?,
+            health: configuration.health.targets()?,
             reconcile_every: reconcile_every(configuration.lake.reconcile_minutes)?,
         })
     }
@@ -131,13 +135,16 @@ impl Deployment {
         // Before anything is produced.
         let contracts = tokio::task::block_in_place(|| contracts::open(layout.schema_registry.as_deref()))?;
         let folder = DataFolder::at(&place.folder);
-        let opened = tokio::task::block_in_place(|| OpenLog::open(&folder, layout))?;
-        let log = opened.log();
         let lake = if layout.roles.carry_to_lake() { Some(place.open().await?) } else { None };
+        // Before the log is looked at, which others may carry on.
         let known = match &lake {
             Some(lake) => committed(lake).await?,
             None => Vec::new(),
         };
+        let opened = tokio::task::block_in_place(|| {
+            lost_log::checked(OpenLog::open(&folder, layout)?, &folder, layout, &known)
+        })?;
+        let log = opened.log();
         let mut resumed = tokio::task::block_in_place(|| resume::resume(&*log, &contracts))?;
         let (live_books, outlets, events) =
             LiveBooks::create(&folder.board(), symbols, layout.shards, clock::now())?;
@@ -173,6 +180,11 @@ impl Deployment {
     pub async fn tail(&self, lake: &Lake) -> Result<Tail> {
         let options = TailOptions { contracts: self.contracts.clone(), ..TailOptions::default() };
         Ok(Tail::follow(self.log(), lake.clone(), options).await?)
+    }
+
+    /// How the records of the log are to be read.
+    pub fn contracts(&self) -> Contracts {
+        self.contracts.clone()
     }
 
     /// What happens to the books, as it happens.
@@ -237,7 +249,7 @@ impl Deployment {
 }
 
 /// How far the tables are in the log. Positions of what is no topic of it, such as the builds of marts, do not count.
-async fn committed(lake: &Lake) -> Result<Vec<(TopicPartition, Offset)>> {
+pub async fn committed(lake: &Lake) -> Result<Vec<(TopicPartition, Offset)>> {
     let positions = lake.positions().await?;
     let known = positions.into_iter().filter_map(|(of, next)| {
         let topic = of.topic.parse().ok()?;

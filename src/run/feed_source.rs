@@ -8,8 +8,8 @@ use depthlake_ingest::product::Product;
 use depthlake_ingest::sim::{self, Limits, MarketSpec, Source, VenueConfig};
 use depthlake_orderbook::symbol::Symbol;
 
-use crate::arguments::{GeneratorOptions, VenueOptions};
 use crate::configuration::Configuration;
+use crate::market_options::{GeneratorOptions, VenueOptions};
 use crate::sim::markets;
 
 /// How many requests of the books may wait for the feed. Each book has at most a few, so this is never reached.

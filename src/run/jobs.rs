@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use depthlake_lake::commit::Lake;
 use depthlake_lake::log::Log;
-use depthlake_lake::model::{Builder, Built, Mode, Targets};
+use depthlake_lake::model::{Builder, Built, Mode};
+use depthlake_lake::record::Contracts;
 use depthlake_lake::runs::{Figures, Job};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
@@ -24,11 +25,13 @@ pub struct Jobs(Vec<JoinHandle<()>>);
 
 impl Jobs {
     /// Builds the marts every minute, and compares the layers as often as the layout says.
-    pub fn spawn(lake: &Lake, log: Arc<dyn Log>, layout: &Layout, targets: Targets) -> Result<Self> {
-        let building = background::spawn(build(lake.clone(), builder(lake, targets)?));
-        let comparing = layout
-            .reconcile_every
-            .map(|every| background::spawn(reconcile::compare_regularly(lake.clone(), log, targets, every)));
+    pub fn spawn(lake: &Lake, log: Arc<dyn Log>, contracts: Contracts, layout: &Layout) -> Result<Self> {
+        let targets = layout.health.feed.clone();
+        let building = background::spawn(build(lake.clone(), builder(lake, targets.clone())?));
+        let comparing = layout.reconcile_every.map(|every| {
+            let compared = reconcile::Regularly { lake: lake.clone(), log, contracts, targets };
+            background::spawn(compared.compare(every))
+        });
         Ok(Self([Some(building), comparing].into_iter().flatten().collect()))
     }
 }

@@ -7,6 +7,7 @@ pub mod feed_source;
 mod jobs;
 pub mod landing;
 pub mod lead;
+mod lost_log;
 pub mod observing;
 pub mod open_log;
 mod progress;
@@ -28,7 +29,6 @@ use anyhow::{Context, Result};
 use depthlake_engine::clock;
 use depthlake_ingest::live::{self, FeedConfig, FeedError, FeedMetrics, FeedReport, Request};
 use depthlake_ingest::sim;
-use depthlake_lake::model::Targets;
 use depthlake_query::{Database, DatabaseOptions, Limits, health, live as live_market};
 use futures::FutureExt;
 use tokio::sync::{mpsc, watch};
@@ -70,9 +70,10 @@ pub fn run(
         messages::to_standard_error(messages)?
     };
     let runtime = crate::runtime()?;
-    let (log, roles, targets) = (options.log(configuration), options.roles, configuration.sla.targets());
+    let (log, roles) = (options.log(configuration), options.roles);
     let schema_registry = options.schema_registry(configuration);
-    let layout = Layout { log, roles, schema_registry, ..Layout::of(configuration)? };
+    let layout =
+        Layout { log, roles, schema_registry, new_log: options.new_log, ..Layout::of(configuration)? };
     if roles == Roles::Query {
         let serving = serve::serve(&place, &layout, options.listen, options.duration, configuration);
         runtime.block_on(serving)?;
@@ -84,11 +85,12 @@ pub fn run(
         let doors =
             if options.no_serve { None } else { Some(Doors::open(options.listen, &configuration.serve)?) };
         if roles == Roles::Lake {
-            carrier::run(options, &place, &layout, targets, doors).await?;
+            carrier::run(options, &place, &layout, doors).await?;
             return Ok(ExitCode::SUCCESS);
         }
-        let opened = Opened { doors, limits: configuration.serve.limits.limits()?, targets };
+        let opened = Opened { doors, limits: configuration.serve.limits.limits()? };
         let source = FeedSource::open(&options.venue, &options.generator, configuration).await?;
+        configuration.health.check_symbols(&source.symbols)?;
         let summary = feed(options, &place, &layout, source, opened, shows_books).await?;
         if let Some(path) = &options.summary {
             std::fs::write(path, summary.to_json()?)
@@ -103,7 +105,6 @@ pub fn run(
 struct Opened {
     doors: Option<Doors>,
     limits: Limits,
-    targets: Targets,
 }
 
 async fn open_doors(
@@ -145,7 +146,7 @@ async fn feed(
     );
     let jobs = deployment
         .lake()
-        .map(|lake| Jobs::spawn(lake, deployment.log(), layout, opened.targets))
+        .map(|lake| Jobs::spawn(lake, deployment.log(), deployment.contracts(), layout))
         .transpose()?;
     let stop = stop::stop_requested(options.duration).shared();
     // A broker or a catalog that is away keeps the doors closed, and nobody from ending the run.

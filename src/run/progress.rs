@@ -9,6 +9,8 @@ use depthlake_lake::commit::Lake;
 
 use super::router::RouterCounts;
 
+use crate::messages::say;
+
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -62,7 +64,7 @@ impl Progress {
     }
 
     async fn line(&self, books: &Books) {
-        eprintln!(
+        say!(
             "{:.1} s: {} of {} books live, {} messages, {} gaps{}",
             self.begun.elapsed().as_secs_f64(),
             books.live,

@@ -109,11 +109,17 @@ fn find_kept(log: &dyn Log, partition: Partition, recovery: &mut Recovery) -> Re
 }
 
 fn last(log: &dyn Log, at: TopicPartition) -> Result<Option<StoredRecord>> {
-    let (start, end) = (log.start(at)?, log.durable_end(at)?);
-    if start == end {
-        return Ok(None);
+    let start = log.start(at)?;
+    loop {
+        let end = log.durable_end(at)?;
+        if end <= start {
+            return Ok(None);
+        }
+        if let Some(last) = log.read(at, Offset(end.0 - 1), 1)?.pop() {
+            return Ok(Some(last));
+        }
+        // A log at a broker has taken messages of others at the end for records. Now that it has read them it knows better.
     }
-    Ok(log.read(at, Offset(end.0 - 1), 1)?.pop())
 }
 
 fn each_record(
@@ -139,4 +145,83 @@ fn each_record(
         records.iter().try_for_each(&mut each)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use depthlake_lake::log::{EmbeddedLog, Options, Progress, Record};
+
+    use super::*;
+
+    const AT: TopicPartition = TopicPartition::new(Topic::Checkpoint, Partition(0));
+
+    /// A log that takes some messages at its end for records until it is asked for them.
+    struct TooFar {
+        log: EmbeddedLog,
+        messages_of_others: AtomicU64,
+    }
+
+    impl Log for TooFar {
+        fn partitions(&self) -> NonZeroU16 {
+            self.log.partitions()
+        }
+
+        fn append(&self, at: TopicPartition, record: &Record) -> Result<Offset, LogError> {
+            self.log.append(at, record)
+        }
+
+        fn try_append(&self, at: TopicPartition, record: &Record) -> Result<Offset, LogError> {
+            self.log.try_append(at, record)
+        }
+
+        fn sync(&self) -> Result<(), LogError> {
+            self.log.sync()
+        }
+
+        fn start(&self, at: TopicPartition) -> Result<Offset, LogError> {
+            self.log.start(at)
+        }
+
+        fn durable_end(&self, at: TopicPartition) -> Result<Offset, LogError> {
+            Ok(Offset(self.log.durable_end(at)?.0 + self.messages_of_others.load(Ordering::Relaxed)))
+        }
+
+        fn read(
+            &self,
+            at: TopicPartition,
+            from: Offset,
+            bytes: usize,
+        ) -> Result<Vec<StoredRecord>, LogError> {
+            let end = self.log.durable_end(at)?;
+            if from < end {
+                return self.log.read(at, from, bytes);
+            }
+            self.messages_of_others.store(from.0 - end.0, Ordering::Relaxed);
+            Ok(Vec::new())
+        }
+
+        fn wait(&self, seen: Progress, timeout: Duration) -> Progress {
+            self.log.wait(seen, timeout)
+        }
+
+        fn release(&self, committed: &[(TopicPartition, Offset)]) -> Result<(), LogError> {
+            self.log.release(committed)
+        }
+    }
+
+    #[test]
+    fn the_last_record_is_found_before_messages_of_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = EmbeddedLog::open(folder.path(), &Options::new(NonZeroU16::MIN)).unwrap();
+        let log = TooFar { log, messages_of_others: AtomicU64::new(2) };
+        assert_eq!(last(&log, AT).unwrap(), None);
+        log.append(AT, &Record { value: "the last".into(), ..Record::default() }).unwrap();
+        log.sync().unwrap();
+        log.messages_of_others.store(2, Ordering::Relaxed);
+        assert_eq!(last(&log, AT).unwrap().unwrap().record.value, "the last");
+    }
 }

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::configuration::ServeConfiguration;
+use crate::messages::say;
 use crate::run::observing::Observing;
 
 /// Where clients are waited for if nobody says otherwise.
@@ -64,7 +65,7 @@ impl Doors {
             Err(ServerError::Listen { address, source })
                 if asked.is_none() && source.kind() == ErrorKind::AddrInUse =>
             {
-                eprintln!(
+                say!(
                     "{address} is taken, so nothing is served: --listen ADDRESS names another, --listen 127.0.0.1:0 takes any"
                 );
                 None
@@ -85,12 +86,12 @@ impl Doors {
         let mut addresses = Vec::new();
         if let Some(server) = &self.http {
             let address = server.address()?;
-            eprintln!("listening on {}://{address}", if server.is_secure() { "https" } else { "http" });
+            say!("listening on {}://{address}", if server.is_secure() { "https" } else { "http" });
             addresses.push(address);
         }
         if let Some((listener, _)) = &self.postgres {
             let address = listener.local_addr()?;
-            eprintln!("listening on postgres://{address}");
+            say!("listening on postgres://{address}");
             addresses.push(address);
         }
         for address in addresses.into_iter().filter(|address| !address.ip().is_loopback()) {

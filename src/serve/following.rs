@@ -11,6 +11,7 @@ use crate::contracts;
 use crate::data_folder::DataFolder;
 use crate::lake_options::LakePlace;
 use crate::log_address::LogAddress;
+use crate::messages::say;
 use crate::run::deployment::Layout;
 use crate::run::open_log::OpenLog;
 
@@ -21,7 +22,7 @@ use crate::run::open_log::OpenLog;
 /// Where the broker, the schema registry or the lake cannot be read.
 pub async fn tail(place: &LakePlace, layout: &Layout, lake: &Lake) -> Result<Option<Tail>> {
     if layout.log == LogAddress::Embedded {
-        eprintln!(
+        say!(
             "rows are shown once they are committed; the program that keeps the books shows them at once, at its own address"
         );
         return Ok(None);

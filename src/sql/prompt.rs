@@ -21,6 +21,8 @@ use super::completion::candidates;
 use super::output::{Ended, Printer, Timing};
 use super::vocabulary::Names;
 
+use crate::messages::{complain, say};
+
 /// The tables of a catalog with what their rows mean.
 const COMMENTS: &str = "SELECT schema_name, table_name, comment FROM system.metadata.table_comments \
     WHERE schema_name <> 'information_schema' AND catalog_name = ";
@@ -82,7 +84,7 @@ impl Prompt {
             Some(Command::Tables) => self.list_tables().await,
             Some(Command::Describe(table)) => self.describe(&table).await?,
             Some(Command::Timing) => self.toggle_timing(),
-            Some(Command::Unknown { nearest }) => eprintln!("unknown command; the nearest is {nearest}"),
+            Some(Command::Unknown { nearest }) => say!("unknown command; the nearest is {nearest}"),
             None => {
                 for statement in split(input).complete {
                     self.answer(&statement).await?;
@@ -96,9 +98,9 @@ impl Prompt {
         match self.printer.answer(&mut self.answerer, statement, &mut io::stdout()).await {
             Ok(Ended::Answered { has_changed_something: true }) => self.names.forget(self.answerer.beside()),
             Ok(Ended::Answered { has_changed_something: false }) => {}
-            Ok(Ended::Stopped) => eprintln!("stopped"),
+            Ok(Ended::Stopped) => say!("stopped"),
             Err(error @ OutputError::Write(_)) => return Err(error.into()),
-            Err(error) => eprintln!("error: {:#}", anyhow::Error::from(error)),
+            Err(error) => complain!("{:#}", anyhow::Error::from(error)),
         }
         Ok(())
     }
@@ -137,11 +139,11 @@ impl Prompt {
         match asked {
             Some(Ok(comments)) => Some(comments),
             Some(Err(error)) => {
-                eprintln!("error: {error:#}");
+                complain!("{error:#}");
                 None
             }
             None => {
-                eprintln!("stopped");
+                say!("stopped");
                 None
             }
         }

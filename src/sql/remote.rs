@@ -15,14 +15,13 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use tokio::task::JoinHandle;
 
 use super::answerer::Answered;
+use crate::credentials::Credentials;
 
 /// A server, and what the statements so far have set there for this client.
 pub(super) struct Remote {
     client: Client,
     url: String,
-    user: String,
-    password: Option<String>,
-    token: Option<String>,
+    credentials: Credentials,
     catalog: String,
     schema: Option<String>,
     properties: BTreeMap<String, String>,
@@ -49,16 +48,10 @@ struct Reply {
 impl Remote {
     pub(super) fn at(url: &str, user: Option<&str>) -> Result<Self> {
         let agent = concat!("depthlake/", env!("CARGO_PKG_VERSION"));
-        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         Ok(Self {
             client: Client::builder().user_agent(agent).build().context("no client can be made")?,
             url: url.trim_end_matches('/').to_owned(),
-            user: user
-                .map(str::to_owned)
-                .or_else(|| variable("USER"))
-                .unwrap_or_else(|| "depthlake".to_owned()),
-            password: variable("DEPTHLAKE_PASSWORD"),
-            token: variable("DEPTHLAKE_TOKEN"),
+            credentials: Credentials::of_environment(user),
             catalog: "depthlake".to_owned(),
             schema: None,
             properties: BTreeMap::new(),
@@ -73,9 +66,7 @@ impl Remote {
         Self {
             client: self.client.clone(),
             url: self.url.clone(),
-            user: self.user.clone(),
-            password: self.password.clone(),
-            token: self.token.clone(),
+            credentials: self.credentials.clone(),
             catalog: self.catalog.clone(),
             schema: self.schema.clone(),
             properties: self.properties.clone(),
@@ -203,13 +194,7 @@ impl Remote {
     }
 
     fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
-        match (&self.token, &self.password) {
-            (Some(token), _) => request.bearer_auth(token),
-            (None, Some(password)) => {
-                request.basic_auth(&self.user, Some(password)).header("X-Trino-User", &self.user)
-            }
-            (None, None) => request.header("X-Trino-User", &self.user),
-        }
+        self.credentials.shown(request)
     }
 
     /// What is set stays encoded: it is only handed back.

@@ -202,7 +202,8 @@ pub mod tests {
         let board = TestBoard::new();
         let promised = |milliseconds| {
             let freshness = Duration::from_millis(milliseconds);
-            let targets = Targets { freshness, ..Targets::default() };
+            let mut targets = Targets::default();
+            targets.feed.freshness = freshness;
             Market::open(board.writer.path(), targets).unwrap().freshness(NOW).unwrap().target
         };
         assert_eq!([100, 200].map(promised).map(f64::to_bits), [100.0, 200.0].map(f64::to_bits));

@@ -98,6 +98,23 @@ async fn rows_of_backfills_are_compared_and_put_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn chunks_that_are_there_twice_are_taken_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    lake_of_files(folder);
+    let before = rows_of_files(folder);
+    damage(folder, Table::RawHistory, |rows| vec![rows.clone(), rows.clone()]).await;
+    let output = finish(folder, &["reconcile", "--data", "data", "--layer", "normalized"]);
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{told}{}", text(&output.stderr));
+    assert!(told.contains("DUPLICATE raw.history topic=market.raw.history partition=0 offset="), "{told}");
+    succeed(folder, &["reconcile", "--data", "data", "--layer", "normalized", "--repair"]);
+    let told = succeed(folder, &["reconcile", "--data", "data"]);
+    assert!(!told.contains("\nDUPLICATE "), "{told}");
+    assert_eq!(rows_of_files(folder), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn chunks_that_are_lost_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

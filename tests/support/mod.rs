@@ -14,7 +14,7 @@ use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 use arrow_cast::display::array_value_to_string;
 use depthlake_engine::pipeline::{Output as Derivations, Pipeline};
-use depthlake_lake::commit::{Lake, TableChange};
+use depthlake_lake::commit::{ChangeKind, Lake, TableChange};
 use depthlake_lake::log::{Offset, Partition, StoredRecord, Topic, TopicPartition};
 use depthlake_lake::record::{encode, rows, table_of};
 use depthlake_lake::table::Table;
@@ -145,6 +145,19 @@ impl LakeView {
         self.runtime.block_on(async {
             let files = self.lake.data_files(table).await.unwrap().files;
             self.lake.change(vec![TableChange::overwrite(table, files, Vec::new())]).await.unwrap();
+        });
+    }
+
+    /// Puts the rows of a table into other files, as compaction does.
+    pub fn rewrite(&self, table: Table) {
+        self.runtime.block_on(async {
+            let files = self.lake.data_files(table).await.unwrap().files;
+            let mut rows = Vec::new();
+            for file in &files {
+                rows.extend(self.lake.read_rows(file, table).await.unwrap());
+            }
+            let change = TableChange::overwrite(table, files, rows);
+            self.lake.change(vec![TableChange { kind: ChangeKind::Replace, ..change }]).await.unwrap();
         });
     }
 

@@ -1,11 +1,21 @@
-//! Each dashboard is read, and each of its queries asked of a running program: none may be empty or wrong.
+//! Each dashboard is read, and each of its queries asked of a running program: none may be empty or wrong. Questions in SQL are
+//! asked as Grafana's data source for PostgreSQL does: by that door, with its macros expanded.
 
 use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use depthlake_orderbook::time::Timestamp;
+use depthlake_query::output::utc;
+use serde_json::Value;
 
-use crate::program::{Watched, until};
+use crate::program::{Watched, free_port, until};
 use crate::prometheus::{Prometheus, is_there, rules};
+use crate::support::text;
+
+/// What the dashboard looks at, and into how many points Grafana divides it.
+const LOOKED_AT: Duration = Duration::from_mins(15);
+const INTERVAL: u64 = 1;
 
 struct Panel {
     place: String,
@@ -42,7 +52,9 @@ fn panels() -> Vec<Panel> {
 fn no_panel_is_empty_or_wrong() {
     let panels = panels();
     assert!(panels.len() > 60);
-    let watched = Watched::start(3, "[lake]\ncommit_seconds = 1.0\n");
+    let postgres = free_port();
+    let doors = format!("[lake]\ncommit_seconds = 1.0\n[serve]\npostgres = '127.0.0.1:{postgres}'\n");
+    let watched = Watched::start(3, &doors);
     let (of_figures, of_sql): (Vec<_>, Vec<_>) = panels.into_iter().partition(|panel| !panel.is_sql);
     assert!(of_sql.len() >= 5);
     if is_there("prometheus") {
@@ -56,10 +68,14 @@ fn no_panel_is_empty_or_wrong() {
             });
         }
     }
-    for panel in &of_sql {
-        until(&format!("{} has rows: {}", panel.place, panel.query), || {
-            rows(&watched, &panel.query).filter(|&rows| rows > 0)
-        });
+    if is_there("psql") {
+        for panel in &of_sql {
+            let filter = "$__timeFilter(";
+            assert!(panel.query.contains(filter), "{} shows more than is looked at", panel.place);
+            until(&format!("{} has rows: {}", panel.place, panel.query), || {
+                rows(postgres, &expanded(&panel.query)).filter(|&rows| rows > 0)
+            });
+        }
     }
 }
 
@@ -67,14 +83,50 @@ fn is_finite(series: &Value) -> bool {
     series["value"][1].as_str().and_then(|text| text.parse::<f64>().ok()).is_some_and(f64::is_finite)
 }
 
-/// How many rows a query gives.
-fn rows(watched: &Watched, query: &str) -> Option<usize> {
-    let answer = watched.runtime.block_on(async {
-        let client = reqwest::Client::new();
-        let url = format!("{}/api/v1/sql", watched.address());
-        let answer = client.post(url).json(&json!({ "query": query, "format": "json" })).send().await.ok()?;
-        assert!(!answer.status().is_client_error(), "{query}: {}", answer.text().await.unwrap_or_default());
-        answer.json::<Value>().await.ok()
-    })?;
-    Some(answer["rows"].as_array()?.len())
+/// How many rows a query gives at the door for PostgreSQL.
+fn rows(port: u16, query: &str) -> Option<usize> {
+    let address = format!("postgres://grafana@127.0.0.1:{port}/depthlake?sslmode=disable");
+    let arguments = [address.as_str(), "--csv", "--tuples-only", "--command", query];
+    let output = Command::new("psql").args(arguments).output().unwrap();
+    assert!(output.status.success(), "{query}: {}", text(&output.stderr));
+    Some(text(&output.stdout).lines().count())
+}
+
+/// A query with the macros of Grafana's data source for PostgreSQL in their places.
+fn expanded(query: &str) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let time = |since_1970: Duration| utc(Timestamp(i64::try_from(since_1970.as_nanos()).unwrap()));
+    let (from, to) = (time(now - LOOKED_AT), time(now));
+    let interval = format!("{INTERVAL}s");
+    let mut text = query.replace("$__interval", &interval);
+    while let Some((before, rest)) = text.split_once("$__") {
+        let (name, rest) =
+            rest.split_at(rest.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(rest.len()));
+        let (arguments, after) = match rest.strip_prefix('(').and_then(|inside| inside.split_once(')')) {
+            Some((arguments, after)) => (arguments, after),
+            None => ("", rest),
+        };
+        let column = arguments.split(',').next().unwrap().trim();
+        let group = format!("floor(extract(epoch from {column})/{INTERVAL})*{INTERVAL}");
+        let put = match name {
+            "timeFilter" => format!("{column} BETWEEN '{from}' AND '{to}'"),
+            "timeFrom" => format!("'{from}'"),
+            "timeTo" => format!("'{to}'"),
+            "timeGroup" => group,
+            "timeGroupAlias" => format!("{group} AS \"time\""),
+            other => panic!("${other} is no macro that is known here: {query}"),
+        };
+        text = format!("{before}{put}{after}");
+    }
+    text
+}
+
+#[test]
+fn macros_are_expanded_as_grafana_does() {
+    let query = expanded(
+        "SELECT $__timeGroupAlias(t, $__interval) FROM x WHERE $__timeFilter(t) AND u < $__timeTo()",
+    );
+    let group = "SELECT floor(extract(epoch from t)/1)*1 AS \"time\" FROM x WHERE t BETWEEN '2";
+    assert!(query.starts_with(group), "{query}");
+    assert!(query.contains("Z' AND '2") && !query.contains('$'), "{query}");
 }

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::program::{Watched, until};
-use crate::support::{finish, text};
+use crate::support::{depthlake, finish, text};
 
 #[test]
 fn all_who_are_asked_say_the_same() {
@@ -40,4 +40,43 @@ fn all_who_are_asked_say_the_same() {
     let unreachable = finish(watched.folder.path(), &["status", "--server", &address]);
     assert_eq!(unreachable.status.code(), Some(1));
     assert!(text(&unreachable.stderr).contains("cannot be asked"), "{}", text(&unreachable.stderr));
+}
+
+#[test]
+fn status_shows_who_asks() {
+    // The password is "sesame".
+    let users =
+        "[serve.users.ana]\npassword = '$2b$04$abcdefghijklmnopqrstuuinwY/tkBVrn3xrxQI/TgnMHhkvl85RW'\n";
+    let watched = Watched::start(3, users);
+    let address = watched.address();
+    let ask = |user: &str, password: &str| {
+        let arguments = ["status", "--server", &address, "--user", user];
+        let mut command = depthlake(watched.folder.path(), &arguments);
+        command.env("DEPTHLAKE_PASSWORD", password).output().unwrap()
+    };
+    for refused in [finish(watched.folder.path(), &["status", "--server", &address]), ask("ana", "open")] {
+        let told = text(&refused.stderr);
+        assert!(!refused.status.success() && told.contains("401"), "{told}");
+        assert!(told.contains("--user USER with DEPTHLAKE_PASSWORD"), "{told}");
+    }
+    let answered = ask("ana", "sesame");
+    assert!(text(&answered.stdout).starts_with("depthlake is "), "{}", text(&answered.stderr));
+}
+
+#[test]
+fn failures_of_the_server_are_counted() {
+    let watched = Watched::start(3, "[lake]\ncommit_seconds = 1.0\n");
+    let volume = "/api/v1/lake/volume";
+    until("there is something in the lake", || {
+        watched.get(volume).filter(|answer| answer.contains("raw.orderbook_diffs"))
+    });
+    let lake = watched.folder.path().join("data/lake");
+    fs::rename(lake.join("warehouse"), lake.join("elsewhere")).unwrap();
+    until("an answer is a failure, and counted as one", || {
+        watched.get(volume);
+        let counted =
+            format!("depthlake_http_requests_total{{route=\"{volume}\",method=\"GET\",status=\"500\"}}");
+        watched.get("/metrics")?.contains(&counted).then_some(())
+    });
+    assert!(watched.get("/api/v1/tickers").is_some(), "the live books go on");
 }

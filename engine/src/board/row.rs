@@ -41,7 +41,7 @@ pub struct BoardRow {
     pub event_time: Timestamp,
     /// When its frame was received.
     pub receive_time: Timestamp,
-    /// When this row was written.
+    /// When the book with that update was written here. A trade, and how the feed stands, do not change it.
     pub publish_time: Timestamp,
     /// Best bid first.
     pub bids: Ladder,
@@ -124,7 +124,6 @@ pub struct BookPart<'a> {
 /// What a row says of the symbol's feed, for the one who writes it.
 #[derive(Debug, Clone, Copy)]
 pub struct FeedPart {
-    pub publish_time: Timestamp,
     pub state: BoardState,
     pub epoch: u64,
     pub order_flow_imbalance: f64,
@@ -183,7 +182,6 @@ impl BoardRow {
 
     pub(super) const fn feed(&self) -> FeedPart {
         FeedPart {
-            publish_time: self.publish_time,
             state: self.state,
             epoch: self.epoch,
             order_flow_imbalance: self.order_flow_imbalance,

@@ -39,11 +39,8 @@ impl Slot {
     }
 
     /// Publishes a trade alone. Only the slot's one writer may call this.
-    pub(super) fn write_trade(&self, trade: &LastTrade, publish_time: Timestamp) {
-        self.sequence.write(|| {
-            self.publish_time.store(publish_time.0, Relaxed);
-            self.store_trade(Some(*trade));
-        });
+    pub(super) fn write_trade(&self, trade: &LastTrade) {
+        self.sequence.write(|| self.store_trade(Some(*trade)));
     }
 
     /// Copies the whole slot into `row`, in place: moving a copy costs as much as making it. `None` if a write got in
@@ -100,7 +97,6 @@ impl Slot {
 
     fn store_feed(&self, feed: &FeedPart) {
         self.state.store(state_code(feed.state), Relaxed);
-        self.publish_time.store(feed.publish_time.0, Relaxed);
         self.epoch.store(feed.epoch, Relaxed);
         self.order_flow_imbalance.store(feed.order_flow_imbalance, Relaxed);
         self.store_counters(&feed.counters);

@@ -124,10 +124,10 @@ impl SlotWriter {
         }
     }
 
-    /// Publishes a trade, and leaves the rest of the row as it was: seven stores.
-    pub fn write_trade(&mut self, trade: &LastTrade, publish_time: Timestamp) {
+    /// Publishes a trade, and leaves the rest of the row as it was: six stores.
+    pub fn write_trade(&mut self, trade: &LastTrade) {
         if let Some(slot) = self.mapping.slots().get(self.slot) {
-            slot.write_trade(trade, publish_time);
+            slot.write_trade(trade);
         }
     }
 }

@@ -9,7 +9,6 @@ use depthlake_orderbook::instrument::{Instrument, TradingStatus};
 use depthlake_orderbook::record::{Derived, Trigger};
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::sync::SyncState;
-use depthlake_orderbook::time::Timestamp;
 use rtrb::{Producer, PushError};
 
 use super::metrics::PublisherCells;
@@ -37,8 +36,6 @@ pub(super) struct Publisher {
 struct ShownBook {
     outlet: Outlet,
     scales: (Scale, Scale),
-    /// When the message at hand changed the book, if it did.
-    changed: Option<Timestamp>,
 }
 
 impl Publisher {
@@ -132,7 +129,7 @@ impl Output for Publisher {
         let Some(book) = self.books.get_mut(instrument.symbol) else { return };
         let now = clock::now();
         if let Some(last) = book.in_its_units(instrument, trade) {
-            book.outlet.slot.write_trade(&last, now);
+            book.outlet.slot.write_trade(&last);
         }
         self.events.publish(&Event::of_trade(book.outlet.id, instrument, trade, now));
     }
@@ -144,20 +141,18 @@ impl Output for Publisher {
 
 impl ShownBook {
     fn new(outlet: Outlet) -> Self {
-        Self { outlet, scales: (Scale::default(), Scale::default()), changed: None }
+        Self { outlet, scales: (Scale::default(), Scale::default()) }
     }
 
     /// The board first, so that who is told of the change finds it there.
     fn change(&mut self, changed: &Changed<'_>, events: &mut EventWriter) {
         let &Changed { instrument, book, top, update, features, event_time, received } = changed;
         self.count_in_units_of(instrument);
-        let now = clock::now();
-        self.changed = Some(now);
         let part = BookPart {
             update_id: book.update_id(),
             event_time,
             receive_time: received,
-            publish_time: now,
+            publish_time: clock::now(),
             bids: &top.bids,
             asks: &top.asks,
             bid_horizon: book.horizon(Side::Bid),
@@ -176,7 +171,6 @@ impl ShownBook {
         self.count_in_units_of(instrument);
         let state = board_state(status);
         self.outlet.slot.write_feed(&FeedPart {
-            publish_time: self.changed.take().unwrap_or_else(clock::now),
             state,
             epoch: u64::from(status.epoch),
             order_flow_imbalance: instrument.quantity_scale.to_f64(status.order_flow),

@@ -23,7 +23,7 @@ pub enum HistoryError {
     NoSymbol { file: String, expected: &'static str },
     #[error("{file} is of the interval {found:?}, expected 1m")]
     Interval { file: String, found: String },
-    #[error("{file} line 1: column {column} is missing; found {found:?}, expected {expected}")]
+    #[error("{file} line 1: column {column} is missing; found {found}, expected {expected}")]
     Columns { file: String, column: &'static str, found: String, expected: &'static str },
     #[error("{file} line 1: {found} columns, expected {expected}")]
     Width { file: String, found: usize, expected: String },
@@ -31,6 +31,10 @@ pub enum HistoryError {
         "{file} does not tell whether it has trades or aggregated trades: expected SYMBOL-trades-DATE or SYMBOL-aggTrades-DATE, or a header"
     )]
     WhichTrades { file: String },
+    #[error("{file} line 1: this is no text; found {found}, expected {expected}")]
+    Binary { file: String, found: String, expected: &'static str },
+    #[error("{file} line {line}: the file is cut off here, for {reason}; found {found}; load it anew")]
+    CutOff { file: String, line: u64, reason: String, found: String },
     #[error("{file} line {line}: no line end within {limit} bytes; this is no text file")]
     NotText { file: String, line: u64, limit: usize },
 }

@@ -1,7 +1,7 @@
 //! Files of historical data: found, looked through, and read as chunks.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use depthlake_orderbook::history::{Chunk, ChunkKind, Source};
@@ -11,7 +11,10 @@ use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+use super::derive::derive;
 use super::error::HistoryError;
+use super::excerpt::excerpt;
+use super::last_line::{LastLine, Lines};
 use super::lines::{CHUNK_BYTES, LineChunk, LineChunks, LineError};
 use super::name::{ArchiveName, stem, stock};
 use super::recognition::{columns, kind};
@@ -53,6 +56,8 @@ struct Table {
     member: String,
     bytes: u64,
     first_line: Vec<u8>,
+    /// The last line, where it lacks its end and can be told.
+    unended: Option<LastLine>,
 }
 
 const READ_BUFFER: usize = 256 * 1024;
@@ -175,7 +180,7 @@ impl Member {
         content: Content,
         symbol: Option<Symbol>,
     ) -> Result<Self, HistoryError> {
-        let Table { index, member, bytes, first_line } = table;
+        let Table { index, member, bytes, first_line, unended } = table;
         let source = Source { member, ..file.clone() };
         let file = shown(&source);
         let name = ArchiveName::parse(&source.member).or_else(|| ArchiveName::parse(&source.name));
@@ -189,7 +194,30 @@ impl Member {
         let symbol =
             symbol.or(named).ok_or_else(|| HistoryError::NoSymbol { file: file.clone(), expected })?;
         let columns = columns(kind, &first_line, &file)?;
-        Ok(Self { source, symbol, kind, bytes, columns, index })
+        let member = Self { source, symbol, kind, bytes, columns, index };
+        match unended.and_then(|last| Some((member.why_cut_off(&last)?, last))) {
+            None => Ok(member),
+            Some((reason, LastLine { number: line, bytes })) => {
+                Err(HistoryError::CutOff { file, line, reason, found: excerpt(&bytes) })
+            }
+        }
+    }
+
+    /// Why a last line without its end cannot be used; `None` where it can.
+    fn why_cut_off(&self, LastLine { number, bytes }: &LastLine) -> Option<String> {
+        let chunk = Chunk {
+            kind: self.kind,
+            symbol: self.symbol,
+            source: Source { name: String::new(), member: String::new(), sha256: String::new() },
+            first_line: *number,
+            lines: 1,
+            columns: self.columns.clone(),
+            received: Timestamp(0),
+            payload: bytes.clone(),
+        };
+        let refused = derive(&chunk).refused.into_iter().next()?;
+        let place = format!(" line {number}: ");
+        Some(refused.detail.strip_prefix(&place).unwrap_or(&refused.detail).to_owned())
     }
 }
 
@@ -197,12 +225,13 @@ fn plain_table(path: &Path) -> Result<Table, HistoryError> {
     let look = || {
         let file = File::open(path)?;
         let bytes = file.metadata()?.len();
-        Ok(Table {
-            index: None,
-            member: String::new(),
-            bytes,
-            first_line: first_line(&mut BufReader::new(file))?,
-        })
+        let mut reader = BufReader::with_capacity(READ_BUFFER, file);
+        let first_line = first_line(&mut reader)?;
+        reader.rewind()?;
+        let mut lines = Lines::default();
+        io::copy(&mut reader, &mut lines)?;
+        let unended = lines.unended();
+        Ok(Table { index: None, member: String::new(), bytes, first_line, unended })
     };
     look().map_err(|source| unreadable(path, source))
 }
@@ -222,10 +251,14 @@ fn tables_in_archive(path: &Path, is_vouched_for: bool) -> Result<Vec<Table>, Hi
         let damaged =
             |source| HistoryError::DamagedMember { path: path.to_owned(), member: member.clone(), source };
         let first_line = first_line(&mut reader).map_err(damaged)?;
+        let mut unended = None;
         if !is_vouched_for {
-            io::copy(&mut reader, &mut io::sink()).map_err(damaged)?;
+            let mut lines = Lines::default();
+            lines.take(&first_line);
+            io::copy(&mut reader, &mut lines).map_err(damaged)?;
+            unended = lines.unended();
         }
-        tables.push(Table { index: Some(index), member, bytes, first_line });
+        tables.push(Table { index: Some(index), member, bytes, first_line, unended });
     }
     Ok(tables)
 }

@@ -8,13 +8,15 @@
 //! - a number is taken exactly or refused;
 //! - a line that cannot be used is refused by itself, with its place, what was found and what was expected; the file goes on;
 //! - a file with other columns, or one that is cut off or damaged as far as can be told, is refused as a whole and before
-//!   any of it is used;
+//!   any of it is used; cut off is one whose last line lacks its end and cannot be used;
 //! - times are milliseconds or microseconds, told apart line by line, for the archive changed over in 2025.
 
 mod columns;
 mod derive;
 mod error;
+mod excerpt;
 mod file;
+mod last_line;
 mod lines;
 mod name;
 mod recognition;

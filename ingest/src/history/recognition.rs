@@ -4,6 +4,7 @@ use depthlake_orderbook::history::ChunkKind;
 
 use super::columns::{Layout, fields, is_header, usual};
 use super::error::HistoryError;
+use super::excerpt::{excerpt, is_text};
 use super::file::Content;
 use super::name::ArchiveName;
 
@@ -32,6 +33,10 @@ pub(super) fn kind(
         Some("trades") => return Ok(ChunkKind::Trades),
         _ => {}
     }
+    if !is_text(first_line) {
+        let expected = usual(ChunkKind::AggregateTrades).first().copied().unwrap_or_default();
+        return Err(HistoryError::Binary { file: file.to_owned(), found: excerpt(first_line), expected });
+    }
     let names = String::from_utf8_lossy(first_line);
     let fits = |kind: &ChunkKind| {
         if is_header(first_line) {
@@ -50,6 +55,10 @@ pub(super) fn kind(
 
 /// The names of the columns: the header's, or the usual ones of that many columns.
 pub(super) fn columns(kind: ChunkKind, first_line: &[u8], file: &str) -> Result<String, HistoryError> {
+    let expected = usual(kind).first().copied().unwrap_or_default();
+    if !is_text(first_line) {
+        return Err(HistoryError::Binary { file: file.to_owned(), found: excerpt(first_line), expected });
+    }
     if is_header(first_line) {
         let names: Vec<_> = fields(first_line).map(String::from_utf8_lossy).collect();
         let names = names.join(",");
@@ -58,7 +67,7 @@ pub(super) fn columns(kind: ChunkKind, first_line: &[u8], file: &str) -> Result<
             Err(missing) => Err(HistoryError::Columns {
                 file: file.to_owned(),
                 column: missing.name,
-                found: names,
+                found: excerpt(names.as_bytes()),
                 expected: missing.expected,
             }),
         };

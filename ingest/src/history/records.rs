@@ -6,6 +6,8 @@ use depthlake_orderbook::history::{DailyBar, HistoricalTrade, VenueBar};
 use depthlake_orderbook::record::DeadLetterReason;
 use depthlake_orderbook::time::Timestamp;
 
+use super::excerpt::excerpt;
+
 /// Why a line is refused: the reason, and what was found where something else was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -148,8 +150,8 @@ impl Refusal {
     }
 
     fn found(column: &str, text: &[u8], expected: &str) -> Self {
-        let text = String::from_utf8_lossy(text);
-        Self::new(DeadLetterReason::WrongType, format!("column {column} is {text:?}, expected {expected}"))
+        let text = excerpt(text);
+        Self::new(DeadLetterReason::WrongType, format!("column {column} is {text}, expected {expected}"))
     }
 }
 
@@ -174,16 +176,16 @@ fn prices(values: &mut Values<'_>, format: DecimalFormat) -> Result<[i128; 4], R
 
 /// A number that may not be negative.
 fn decimal(column: &'static str, text: &[u8], format: DecimalFormat) -> Result<i128, Refusal> {
-    let shown = String::from_utf8_lossy(text);
+    let shown = excerpt(text);
     let units = format.parse(text).map_err(|error| {
         let reason = match error {
             DecimalError::NotDecimal => DeadLetterReason::WrongType,
             DecimalError::Inexact { .. } | DecimalError::TooLarge { .. } => DeadLetterReason::Inexact,
         };
-        Refusal::new(reason, format!("column {column} is {shown:?}: {error}"))
+        Refusal::new(reason, format!("column {column} is {shown}: {error}"))
     })?;
     if units < 0 {
-        let detail = format!("column {column} is {shown:?}, expected no negative number");
+        let detail = format!("column {column} is {shown}, expected no negative number");
         return Err(Refusal::new(DeadLetterReason::WrongType, detail));
     }
     Ok(units)

@@ -2,7 +2,7 @@ WITH minutes AS (
     SELECT
         symbol,
         second / 60 AS minute,
-        sum(CASE WHEN second - last_heard > :sla_silent_seconds THEN 1 ELSE 0 END) AS seconds_stale,
+        sum(CASE WHEN second - last_heard > :promised_freshness_seconds THEN 1 ELSE 0 END) AS seconds_stale,
         max(latest_event) AS latest_event
     FROM intermediate.int_expected_seconds AS seconds
     GROUP BY 1, 2
@@ -35,6 +35,17 @@ events AS (
         count(*) FILTER (WHERE kind = 'resync') AS resyncs
     FROM staging.stg_feed_events AS events
     GROUP BY 1, 2
+),
+symbols AS (
+    SELECT minute, count(*) AS symbols FROM minutes GROUP BY 1
+),
+gap_rates AS (
+    SELECT
+        symbols.minute,
+        CAST(sum(events.gaps) AS DOUBLE) * 60 / :gap_minutes / max(symbols.symbols) AS gaps_per_hour
+    FROM symbols
+    JOIN events ON events.minute > symbols.minute - :gap_minutes AND events.minute <= symbols.minute
+    GROUP BY 1
 )
 SELECT
     minutes.symbol,
@@ -50,14 +61,13 @@ SELECT
     published.lag_p99 AS event_lag_p99_ms,
     CASE
         WHEN received.messages IS NULL THEN 'no_data'
-        WHEN received.lag_p99 > :sla_receive_lag_p99_ms
-            OR published.lag_p99 > :sla_event_lag_p99_ms
-            OR minutes.seconds_stale > :sla_stale_seconds THEN 'breached'
+        WHEN minutes.seconds_stale > 0 OR gap_rates.gaps_per_hour > :promised_gaps_per_hour THEN 'breached'
         ELSE 'ok'
     END AS sla_status
 FROM minutes
 LEFT JOIN received ON received.symbol = minutes.symbol AND received.minute = minutes.minute
 LEFT JOIN published ON published.symbol = minutes.symbol AND published.minute = minutes.minute
 LEFT JOIN events ON events.symbol = minutes.symbol AND events.minute = minutes.minute
+LEFT JOIN gap_rates ON gap_rates.minute = minutes.minute
 WHERE to_timestamp_micros(minutes.minute * 60000000) >= :rows_from
     AND to_timestamp_micros(minutes.minute * 60000000) < :until

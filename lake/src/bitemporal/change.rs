@@ -64,7 +64,7 @@ pub(crate) fn facts_of(table: Table, versions: &[RecordBatch]) -> Result<RecordB
 }
 
 /// The files that may have versions of the bars that the facts are of.
-fn touched_files(
+pub(super) fn touched_files(
     table: Table,
     mut files: Vec<StoredFile>,
     facts: &RecordBatch,

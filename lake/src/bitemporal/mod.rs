@@ -12,6 +12,7 @@
 //! So `WHERE sys_from <= T AND T < sys_to` gives what was believed at T, one row a bar.
 
 mod change;
+mod restore;
 mod revise;
 mod version;
 
@@ -20,6 +21,7 @@ mod samples;
 
 pub use change::change;
 pub(crate) use change::{change_of, facts_of};
+pub use restore::{Published, Restoration, is_current, restore};
 pub use revise::{Revision, revise};
 pub use version::{END_OF_TIME, facts_schema, opened};
 pub(crate) use version::{versions, with_ends};

@@ -120,9 +120,10 @@ fn encode(builder: WriterPropertiesBuilder, column: &Column) -> WriterProperties
         Kind::Int | Kind::Long | Kind::Time => {
             builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
         }
-        Kind::Decimal { precision, .. } if precision <= DIGITS_OF_INT64 => builder
-            .set_column_dictionary_enabled(path.clone(), true)
-            .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
+        // Prices lie near the last one. A dictionary of them has to be read whole for each minute asked for.
+        Kind::Decimal { precision, .. } if precision <= DIGITS_OF_INT64 => {
+            builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
+        }
         Kind::Label | Kind::Decimal { .. } => builder.set_column_dictionary_enabled(path, true),
         // Few doubles come twice in a commit: dictionaries of them take more than they spare.
         Kind::Boolean | Kind::Double => builder,

@@ -69,7 +69,7 @@ pub use error::{CommitError, LakeError};
 pub use evolution::ColumnDrift;
 pub use expiry::{Expired, SnapshotRetention};
 pub use history::{KeptSnapshot, Moment};
-pub use orphans::ORPHAN_AGE;
+pub use orphans::{ORPHAN_AGE, Staying};
 pub use position::{OffsetRange, PartitionOfTable, Positions};
 pub use published::PublishedTable;
 pub use read::{CurrentTable, TableContents, TableStatus};

@@ -11,7 +11,6 @@ use depthlake_orderbook::time::Timestamp;
 use iceberg::spec::SnapshotRef;
 
 use super::error::LakeError;
-use super::ledger::remove_files;
 use super::manifest::manifests_of;
 use super::snapshot::{TableVersion, now};
 use super::{Inner, Lake, blocking, folder_of};
@@ -20,6 +19,13 @@ use crate::warehouse::ListedFile;
 
 /// How old an orphan is at least, unless somebody who knows says otherwise.
 pub const ORPHAN_AGE: Duration = Duration::from_hours(72);
+
+/// A file that could not be removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staying {
+    pub location: String,
+    pub reason: String,
+}
 
 impl Lake {
     /// The files below a table's folder that no kept snapshot refers to and that are older than `age`. Reads every manifest
@@ -44,15 +50,26 @@ impl Lake {
         Ok(listed)
     }
 
-    /// Removes files that [`Lake::orphans`] has found.
-    pub async fn remove_orphans(&self, orphans: Vec<ListedFile>) {
+    /// Removes files that [`Lake::orphans`] has found, and gives those that stay, each with the reason.
+    pub async fn remove_orphans(&self, orphans: Vec<ListedFile>) -> Vec<Staying> {
         let inner = Arc::clone(&self.inner);
         let locations: Vec<_> = orphans.into_iter().map(|file| file.location).collect();
-        let removed = blocking(async move { remove_files(&inner.file_io, locations).await });
-        if let Err(error) = removed.await {
-            tracing::warn!(%error, "orphans stay");
-        }
+        let all = locations.clone();
+        let removed = blocking(async move {
+            let mut staying = Vec::new();
+            for location in locations {
+                if let Err(error) = inner.file_io.delete(&location).await {
+                    staying.push(Staying { location, reason: error.to_string() });
+                }
+            }
+            staying
+        });
+        let staying = removed.await.unwrap_or_else(|error| {
+            let reason = error.to_string();
+            all.into_iter().map(|location| Staying { location, reason: reason.clone() }).collect()
+        });
         fail::fail_point!("orphans::removed");
+        staying
     }
 }
 

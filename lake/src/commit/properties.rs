@@ -2,11 +2,12 @@
 //! snapshots.
 //!
 //! Each snapshot of ours says all of it. One of another engine says nothing of it, and then what the nearest snapshot before
-//! says still holds: nobody but us changes it.
+//! says still holds: nobody but us changes it. A server that keeps the metadata may give nobody any snapshot but the current
+//! one, so on servers the table says all of it, too, by properties of its own, which other engines leave alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use iceberg::spec::{Snapshot, SnapshotRef, TableMetadata};
+use iceberg::spec::{SnapshotRef, TableMetadata};
 
 /// With this the names begin.
 pub(super) const PROPERTY_PREFIX: &str = "depthlake.";
@@ -15,29 +16,29 @@ pub(super) const PROPERTY_PREFIX: &str = "depthlake.";
 pub(super) fn telling(metadata: &TableMetadata, from: &SnapshotRef) -> Option<SnapshotRef> {
     let before = |snapshot: &SnapshotRef| metadata.snapshot_by_id(snapshot.parent_snapshot_id()?).cloned();
     let mut line = std::iter::successors(Some(from.clone()), before).take(metadata.snapshots().len());
-    line.find(|snapshot| own(snapshot).next().is_some())
+    line.find(|snapshot| own(&snapshot.summary().additional_properties).next().is_some())
 }
 
 /// What a table says with a snapshot.
 pub(super) fn properties_of(metadata: &TableMetadata, snapshot: &SnapshotRef) -> BTreeMap<String, String> {
+    let is_current = metadata.current_snapshot_id() == Some(snapshot.snapshot_id());
     let telling = telling(metadata, snapshot);
-    telling
-        .iter()
-        .flat_map(|telling| own(telling))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+    let said = match &telling {
+        Some(telling) => &telling.summary().additional_properties,
+        None if is_current => metadata.properties(),
+        None => return BTreeMap::new(),
+    };
+    own(said).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-fn own(snapshot: &Snapshot) -> impl Iterator<Item = (&String, &String)> {
-    let all = snapshot.summary().additional_properties.iter();
-    all.filter(|(name, _)| name.starts_with(PROPERTY_PREFIX))
+/// What is said in our names.
+pub(super) fn own(all: &HashMap<String, String>) -> impl Iterator<Item = (&String, &String)> {
+    all.iter().filter(|(name, _)| name.starts_with(PROPERTY_PREFIX))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
-    use iceberg::spec::{MAIN_BRANCH, Operation, Summary};
+    use iceberg::spec::{MAIN_BRANCH, Operation, Snapshot, Summary};
 
     use super::*;
     use crate::commit::new_metadata;
@@ -85,5 +86,19 @@ mod tests {
         let metadata = table(&[Some("9"), None, None]);
         let built = metadata.into_builder(None).remove_snapshots(&[1]).build().unwrap();
         assert_eq!(said(&built.metadata), BTreeMap::new());
+    }
+
+    #[test]
+    fn a_table_whose_server_gives_one_snapshot_says_it_itself() {
+        let says = |value: &str| HashMap::from([("depthlake.built.x".to_owned(), value.to_owned())]);
+        let metadata = table(&[Some("8"), None]).into_builder(None).set_properties(says("9")).unwrap();
+        let metadata = metadata.build().unwrap().metadata;
+        assert_eq!(said(&metadata)["depthlake.built.x"], "8", "a snapshot knows better");
+        let only = metadata.clone().into_builder(None).remove_snapshots(&[1]).build().unwrap().metadata;
+        assert_eq!(said(&only)["depthlake.built.x"], "9");
+        let past = metadata.snapshot_by_id(1).unwrap();
+        let later = table(&[None, None]);
+        assert_eq!(properties_of(&later, later.snapshot_by_id(1).unwrap()), BTreeMap::new());
+        assert_eq!(properties_of(&metadata, past)["depthlake.built.x"], "8");
     }
 }

@@ -15,7 +15,7 @@ use iceberg::spec::{
 };
 use uuid::Uuid;
 
-use super::catalog::TableMove;
+use super::catalog::{MetadataKeeper, TableMove};
 use super::change::{AddedFile, ChangeKind, WrittenChange};
 use super::error::{CommitError, LakeError};
 use super::expiry::Expiry;
@@ -23,7 +23,7 @@ use super::ledger::Ledger;
 use super::manifest::{ManifestContext, Removal, lists_live_files, manifests_of};
 use super::next_version::NextVersion;
 use super::position::Positions;
-use super::properties::properties_of;
+use super::properties::{own, properties_of};
 use super::{CommittedSnapshot, Inner};
 use crate::table::Table;
 
@@ -121,13 +121,14 @@ async fn write_version(
     ledger: &Ledger,
 ) -> iceberg::Result<Staged> {
     let expiry = Expiry::by_count(&base.metadata, inner.upkeep.snapshots.most);
-    let built = base
-        .metadata
-        .clone()
-        .into_builder(Some(base.location.clone()))
-        .set_branch_snapshot(snapshot, MAIN_BRANCH)?
-        .remove_snapshots(&expiry.ids())
-        .build()?;
+    let mut builder = base.metadata.clone().into_builder(Some(base.location.clone()));
+    if inner.catalog.metadata_keeper() == MetadataKeeper::Server {
+        let said = own(&snapshot.summary().additional_properties);
+        builder =
+            builder.set_properties(said.map(|(name, value)| (name.clone(), value.clone())).collect())?;
+    }
+    let built =
+        builder.set_branch_snapshot(snapshot, MAIN_BRANCH)?.remove_snapshots(&expiry.ids()).build()?;
     let NextVersion { version, table_move, obsolete_metadata } =
         NextVersion::write(inner, base, built, ledger).await?;
     fail::fail_point!("commit::metadata_written");

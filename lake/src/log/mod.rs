@@ -56,6 +56,43 @@ pub struct StoredRecord {
     pub record: Record,
 }
 
+/// A message that stands in a topic partition and is no record of the log: another program has written it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// The broker's own offset, which is another count than the log's.
+    pub broker_offset: u64,
+    /// When the broker has it from, by its own word.
+    pub time: Timestamp,
+    pub value: Bytes,
+}
+
+impl Foreign {
+    /// Bytes it takes in memory, so that empty ones count too.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + self.value.len()
+    }
+}
+
+/// Where a consumer stands who passes over nothing in silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Place {
+    /// The next record.
+    pub offset: Offset,
+    /// Messages before it that are no records, or repeat one. At a broker it and the offset make the broker's own offset.
+    pub passed: u64,
+}
+
+/// What stands behind a place.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Taken {
+    pub records: Vec<StoredRecord>,
+    /// What stands before, between and behind them.
+    pub foreign: Vec<Foreign>,
+    /// [`Place::passed`] behind all of it.
+    pub passed: u64,
+}
+
 /// How far a log had come when it was looked at; it moves whenever any topic partition's durable end moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Progress(u64);
@@ -125,6 +162,26 @@ pub trait Log: Send + Sync {
     fn read(&self, at: TopicPartition, from: Offset, max_bytes: usize)
     -> Result<Vec<StoredRecord>, LogError>;
 
+    /// As [`Log::read`], but with the messages of others that stand there, each of which is given once to who goes on at the
+    /// place that this comes to. It may give such messages alone. Those in the topic of dead letters are for its readers, and
+    /// not given.
+    ///
+    /// # Errors
+    /// Those of [`Log::read`].
+    fn take(&self, at: TopicPartition, from: Place, max_bytes: usize) -> Result<Taken, LogError> {
+        let records = self.read(at, from.offset, max_bytes)?;
+        Ok(Taken { records, foreign: Vec::new(), passed: from.passed })
+    }
+
+    /// Whether [`Log::take`] may have something to give.
+    ///
+    /// # Errors
+    /// [`LogError::UnknownPartition`].
+    fn has_more(&self, at: TopicPartition, from: Place) -> Result<bool, LogError> {
+        // A position beyond the end is for the reading to refuse.
+        Ok(self.durable_end(at)? != from.offset)
+    }
+
     /// Waits until the log has come further than `seen`, or for `timeout`, and returns how far it is.
     ///
     /// A consumer that waits, reads until a read gives nothing, and waits again behind the progress it got, misses no
@@ -154,6 +211,6 @@ pub trait Log: Send + Sync {
 }
 
 #[cfg(test)]
-pub(crate) use kafka::tests::{mock::Mock, real::Broker};
+pub(crate) use kafka::tests::{foreign_messages, mock::Mock, real::Broker, send_foreign, send_repeated};
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,8 @@
 use arrow_array::RecordBatch;
 
 use super::minutes::Minutes;
-use super::query::{Targets, filled};
-use super::{Model, ROWS_UNDER_TEST, Sql, SqlError};
+use super::query::filled;
+use super::{Model, ROWS_UNDER_TEST, Sql, SqlError, Targets};
 
 /// How many failing rows are shown.
 const SHOWN: usize = 10;

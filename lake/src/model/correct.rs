@@ -52,8 +52,11 @@ pub(super) async fn correct(
     let facts = concat_batches(&schema, &differing).map_err(unfit)?;
     let opened = facts.num_rows() as u64;
     let not_committed = |source| BuildError::Commit { name: BARS.to_owned(), source };
+    // The state waits for the first rows: engines stumble over a snapshot that lists nothing.
+    let has_state =
+        !pending.built.is_empty() && !builder.lake.data_files(Table::Bars).await?.files.is_empty();
     let mut change = match opened {
-        0 if pending.built.is_empty() => return Ok(Some(0)),
+        0 if !has_state => return Ok(Some(0)),
         0 => TableChange::append(Table::Bars, Vec::new(), Vec::new()),
         _ => bitemporal::change(&builder.lake, Table::Bars, &facts).await.map_err(not_committed)?,
     };

@@ -27,6 +27,9 @@ pub struct Incremental {
     pub minute: String,
     /// How many minutes before its own a row may depend on, and so how far a change reaches forward.
     pub lookback_minutes: u32,
+    /// Whether a minute is built only once it is over, for half of one would be judged wrongly.
+    #[serde(default)]
+    pub whole_minutes: bool,
     /// How old its last build may be.
     pub freshness_seconds: u32,
     /// New rows of which tables touch which minutes.

@@ -55,6 +55,14 @@ pub(super) fn joined(mut ranges: Vec<Minutes>, hole: u32) -> Vec<Minutes> {
     joined
 }
 
+/// What of ranges lies before a minute, and from there on to the end of the last.
+pub(super) fn before(ranges: &[Minutes], minute: i64) -> (Vec<Minutes>, Option<Minutes>) {
+    let cut = |range: &Minutes| Minutes { from: range.from, until: range.until.min(minute) };
+    let whole = ranges.iter().map(cut).filter(|range| range.from < range.until).collect();
+    let until = ranges.iter().map(|range| range.until).max().filter(|until| *until > minute);
+    (whole, until.map(|until| Minutes { from: minute, until }))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -65,6 +73,16 @@ mod tests {
 
     fn covered(ranges: &[Minutes]) -> BTreeSet<i64> {
         ranges.iter().flat_map(|range| (range.from / MINUTE)..(range.until / MINUTE)).collect()
+    }
+
+    #[test]
+    fn ranges_are_cut_at_a_minute() {
+        let range = |from, until| Minutes { from: from * MINUTE, until: until * MINUTE };
+        let ranges = [range(0, 3), range(5, 9), range(11, 12)];
+        let (whole, left) = before(&ranges, 7 * MINUTE);
+        assert_eq!((whole, left), (vec![range(0, 3), range(5, 7)], Some(range(7, 12))));
+        assert_eq!(before(&ranges, 12 * MINUTE), (ranges.to_vec(), None));
+        assert_eq!(before(&ranges, -MINUTE), (Vec::new(), Some(range(-1, 12))));
     }
 
     proptest! {

@@ -13,9 +13,11 @@ mod build;
 mod check;
 mod correct;
 mod declaration;
+mod freshness;
 mod minutes;
 mod pending;
 mod query;
+mod targets;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -29,8 +31,9 @@ use crate::table::Table;
 pub use build::{BuildError, Builder, Built, Mode};
 pub use check::FailedTest;
 pub use declaration::{Declaration, Incremental, Relationship, Tests, Touch};
+pub use freshness::Freshness;
 pub use minutes::Minutes;
-pub use query::Targets;
+pub use targets::Targets;
 
 /// Answers SQL over the tables of a lake.
 #[async_trait]

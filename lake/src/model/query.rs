@@ -1,26 +1,7 @@
 //! A model's query as one statement over tables: views in their places, placeholders filled.
 
-use super::Model;
 use super::minutes::{MINUTE, Minutes};
-
-/// What the feed is measured against.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Targets {
-    /// The greatest 99th percentile of the time from event to receipt, in milliseconds.
-    pub receive_lag_p99_ms: f64,
-    /// The greatest 99th percentile of the time from event to publication, in milliseconds.
-    pub event_lag_p99_ms: f64,
-    /// A symbol is stale after so many seconds without a message.
-    pub silent_seconds: u32,
-    /// The most stale seconds of a minute.
-    pub stale_seconds: u32,
-}
-
-impl Default for Targets {
-    fn default() -> Self {
-        Self { receive_lag_p99_ms: 1_000.0, event_lag_p99_ms: 2_000.0, silent_seconds: 10, stale_seconds: 5 }
-    }
-}
+use super::{Model, Targets};
 
 impl Model {
     /// The query for the rows of some minutes, over tables alone.
@@ -51,18 +32,13 @@ impl Model {
 
 /// Fills the placeholders of a text, for rows of some minutes that may read so many microseconds before them.
 pub(super) fn filled(sql: &str, minutes: Minutes, lookback: i64, targets: &Targets) -> String {
-    let Targets { receive_lag_p99_ms, event_lag_p99_ms, silent_seconds, stale_seconds } = targets;
-    [
+    let times = [
         (":reads_from", time(minutes.from.saturating_sub(lookback))),
         (":rows_from", time(minutes.from)),
         (":until", time(minutes.until)),
-        (":sla_receive_lag_p99_ms", format!("CAST({receive_lag_p99_ms} AS DOUBLE)")),
-        (":sla_event_lag_p99_ms", format!("CAST({event_lag_p99_ms} AS DOUBLE)")),
-        (":sla_silent_seconds", silent_seconds.to_string()),
-        (":sla_stale_seconds", stale_seconds.to_string()),
-    ]
-    .into_iter()
-    .fold(sql.to_owned(), |sql, (name, value)| replace_name(&sql, name, &value))
+    ];
+    let all = times.into_iter().chain(targets.placeholders());
+    all.fold(sql.to_owned(), |sql, (name, value)| replace_name(&sql, name, &value))
 }
 
 fn time(microseconds: i64) -> String {

@@ -7,10 +7,15 @@
 
 mod breaks;
 mod compare;
+mod copies;
+mod extent;
 mod repair;
 mod rows;
+mod versions;
 
 pub use breaks::{Break, BreakClass, Layer, Place, UnknownLayer, break_rows, breaks_of};
 pub use compare::{Comparison, Difference, ValueDrift};
+pub use copies::{Copies, OffsetSet, copies, remove_copies};
 pub use repair::{Correction, RepairError, Repaired, repair};
 pub use rows::{conformed, received_within, retained};
+pub use versions::{judged_versions, rows_of};

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{BooleanArray, RecordBatch, UInt64Array};
 use arrow_row::OwnedRow;
 use arrow_schema::ArrowError;
@@ -13,13 +11,12 @@ use arrow_select::take::take_record_batch;
 use thiserror::Error;
 
 use super::compare::{Difference, KeyReader};
+use super::extent::Extent;
 use crate::commit::{CommitError, Lake, LakeError, StoredFile, TableChange};
 use crate::table::Table;
 
-const MICROSECONDS_PER_DAY: i64 = 86_400_000_000;
-
 /// How often files that another writer replaced meanwhile are read anew.
-const ATTEMPTS: usize = 10;
+pub(super) const ATTEMPTS: usize = 10;
 
 /// Why rows were not put right. The table has not changed.
 #[derive(Debug, Error)]
@@ -86,12 +83,13 @@ impl Correction {
     }
 }
 
-fn rows_at(batch: &RecordBatch, rows: BTreeSet<usize>) -> Result<RecordBatch, ArrowError> {
+pub(super) fn rows_at(batch: &RecordBatch, rows: BTreeSet<usize>) -> Result<RecordBatch, ArrowError> {
     let rows = rows.into_iter().filter_map(|row| u64::try_from(row).ok());
     take_record_batch(batch, &UInt64Array::from_iter_values(rows))
 }
 
-/// Corrects a table in one commit. Files of the days that the wrong rows name are read whole.
+/// Corrects a table in one commit. Files that may have rows like the wrong ones, by the times and symbols they tell of, are
+/// read whole.
 ///
 /// # Errors
 /// [`RepairError::Rows`] where a column is missing; [`RepairError::Lake`] and [`RepairError::Commit`] where the table cannot
@@ -107,11 +105,11 @@ pub async fn repair(
         let mut reader = KeyReader::new(&wrong.schema(), key).map_err(unreadable)?;
         reader.read(wrong).map_err(unreadable)?.iter().map(|row| row.owned()).collect()
     };
-    let days = days_of(table, wrong).map_err(unreadable)?;
+    let extent = Extent::of(table, wrong).map_err(unreadable)?;
     for _ in 0..ATTEMPTS {
         let files = lake.data_files(table).await?.files;
         let mut repair = Repair { key, keys: &keys, removed: Vec::new(), kept: Vec::new(), removed_rows: 0 };
-        for file in files.into_iter().filter(|file| days.contains(&file.day)) {
+        for file in files.into_iter().filter(|file| extent.touches(file)) {
             let rows = lake.read_rows(&file, table).await?;
             repair.look_at(file, &rows).map_err(unreadable)?;
         }
@@ -160,13 +158,4 @@ impl Repair<'_> {
         }
         Ok(())
     }
-}
-
-fn days_of(table: Table, rows: &RecordBatch) -> Result<BTreeSet<i32>, ArrowError> {
-    let column = rows.column(rows.schema().index_of(table.partition_column())?);
-    let times = column.as_primitive_opt::<TimestampMicrosecondType>();
-    let times = times
-        .ok_or_else(|| ArrowError::SchemaError(format!("{table} is not partitioned by microseconds")))?;
-    let days = times.values().iter().map(|time| i32::try_from(time.div_euclid(MICROSECONDS_PER_DAY)));
-    days.collect::<Result<_, _>>().map_err(|error| ArrowError::ComputeError(error.to_string()))
 }

@@ -79,6 +79,22 @@ impl Contracts {
         Ok(Self { registered: Some(Arc::new(Registered { registry, written, read })) })
     }
 
+    /// The ids of a registry, for reading alone: nothing is checked or registered there. Blocks while the registry is asked.
+    ///
+    /// # Errors
+    /// [`RegistryError`] where it does not answer for a quarter of a minute.
+    pub fn reading(registry: Registry) -> Result<Self, RegistryError> {
+        registry.find()?;
+        let written = Schema::ALL.map(|schema| schema.id(Version::LATEST));
+        Ok(Self { registered: Some(Arc::new(Registered { registry, written, read: Mutex::default() })) })
+    }
+
+    /// Whether ids are looked up at a registry.
+    #[must_use]
+    pub const fn is_registered(&self) -> bool {
+        self.registered.is_some()
+    }
+
     /// The record of `market.dlq` about a place in the log that gives no row, and its topic partition. Whoever reads it
     /// finds its row in the table already: it gives none itself.
     #[must_use]

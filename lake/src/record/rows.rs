@@ -56,6 +56,9 @@ pub enum Fault {
     Undecodable(#[from] DecodeError),
     #[error("the records up to {next} (exclusive) are lost: the log was damaged there")]
     Lost { next: Offset },
+    /// The offset is the broker's own then, for the log has none for it.
+    #[error("another program has written it: it does not carry the number of a record of this log")]
+    Foreign,
 }
 
 /// [`Contracts::rows`] of records with our own ids.
@@ -100,6 +103,7 @@ impl Fault {
         match self {
             Self::Undecodable(_) => "undecodable",
             Self::Lost { .. } => "lost",
+            Self::Foreign => "foreign",
         }
     }
 }

@@ -53,7 +53,7 @@ impl Registry {
     /// [`RegistryError::Refused`] and [`RegistryError::Unreadable`] where a schema does not go with its predecessor: then
     /// nothing was registered.
     pub(crate) fn register_all(&self) -> Result<[u32; Schema::ALL.len()], RegistryError> {
-        self.find_registry()?;
+        self.find()?;
         let mut found = [None; Schema::ALL.len()];
         for (id, schema) in found.iter_mut().zip(Schema::ALL) {
             *id = self.check(schema)?;
@@ -80,7 +80,7 @@ impl Registry {
     }
 
     /// Asks for anything that every registry has, to tell an absent registry and a wrong address from a missing schema.
-    fn find_registry(&self) -> Result<(), RegistryError> {
+    pub(crate) fn find(&self) -> Result<(), RegistryError> {
         const PATH: &str = "subjects";
         match self.call(Method::GET, PATH, None)? {
             Answer::Found(json) if json.is_array() => Ok(()),

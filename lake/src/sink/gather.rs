@@ -13,9 +13,9 @@ use arrow_array::RecordBatch;
 use tracing::warn;
 
 use super::piece::Piece;
-use super::{Positions, SinkError};
+use super::{Places, SinkError, foreign_topic};
 use crate::commit::{OffsetRange, TableChange};
-use crate::log::{Log, Offset, TopicPartition};
+use crate::log::{Log, Offset, Place, TopicPartition};
 use crate::record::{Contracts, Unusable, table_of, unusable_rows};
 use crate::table::Table;
 
@@ -29,7 +29,7 @@ const MOST_THREADS: usize = 4;
 pub(super) struct Gathered {
     pub(super) changes: Vec<TableChange>,
     /// The partitions it reads on, and where it stops.
-    pub(super) ends: Vec<(TopicPartition, Offset)>,
+    pub(super) ends: Vec<(TopicPartition, Place)>,
     /// Bytes of the records read.
     pub(super) log_bytes: usize,
     /// What gave no row of its topic's table.
@@ -40,15 +40,13 @@ pub(super) struct Gathered {
 pub(super) fn gather(
     log: &dyn Log,
     contracts: &Contracts,
-    from: &Positions,
+    from: &Places,
     bytes: usize,
 ) -> Result<Gathered, SinkError> {
     let mut waiting = VecDeque::new();
     for (&at, &next) in from {
-        let end = log.durable_end(at)?;
-        // A position beyond the end is for the log to refuse.
-        if next != end {
-            waiting.push_back(Reading::new(at, next, end));
+        if log.has_more(at, next)? {
+            waiting.push_back(Reading::new(at, next, log.durable_end(at)?));
         }
     }
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -75,8 +73,8 @@ pub(super) fn gather(
 #[derive(Debug)]
 struct Reading {
     at: TopicPartition,
-    start: Offset,
-    next: Offset,
+    start: Place,
+    next: Place,
     /// The end when the commit began: producers that go on do not keep it from ending.
     goal: Offset,
     bytes: usize,
@@ -99,7 +97,7 @@ impl Queue<'_> {
         while self.taken.load(Ordering::Relaxed) < self.budget {
             let Some(mut reading) = lock(&self.waiting).pop_front() else { break };
             self.taken.fetch_add(reading.read_piece(log, self.contracts)?, Ordering::Relaxed);
-            if reading.next < reading.goal {
+            if reading.next.offset < reading.goal {
                 lock(&self.waiting).push_back(reading);
             } else {
                 lock(&self.read).push(reading);
@@ -110,27 +108,27 @@ impl Queue<'_> {
 }
 
 impl Reading {
-    const fn new(at: TopicPartition, start: Offset, goal: Offset) -> Self {
+    const fn new(at: TopicPartition, start: Place, goal: Offset) -> Self {
         Self { at, start, next: start, goal, bytes: 0, batches: Vec::new(), unusable: Vec::new() }
     }
 
     /// Reads on, and returns how many bytes were read.
     fn read_piece(&mut self, log: &dyn Log, contracts: &Contracts) -> Result<usize, SinkError> {
-        let Some(piece) = Piece::read(log, contracts, self.at, self.next, PIECE_BYTES)? else {
-            self.goal = self.next;
+        let Some((piece, passed)) = Piece::take(log, contracts, self.at, self.next, PIECE_BYTES)? else {
+            self.goal = self.next.offset;
             return Ok(0);
         };
         self.batches.extend(piece.rows.map(|rows| rows.batch));
         self.unusable.extend(piece.unusable);
         self.bytes += piece.bytes;
-        self.next = piece.next;
+        self.next = Place { offset: piece.next, passed };
         Ok(piece.bytes)
     }
 }
 
 /// Sorts what was read by table. The order depends on the log alone, not on the threads.
 fn into_changes(mut readings: Vec<Reading>) -> Result<Gathered, SinkError> {
-    readings.retain(|reading| reading.next > reading.start);
+    readings.retain(|reading| reading.next != reading.start);
     readings.sort_by_key(|reading| reading.at);
     let mut gathered = Gathered::default();
     let mut changes = BTreeMap::new();
@@ -138,14 +136,18 @@ fn into_changes(mut readings: Vec<Reading>) -> Result<Gathered, SinkError> {
     for reading in readings {
         let Reading { at, start, next, .. } = reading;
         let Some(table) = table_of(at.topic) else { continue };
-        let change = change_of(&mut changes, table);
-        change.added.extend(reading.batches);
-        change.positions.push(OffsetRange {
-            topic: at.topic.name().to_owned(),
-            partition: at.partition.0.into(),
-            start: start.0,
-            end: next.0,
-        });
+        let range = |topic: String, start: u64, end: u64| {
+            let partition = at.partition.0.into();
+            (start < end).then_some(OffsetRange { topic, partition, start, end })
+        };
+        if let Some(records) = range(at.topic.name().to_owned(), start.offset.0, next.offset.0) {
+            let change = change_of(&mut changes, table);
+            change.added.extend(reading.batches);
+            change.positions.push(records);
+        }
+        if let Some(passed) = range(foreign_topic(at.topic), start.passed, next.passed) {
+            change_of(&mut changes, Table::DeadLetters).positions.push(passed);
+        }
         unusable.extend(reading.unusable);
         gathered.ends.push((at, next));
         gathered.log_bytes += reading.bytes;

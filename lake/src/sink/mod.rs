@@ -5,7 +5,8 @@
 //!
 //! - a record gives one row of its topic's table, or one of `ops.dead_letters` in the same commit that passes it, so a bad
 //!   record stops nothing and is in the lake once as well; `market.dlq` is told of it too, once or, where the sink dies
-//!   before the commit, more often;
+//!   before the commit, more often. A message at a broker that is no record of the log is a dead letter as well: how many of
+//!   these were passed is a position of its own, committed with the offset of the record behind them;
 //! - a commit that failed is repeated as it was, with the same rows and ranges, so whether it had taken or not it is
 //!   never doubled; after a restart the lake itself tells where to go on;
 //! - two sinks on the same partitions do no harm: the one that comes second stops ([`SinkError::Superseded`]), or, where
@@ -46,7 +47,7 @@ use versions::closing_versions;
 
 use crate::TRACED;
 use crate::commit::{Lake, PartitionOfTable, Positions as LakePositions};
-use crate::log::{Log, Offset, Partition, Topic, TopicPartition};
+use crate::log::{Log, Offset, Partition, Place, Topic, TopicPartition};
 use crate::record::{Contracts, table_of};
 use crate::runs::Job;
 use crate::table::Table;
@@ -89,8 +90,8 @@ pub struct Sink {
     config: SinkConfig,
     contracts: Contracts,
     share: Share,
-    /// The next offset needed of each partition; `None` until the lake has been asked.
-    next: Option<Positions>,
+    /// Where each partition goes on; `None` until the lake has been asked.
+    next: Option<Places>,
     /// Bytes of a record, by the last commit.
     record_bytes: u64,
     /// A commit that is not known to have succeeded.
@@ -100,6 +101,7 @@ pub struct Sink {
 }
 
 type Positions = BTreeMap<TopicPartition, Offset>;
+type Places = BTreeMap<TopicPartition, Place>;
 type OnCommit = Box<dyn FnMut(&CommitReport) + Send>;
 
 impl Sink {
@@ -181,7 +183,7 @@ impl Sink {
         fail::fail_point!("sink::committed");
         let report = CommitReport::new(gathered, &changed, begun.elapsed());
         if let Some(next) = &mut self.next {
-            next.extend(report.positions.iter().copied());
+            next.extend(gathered.ends.iter().copied());
         }
         self.pending = None;
         self.record_bytes = report.log_bytes.checked_div(report.total_rows()).unwrap_or(USUAL_RECORD);
@@ -210,7 +212,7 @@ impl Sink {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut summary = SinkSummary::default();
         loop {
-            let next = self.next.clone().unwrap_or_default();
+            let next = self.next.as_ref().map(offsets).unwrap_or_default();
             let records = self.config.commit_bytes as u64 / self.record_bytes.max(1);
             let stopping = tokio::select! {
                 biased;
@@ -240,7 +242,7 @@ impl Sink {
             summary.add(&report);
             let next = self.next.iter().flatten();
             let behind =
-                |(at, next): (&TopicPartition, &Offset)| goal.get(at).is_some_and(|goal| next < goal);
+                |(at, next): (&TopicPartition, &Place)| goal.get(at).is_some_and(|goal| next.offset < *goal);
             if report.is_empty() || !next.into_iter().any(behind) {
                 return Ok(());
             }
@@ -306,8 +308,8 @@ impl Sink {
         } else {
             let carried = self.share.partitions();
             let committed = self.lake.positions().await.map_err(SinkError::Positions)?;
-            let next = self.next.insert(next_offsets(&*self.log, &committed, &carried)?);
-            self.metrics.begins_at(next);
+            let next = self.next.insert(next_places(&*self.log, &committed, &carried)?);
+            self.metrics.begins_at(&offsets(next));
             next.clone()
         };
         let (log, contracts) = (Arc::clone(&self.log), self.contracts.clone());
@@ -322,15 +324,26 @@ impl Sink {
     }
 }
 
+/// The topic by whose name the lake keeps how many messages of a topic were passed that are no new records of the log.
+fn foreign_topic(topic: Topic) -> String {
+    format!("depthlake.foreign.{topic}")
+}
+
+fn offsets(places: &Places) -> Positions {
+    places.iter().map(|(at, place)| (*at, place.offset)).collect()
+}
+
 /// Where each partition goes on: where the lake stands, or at the log's start.
-fn next_offsets(log: &dyn Log, committed: &LakePositions, carried: &Carried) -> Result<Positions, SinkError> {
-    let next = |(at, table)| {
-        let TopicPartition { topic, partition } = at;
-        let of = PartitionOfTable { table, topic: topic.name().to_owned(), partition: partition.0.into() };
-        Ok(match committed.get(&of) {
-            Some(&next) => (at, Offset(next)),
-            None => (at, log.start(at)?),
-        })
+fn next_places(log: &dyn Log, committed: &LakePositions, carried: &Carried) -> Result<Places, SinkError> {
+    let next = |(at, table): (TopicPartition, Table)| {
+        let partition = at.partition.0.into();
+        let position = |table, topic| committed.get(&PartitionOfTable { table, topic, partition }).copied();
+        let offset = match position(table, at.topic.name().to_owned()) {
+            Some(next) => Offset(next),
+            None => log.start(at)?,
+        };
+        let passed = position(Table::DeadLetters, foreign_topic(at.topic)).unwrap_or_default();
+        Ok((at, Place { offset, passed }))
     };
     sources(log).filter(|(at, _)| carried.contains(at.partition)).map(next).collect()
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use depthlake_orderbook::time::Timestamp;
 
 use super::SinkError;
-use crate::log::{Log, LogError, Offset, StoredRecord, TopicPartition};
+use crate::log::{Foreign, Log, LogError, Offset, Place, StoredRecord, Taken, TopicPartition};
 use crate::record::{Contracts, Fault, Rows, Unusable};
 
 /// Records of one topic partition that follow each other, read.
@@ -40,11 +40,47 @@ impl Piece {
         from: Offset,
         bytes: usize,
     ) -> Result<Option<Self>, SinkError> {
-        let records = match log.read(at, from, bytes) {
-            Ok(records) => not_seen_before(from, records),
-            Err(LogError::Lost { next, .. }) => return Ok(Some(Self::lost(at, from, next))),
+        match log.read(at, from, bytes) {
+            Ok(records) => Self::of_records(contracts, at, from, records),
+            Err(LogError::Lost { next, .. }) => Ok(Some(Self::lost(at, from, next))),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// As [`Piece::read`], but with the messages of others that stand there, which give no rows; returns how many messages
+    /// are passed then as well.
+    pub(crate) fn take(
+        log: &dyn Log,
+        contracts: &Contracts,
+        at: TopicPartition,
+        from: Place,
+        bytes: usize,
+    ) -> Result<Option<(Self, u64)>, SinkError> {
+        let Taken { records, foreign, passed } = match log.take(at, from, bytes) {
+            Ok(taken) => taken,
+            Err(LogError::Lost { next, .. }) => {
+                return Ok(Some((Self::lost(at, from.offset, next), from.passed)));
+            }
             Err(error) => return Err(error.into()),
         };
+        let piece = Self::of_records(contracts, at, from.offset, records)?;
+        if piece.is_none() && passed == from.passed {
+            return Ok(None);
+        }
+        let nothing = || Self { rows: None, unusable: Vec::new(), next: from.offset, bytes: 0 };
+        let mut piece = piece.unwrap_or_else(nothing);
+        piece.bytes += foreign.iter().map(Foreign::size).sum::<usize>();
+        piece.unusable.extend(foreign.into_iter().map(|message| of_another_program(at, message)));
+        Ok(Some((piece, passed)))
+    }
+
+    fn of_records(
+        contracts: &Contracts,
+        at: TopicPartition,
+        from: Offset,
+        records: Vec<StoredRecord>,
+    ) -> Result<Option<Self>, SinkError> {
+        let records = not_seen_before(from, records);
         let Some(last) = records.last() else { return Ok(None) };
         let next = Offset(last.offset.0.saturating_add(1));
         let bytes = records.iter().map(|stored| stored.record.size()).sum();
@@ -64,6 +100,11 @@ impl Piece {
         };
         Self { rows: None, unusable: vec![lost], next, bytes: 0 }
     }
+}
+
+fn of_another_program(at: TopicPartition, message: Foreign) -> Unusable {
+    let Foreign { broker_offset, time, value } = message;
+    Unusable { at, offset: Offset(broker_offset), fault: Fault::Foreign, symbol: None, time, payload: value }
 }
 
 /// Leaves out what was read already: a broker may deliver records again.

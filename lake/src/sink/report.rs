@@ -57,7 +57,7 @@ impl CommitReport {
         Self {
             rows: rows.filter(|(_, rows)| *rows > 0).collect(),
             latest_events: latest_events(&gathered.changes),
-            positions: gathered.ends.clone(),
+            positions: gathered.ends.iter().map(|(at, place)| (*at, place.offset)).collect(),
             log_bytes: gathered.log_bytes as u64,
             file_bytes: snapshots.iter().map(|snapshot| snapshot.bytes).sum(),
             latency,

@@ -90,7 +90,7 @@ pub(super) const MART_EXCHANGE_HEALTH: Definition = Definition {
         required(
             "seconds_stale",
             Double,
-            "Seconds in which the symbol had been silent for longer than the target",
+            "Seconds in which the symbol had been silent for longer than promised",
         ),
         optional(
             "watermark_lag_seconds",
@@ -101,7 +101,11 @@ pub(super) const MART_EXCHANGE_HEALTH: Definition = Definition {
         optional("receive_lag_p99_ms", Double, "99th percentile of the same"),
         optional("event_lag_p50_ms", Double, "Median of the time from event to publication, in milliseconds"),
         optional("event_lag_p99_ms", Double, "99th percentile of the same"),
-        required("sla_status", Label, "ok, breached, or no_data where no frame was received"),
+        required(
+            "sla_status",
+            Label,
+            "ok, breached where a promise about books was missed, or no_data where no frame was received",
+        ),
     ],
     partition_by_day_of: "minute",
     sorted_by: &["symbol", "minute"],

@@ -17,7 +17,7 @@ use depthlake_lake::table::Table;
 use depthlake_orderbook::time::Timestamp;
 use tokio::sync::watch;
 
-use crate::place::{Place, Told, durable_ends, ends_of};
+use crate::place::{Place, Told, durable_ends, ends_of, exact_ends};
 use crate::records::record;
 
 pub const FOLDER: &str = "DEPTHLAKE_KILL_FOLDER";
@@ -65,17 +65,18 @@ fn die_at(step: &str) {
 async fn carry(place: &Place, ends: bool) {
     let (log, lake) = (place.log(), place.lake().await);
     remove_orphans(&lake).await;
-    let is_done = Arc::new(AtomicBool::new(false));
+    let (has_begun, is_done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let reporter = {
-        let (place, log, is_done) = (place.clone(), Arc::clone(&log), Arc::clone(&is_done));
-        thread::spawn(move || report(&place, &*log, &is_done))
+        let (place, log) = (place.clone(), Arc::clone(&log));
+        let (has_begun, is_done) = (Arc::clone(&has_begun), Arc::clone(&is_done));
+        thread::spawn(move || report(&place, &*log, &has_begun, &is_done))
     };
     let (stop, stopped) = watch::channel(false);
     let sinks = [0, 1]
         .map(|_| tokio::spawn(keep_carrying(place.clone(), Arc::clone(&log), lake.clone(), stopped.clone())));
     let carer = tokio::spawn(care(lake.clone(), stopped));
     let bursts = if ends { LAST_BURSTS } else { u64::MAX };
-    tokio::task::spawn_blocking(move || append(&*log, bursts)).await.unwrap();
+    tokio::task::spawn_blocking(move || append(&*log, bursts, &has_begun)).await.unwrap();
     stop.send_replace(true);
     for sink in sinks {
         sink.await.unwrap();
@@ -139,10 +140,10 @@ fn gave_way<T>(cared: Result<T, CommitError>) {
 }
 
 /// Goes on where the log ends: what a record says follows from where it is.
-fn append(log: &dyn Log, bursts: u64) {
+fn append(log: &dyn Log, bursts: u64, has_begun: &AtomicBool) {
     // What the last process left on its way to a broker counts first.
     log.sync().unwrap();
-    let mut next = durable_ends(log);
+    let mut next = exact_ends(log);
     for _ in 0..bursts {
         for (at, next) in &mut next {
             for _ in 0..BURST {
@@ -150,16 +151,20 @@ fn append(log: &dyn Log, bursts: u64) {
                 *next += 1;
             }
         }
+        has_begun.store(true, Ordering::Relaxed);
         thread::sleep(PAUSE);
     }
     log.sync().unwrap();
 }
 
-fn report(place: &Place, log: &dyn Log, is_done: &AtomicBool) {
+/// Tells how far the log has acknowledged what is appended here.
+fn report(place: &Place, log: &dyn Log, has_begun: &AtomicBool, is_done: &AtomicBool) {
     let mut progress = Progress::default();
     while !is_done.load(Ordering::Relaxed) {
         progress = log.wait(progress, Duration::from_millis(50));
-        place.tell(Told::Durable, &durable_ends(log));
+        if has_begun.load(Ordering::Relaxed) {
+            place.tell(Told::Durable, &durable_ends(log));
+        }
     }
 }
 

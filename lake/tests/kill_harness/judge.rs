@@ -25,9 +25,12 @@ use crate::records::{Row, row};
 /// The tables that rows come to.
 const JUDGED: [Table; 4] = [Table::RawOrderbookDiffs, Table::RawTrades, Table::Trades, Table::DeadLetters];
 
-/// Checks that the lake holds every record up to these ends once, and nothing else. Returns the number of rows.
-pub async fn judge(place: &Place, ends: &Ends) -> usize {
-    let expected = expected_rows(ends);
+/// Checks that the lake holds every record up to these ends once, and beside them these rows and nothing else. Returns the
+/// number of rows.
+pub async fn judge(place: &Place, ends: &Ends, more: Vec<Row>) -> usize {
+    let mut expected = expected_rows(ends);
+    expected.extend(more);
+    expected.sort();
     let mut found = rows_of(&place.lake().await).await;
     found.sort();
     // Not `assert_eq`: it would print all of both.
@@ -55,25 +58,38 @@ pub async fn judge_tail(log: Arc<dyn Log>, lake: Lake, committed: &Ends, durable
 }
 
 fn expected_rows(ends: &Ends) -> Vec<Row> {
-    let rows = ends.iter().flat_map(|(&at, &end)| (0..end).map(move |offset| row(at, offset)));
-    let mut rows: Vec<_> = rows.collect();
-    rows.sort();
-    rows
+    ends.iter().flat_map(|(&at, &end)| (0..end).map(move |offset| row(at, offset))).collect()
 }
 
 async fn rows_of(lake: &Lake) -> Vec<Row> {
     let mut rows = Vec::new();
     for table in JUDGED {
-        for file in lake.data_files(table).await.unwrap().files {
-            let reader =
-                ParquetRecordBatchReaderBuilder::try_new(File::open(path_of(&file.location)).unwrap())
-                    .unwrap();
-            for batch in reader.build().unwrap() {
-                read(table, &batch.unwrap(), &mut rows);
-            }
-        }
+        batches(lake, table).await.iter().for_each(|batch| read(table, batch, &mut rows));
     }
     rows
+}
+
+/// The dead letters about messages of other programs.
+pub async fn letters_about_others(lake: &Lake) -> Vec<Row> {
+    let mut letters = Vec::new();
+    for batch in batches(lake, Table::DeadLetters).await {
+        let mut rows = Vec::new();
+        read(Table::DeadLetters, &batch, &mut rows);
+        let reasons = batch.column_by_name("reason").unwrap().as_string::<i32>();
+        let is_about_others = |row: &usize| reasons.value(*row) == "foreign";
+        letters.extend((0..rows.len()).filter(is_about_others).map(|row| rows[row].clone()));
+    }
+    letters
+}
+
+async fn batches(lake: &Lake, table: Table) -> Vec<RecordBatch> {
+    let mut batches = Vec::new();
+    for file in lake.data_files(table).await.unwrap().files {
+        let file = File::open(path_of(&file.location)).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        batches.extend(reader.build().unwrap().map(Result::unwrap));
+    }
+    batches
 }
 
 fn read(table: Table, batch: &RecordBatch, rows: &mut Vec<Row>) {

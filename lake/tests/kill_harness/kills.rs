@@ -11,9 +11,10 @@ use fail::FailScenario;
 
 use crate::broker::Broker;
 use crate::carrier::{BROKER, FINISH, FOLDER, STEP, old_rows};
-use crate::judge::judge;
+use crate::judge::{judge, letters_about_others};
 use crate::place::{Ends, Place, Told, durable_ends};
 use crate::records::Random;
+use crate::strangers::Strangers;
 
 /// Kills of a usual run; at least one at each named step.
 const KILLS: u64 = 40;
@@ -63,8 +64,8 @@ async fn a_lake_killed_while_it_is_made_is_made_again() {
     for step in OPENING {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::new(folder.path().to_owned());
-        run(&place, End::At(step, 1));
-        finish(&place).await;
+        run(&place, End::At(step, 1), || {});
+        finish(&place, None).await;
     }
 }
 
@@ -72,9 +73,10 @@ async fn a_lake_killed_while_it_is_made_is_made_again() {
 async fn kill_often(place: &Place, steps: Vec<&'static str>) {
     let (kills, seed) = (number("DEPTHLAKE_KILLS").unwrap_or(KILLS), seed());
     let mut random = Random::new(seed);
+    let mut strangers = place.broker().map(Strangers::new);
     let latest = if place.broker().is_some() { LATEST_KILL_AT_A_BROKER } else { LATEST_KILL };
     for step in &steps {
-        kill(place, End::At(step, random.times(step, 3))).await;
+        kill(place, &mut strangers, End::At(step, random.times(step, 3))).await;
     }
     for _ in steps.len() as u64..kills {
         let end = if random.below(2) == 0 {
@@ -83,31 +85,49 @@ async fn kill_often(place: &Place, steps: Vec<&'static str>) {
         } else {
             End::After(random.below(latest))
         };
-        kill(place, end).await;
+        kill(place, &mut strangers, end).await;
     }
-    finish(place).await;
+    finish(place, strangers).await;
 }
 
-async fn kill(place: &Place, end: End) {
-    run(place, end);
+/// Kills a process, while others write to its topics as well; there are none before it has made them.
+async fn kill(place: &Place, strangers: &mut Option<Strangers>, end: End) {
+    let has_topics = !place.told(Told::Durable).values().all(|end| *end == 0);
+    let mut strangers = strangers.as_mut().filter(|_| has_topics);
+    let mut send = || {
+        if let Some(strangers) = &mut strangers {
+            strangers.send();
+        }
+    };
+    send();
+    run(place, end, send);
     place.check().await;
+    if let Some(strangers) = strangers {
+        strangers.check(&letters_about_others(&place.lake().await).await);
+    }
 }
 
 /// Lets a last process carry everything, and judges.
-async fn finish(place: &Place) {
-    run(place, End::Finished);
+async fn finish(place: &Place, mut strangers: Option<Strangers>) {
+    if let Some(strangers) = &mut strangers {
+        strangers.send();
+    }
+    run(place, End::Finished, || {});
     place.check().await;
     let ends = durable_ends(&*place.seen_log());
     let total = |ends: Ends| ends.into_values().sum::<u64>();
     assert!(total(place.told(Told::Durable)) > 0 && total(place.told(Told::Committed)) > 0);
     assert_eq!(old_rows(&place.lake().await).await, 0);
-    let rows = judge(place, &ends).await;
-    eprintln!("{rows} records, each once");
+    let of_others = strangers.map(|strangers| strangers.rows()).unwrap_or_default();
+    let letters = of_others.len();
+    let rows = judge(place, &ends, of_others).await;
+    eprintln!("{rows} rows, each once, {letters} of them about messages of others");
 }
 
-/// Runs a process to its end, and checks that it was the end meant for it.
-fn run(place: &Place, end: End) {
+/// Runs a process to its end, and checks that it was the end meant for it. Something else may go on meanwhile.
+fn run(place: &Place, end: End, meanwhile: impl FnOnce()) {
     let mut child = start(place, end);
+    meanwhile();
     let status = match end {
         End::After(microseconds) => {
             thread::sleep(Duration::from_micros(microseconds));

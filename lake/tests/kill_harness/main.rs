@@ -13,3 +13,4 @@ mod other_engines;
 mod place;
 mod records;
 mod scenarios;
+mod strangers;

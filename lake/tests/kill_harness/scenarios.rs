@@ -58,7 +58,7 @@ impl Stage {
     }
 
     async fn judge(&self) {
-        judge(&self.place, &durable_ends(&*self.log)).await;
+        judge(&self.place, &durable_ends(&*self.log), Vec::new()).await;
     }
 }
 

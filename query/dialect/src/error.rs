@@ -46,6 +46,7 @@ pub enum ErrorKind {
     InvalidFunctionArgument,
     NotSupported,
     NumericValueOutOfRange,
+    SubqueryMultipleRows,
     TypeMismatch,
     TypeNotFound,
 }
@@ -96,6 +97,7 @@ impl DialectError {
             ErrorKind::InvalidFunctionArgument => "INVALID_FUNCTION_ARGUMENT",
             ErrorKind::NotSupported => "NOT_SUPPORTED",
             ErrorKind::NumericValueOutOfRange => "NUMERIC_VALUE_OUT_OF_RANGE",
+            ErrorKind::SubqueryMultipleRows => "SUBQUERY_MULTIPLE_ROWS",
             ErrorKind::TypeMismatch => "TYPE_MISMATCH",
             ErrorKind::TypeNotFound => "TYPE_NOT_FOUND",
         }
@@ -126,6 +128,10 @@ pub(crate) fn not_supported(message: impl Into<String>) -> DataFusionError {
 
 pub(crate) fn out_of_range(message: impl Into<String>) -> DataFusionError {
     DialectError::new(ErrorKind::NumericValueOutOfRange, message).into()
+}
+
+pub(crate) fn several_rows() -> DataFusionError {
+    DialectError::new(ErrorKind::SubqueryMultipleRows, "Scalar sub-query has returned multiple rows").into()
 }
 
 pub(crate) fn type_mismatch(message: impl Into<String>) -> DataFusionError {

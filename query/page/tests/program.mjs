@@ -34,12 +34,14 @@ export async function until(what, check, patience = PATIENCE) {
 }
 
 export class Program {
-  constructor() {
+  /** `configuration` is added to its `depthlake.toml`; `authorization` is what this process itself shows. */
+  constructor({ configuration = '', authorization } = {}) {
+    this.headers = authorization ? { authorization } : {};
     this.data = mkdtempSync(join(tmpdir(), 'depthlake-page-'));
     this.process = null;
     this.said = '';
     // The program reads it where it is started; what comes round each minute comes sooner.
-    writeFileSync(join(this.data, 'depthlake.toml'), '[lake]\nmaintenance_seconds = 5.0\n');
+    writeFileSync(join(this.data, 'depthlake.toml'), `[lake]\nmaintenance_seconds = 5.0\n${configuration}`);
   }
 
   async start() {
@@ -57,7 +59,7 @@ export class Program {
     try {
       await until('the books are live', async () => {
         if (running.exitCode !== null) throw new Error(`the program ended: ${this.said}`);
-        const { tickers } = await (await fetch(`${this.address}/api/v1/tickers`)).json();
+        const { tickers } = await this.ask('tickers');
         return tickers.length > 0 && tickers.every(({ state }) => state === 'live');
       });
     } catch (error) {
@@ -82,11 +84,11 @@ export class Program {
   }
 
   async ask(path) {
-    return (await fetch(`${this.address}/api/v1/${path}`)).json();
+    return (await fetch(`${this.address}/api/v1/${path}`, { headers: this.headers })).json();
   }
 
   async sql(query) {
-    const answer = await fetch(`${this.address}/api/v1/sql`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ query }) });
+    const answer = await fetch(`${this.address}/api/v1/sql`, { method: 'POST', headers: { ...this.headers, 'content-type': 'application/json' }, body: JSON.stringify({ query }) });
     return answer.json();
   }
 }

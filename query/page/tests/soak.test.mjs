@@ -26,6 +26,7 @@ function files() {
   const server = createServer((request, response) => {
     const path = new URL(request.url, 'http://page').pathname;
     if (path === '/api/v1/symbols') return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ symbols: INSTRUMENTS }));
+    if (path === '/api/v1/stream/ticket') return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ ticket: 'one', user: 'anonymous', asks_for_login: false }));
     if (path.startsWith('/api/')) return response.writeHead(404).end();
     const name = extname(path) ? path : '/index.html';
     response.writeHead(200, { 'content-type': TYPES[extname(name)] ?? 'text/plain' }).end(readFileSync(join(BUILT, name)));

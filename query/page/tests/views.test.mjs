@@ -137,6 +137,14 @@ test('the slider goes back in time, and live again', async () => {
   await moment.fill('yesterday');
   await moment.press('Enter');
   await page.waitForFunction(() => /“yesterday” is no time/.test(document.querySelector('.slider .said').textContent));
+  // What is said of a second time is said of that one, and no other book stands beside it.
+  await moment.fill('2090-01-01 00:00:00');
+  await moment.press('Enter');
+  await page.waitForFunction(() => /Nothing is known of BTCUSDT at 2090-01-01/.test(document.querySelector('.slider .said').textContent));
+  assert.equal(await page.locator('.ladder .bid th:not(:empty)').count(), 0);
+  await moment.fill('tomorrow');
+  await moment.press('Enter');
+  await page.waitForFunction(() => /“tomorrow” is no time/.test(document.querySelector('.slider .said').textContent));
   assert.deepEqual(withoutRefusals(complaints), []);
   await context.close();
 });

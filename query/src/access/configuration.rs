@@ -65,7 +65,7 @@ pub enum JwtKey {
 pub struct PasswordHash(String);
 
 /// The SHA-256 of a token of high entropy, in hexadecimal.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct TokenHash([u8; 32]);
 

@@ -1,20 +1,30 @@
 //! Who asks. What tells whether the server lives is told to everybody; everything else to those whom [`Access`] lets in.
 
+use std::borrow::Cow;
+use std::time::Instant;
+
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
 
 use super::problem::Problem;
-use crate::access::{Access, Principal};
+use super::state::ApiState;
+use crate::access::{Denied, Principal};
 
 /// What is behind the door.
 const GUARDED: &str = "/api/";
 
 /// A browser cannot give a header with these.
 const STREAMS: [&str; 2] = ["/api/v1/stream", "/api/v1/events"];
+
+/// What the page says of itself, so that it is asked by itself and not by the browser.
+const ASKED_BY: &str = "x-requested-with";
+
+/// What is asked of the page, where a browser would ask by itself for a password.
+const OF_A_PAGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"depthlake\"");
 
 /// Whoever asks, as the middleware found out.
 pub(crate) struct Asker(pub(crate) Principal);
@@ -28,24 +38,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Asker {
     }
 }
 
-/// Lets those in whom `access` knows.
+/// Lets those in whom the server's access knows.
 pub(crate) async fn authenticated(
-    State(access): State<Access>,
+    State(state): State<ApiState>,
     mut request: Request,
     next: Next,
 ) -> Response {
     if !request.uri().path().starts_with(GUARDED) {
         return next.run(request).await;
     }
-    let authenticated = match token_of(&request) {
-        Some(token) => {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::AUTHORIZATION, token);
-            access.authenticate(&headers).await
-        }
-        None => access.authenticate(request.headers()).await,
-    };
-    match authenticated {
+    match principal(&state, request.uri(), request.headers()).await {
         Ok(principal) => {
             request.extensions_mut().insert(principal);
             next.run(request).await
@@ -53,20 +55,37 @@ pub(crate) async fn authenticated(
         Err(denied) => {
             let problem = Problem::of_status(denied.status(), denied.to_string());
             let mut response = denied.into_response();
+            if response.status() == StatusCode::UNAUTHORIZED && request.headers().contains_key(ASKED_BY) {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, OF_A_PAGE);
+            }
             response.extensions_mut().insert(problem);
             response
         }
     }
 }
 
-/// The token of `?access_token=…`, of a stream that comes without a header.
-fn token_of(request: &Request) -> Option<HeaderValue> {
-    if !STREAMS.contains(&request.uri().path()) || request.headers().contains_key(header::AUTHORIZATION) {
+async fn principal(state: &ApiState, uri: &Uri, headers: &HeaderMap) -> Result<Principal, Denied> {
+    let parameter = |name| parameter(uri, headers, name);
+    if let Some(ticket) = parameter("ticket") {
+        return state.tickets.redeem(&ticket, Instant::now()).ok_or(Denied::InvalidCredentials);
+    }
+    let token = parameter("access_token");
+    match token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok()) {
+        Some(token) => {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, token);
+            state.access.authenticate(&headers).await
+        }
+        None => state.access.authenticate(headers).await,
+    }
+}
+
+/// What `?name=…` says, of a stream that comes without a header.
+fn parameter<'a>(uri: &'a Uri, headers: &HeaderMap, name: &str) -> Option<Cow<'a, str>> {
+    if !STREAMS.contains(&uri.path()) || headers.contains_key(header::AUTHORIZATION) {
         return None;
     }
-    let parameters = request.uri().query()?.split('&');
-    let token =
-        parameters.filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == "access_token")?.1;
-    let token = percent_decode_str(token).decode_utf8().ok()?;
-    HeaderValue::from_str(&format!("Bearer {token}")).ok()
+    let mut pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(found, _)| *found == name)?;
+    percent_decode_str(value).decode_utf8().ok()
 }

@@ -29,6 +29,7 @@ mod schema;
 mod sql;
 mod state;
 mod stream;
+mod tickets;
 mod trades;
 
 #[cfg(test)]

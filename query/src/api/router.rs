@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 
 use super::problem::{self, Problem};
 use super::state::ApiState;
-use super::{answer, authentication, bars, health, lake, market, replay, sql, stream, trades};
+use super::{answer, authentication, bars, health, lake, market, replay, sql, stream, tickets, trades};
 
 /// The largest body taken: a statement of SQL is no longer.
 const MOST_BODY: usize = 2 << 20;
@@ -38,7 +38,7 @@ struct Description;
 
 /// The API: `/api/v1/…`, `/healthz`, `/readyz` and `/openapi.json`.
 pub fn router(state: ApiState) -> Router {
-    let authentication = from_fn_with_state(state.access.clone(), authentication::authenticated);
+    let authentication = from_fn_with_state(state.clone(), authentication::authenticated);
     let (router, mut description) = routes().with_state(state).split_for_parts();
     env!("CARGO_PKG_VERSION").clone_into(&mut description.info.version);
     let description = Bytes::from(description.to_json().unwrap_or_default());
@@ -83,6 +83,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(stream::stream))
+        .routes(routes!(tickets::ticket))
         .routes(routes!(stream::events))
 }
 

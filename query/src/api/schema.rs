@@ -272,6 +272,15 @@ pub(crate) struct ReadyAnswer {
 }
 
 #[derive(ToSchema)]
+pub(crate) struct TicketAnswer {
+    ticket: String,
+    /// Whose it is.
+    user: String,
+    /// Whether users are configured, so that there is somebody to log out.
+    asks_for_login: bool,
+}
+
+#[derive(ToSchema)]
 pub(crate) struct ReplayAnswer {
     symbol: String,
     /// The time asked for.

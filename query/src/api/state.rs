@@ -9,6 +9,7 @@ use super::full_depth::FullDepth;
 use super::reference::{self, References};
 use super::replay::Replays;
 use super::stream::{Hub, Pump, PumpSources, StreamCounts};
+use super::tickets::Tickets;
 use crate::access::Access;
 use crate::health::HealthMonitor;
 use crate::live::{Bars, Market, MarketFollower};
@@ -38,6 +39,7 @@ pub struct Shared {
     pub(crate) references: References,
     pub(crate) replays: Replays,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) tickets: Tickets,
     /// Whether the engine's events are heard here; where not, bars come from the lake alone.
     pub(crate) hears_events: bool,
     _follower: MarketFollower,
@@ -76,6 +78,7 @@ impl ApiState {
             references,
             replays: Replays::default(),
             hub,
+            tickets: Tickets::default(),
             hears_events,
             _follower: follower,
             _pump: pump,

@@ -100,6 +100,11 @@ impl QueryError {
         Self::Trino { name, message: message.into(), position: Some(position.into()) }
     }
 
+    /// The work stopped where it should not, which is a fault of ours.
+    pub(crate) fn ended_unexpectedly() -> Self {
+        Self::Failed { message: "the query ended unexpectedly".to_owned() }
+    }
+
     /// Where in the statement the error lies, where that is known.
     #[must_use]
     pub fn position(&self) -> Option<Position> {

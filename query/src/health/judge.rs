@@ -30,7 +30,7 @@ pub fn judge(seen: &Observation, targets: &Targets, before: Option<&Health>) -> 
     if let Some(gaps) = seen.gaps_per_hour {
         levels.push(level(
             ServiceLevelName::GapRate,
-            targets.gaps_per_hour,
+            targets.feed.gaps_per_hour,
             Some(gaps),
             "gaps per symbol and hour",
         ));
@@ -65,7 +65,7 @@ pub fn judge(seen: &Observation, targets: &Targets, before: Option<&Health>) -> 
 
 fn judge_symbol(seen: &SymbolObservation, targets: &Targets) -> SymbolHealth {
     let is_fresh = seen.state == BoardState::Live
-        && seen.age.is_some_and(|age| age <= targets.freshness_of(seen.symbol));
+        && seen.age.is_some_and(|age| age <= targets.feed.freshness_of(seen.symbol));
     SymbolHealth {
         symbol: seen.symbol.to_string(),
         state: state_name(seen.state).to_owned(),
@@ -82,7 +82,7 @@ fn freshness(seen: &Observation, symbols: &[SymbolHealth], targets: &Targets) ->
         Some(true) if stale * 2 <= symbols.len() && !symbols.is_empty() => Status::Degraded,
         _ => Status::Failing,
     };
-    let target = milliseconds(targets.freshness);
+    let target = milliseconds(targets.feed.freshness);
     ServiceLevel { status, ..level(ServiceLevelName::Freshness, target, oldest.map(milliseconds), "ms") }
 }
 

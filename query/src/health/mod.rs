@@ -1,9 +1,8 @@
 //! Is it well? Service levels, judged in this one place for whoever asks: `/api/v1/health`, `/readyz`, `/metrics`,
 //! `depthlake status` and the page.
 //!
-//! [`judge`] is a pure function of what was observed and of the targets. A [`HealthMonitor`] observes every second. What a
-//! stale symbol is, `marts.mart_exchange_health` says by the same target ([`Targets::freshness`] is `silent_seconds` of
-//! `[sla]` unless set).
+//! [`judge`] is a pure function of what was observed and of the targets. A [`HealthMonitor`] observes every second. Of minutes
+//! that are over, `marts.mart_exchange_health` says the same of the books, by the same targets ([`Targets::feed`]).
 
 mod judge;
 mod monitor;

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use depthlake_engine::board::Reader;
 use depthlake_lake::log::Log;
+use depthlake_lake::model;
 use depthlake_lake::sink::SinkMetrics;
 use depthlake_orderbook::metrics::{Counter, Distribution, Page, Source};
 use depthlake_orderbook::time::Timestamp;
@@ -20,7 +21,8 @@ use crate::metrics::{RequestFigures, TableFigures};
 
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Over how many looks gaps and requests are counted.
-const WINDOW: usize = 300;
+#[expect(clippy::cast_possible_truncation, reason = "minutes")]
+const WINDOW: usize = model::Targets::GAP_WINDOW.as_secs() as usize;
 /// The routes whose time is promised: those that are answered from memory. What takes long because much was asked for (SQL,
 /// replays, pages of the lake) says nothing of how well it is.
 pub(crate) const PROMPT_ROUTES: [&str; 5] = [

@@ -46,17 +46,11 @@ fn one_stale_book_degrades_and_most_of_them_fail() {
     assert_eq!(health.reasons, ["1 of 3 books are not fresh: ETHUSDT (live)"]);
     assert!(health.is_ready());
     let mut promised = Targets::default();
-    promised.freshness_of.insert(seen.symbols[1].symbol, Duration::from_mins(1));
+    promised.feed.freshness_of.insert(seen.symbols[1].symbol, Duration::from_mins(1));
     assert_eq!(judge(&seen, &promised, None).status, Status::Ok, "a quiet symbol is promised otherwise");
     seen.symbols[0].state = BoardState::Resyncing;
     let health = judge(&seen, &Targets::default(), None);
     assert_eq!((health.status, health.is_ready()), (Status::Failing, false));
-}
-
-#[test]
-fn a_symbol_is_stale_here_when_it_is_in_the_mart() {
-    let sla = depthlake_lake::model::Targets { silent_seconds: 7, ..Default::default() };
-    assert_eq!(Targets::with(&sla).freshness, Duration::from_secs(7));
 }
 
 #[test]

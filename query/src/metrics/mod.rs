@@ -26,6 +26,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use depthlake_orderbook::metrics::{Page, Source};
+use tower_http::catch_panic::CatchPanicLayer;
 
 pub use board::BoardFigures;
 pub(crate) use board::state_name;
@@ -74,9 +75,10 @@ impl Metrics {
     }
 }
 
-/// Counts the requests of a router.
+/// Counts the requests of a router, those that end in a panic among the failures.
 pub fn counted(router: Router, requests: &Arc<RequestFigures>) -> Router {
-    router.layer(axum::middleware::from_fn_with_state(Arc::clone(requests), measured))
+    let measured = axum::middleware::from_fn_with_state(Arc::clone(requests), measured);
+    router.layer(CatchPanicLayer::new()).layer(measured)
 }
 
 /// Serves `/metrics`.

@@ -161,4 +161,21 @@ mod tests {
         assert_eq!(figures.durations_of(&["/api/v1/bars/{symbol}", "/api/v1/book/{symbol}"]).count(), 3);
         assert_eq!(figures.durations_of(&["/api/v1/book/x"]).count(), 0);
     }
+
+    async fn panicking() -> &'static str {
+        panic!("as the test wants")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_counted_as_a_failure() {
+        let figures = Arc::new(RequestFigures::default());
+        let router = crate::metrics::counted(Router::new().route("/api/v1/lake", get(panicking)), &figures);
+        let request = Request::builder().uri("/api/v1/lake").body(Body::empty()).unwrap();
+        assert_eq!(router.oneshot(request).await.unwrap().status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let mut page = Page::default();
+        figures.tell(&mut page);
+        let text = super::super::text::write(&page);
+        let line = r#"depthlake_http_requests_total{route="/api/v1/lake",method="GET",status="500"} 1"#;
+        assert!(text.contains(line), "{text}");
+    }
 }

@@ -45,7 +45,7 @@ impl Context<'_> {
         let given: Vec<&Field> = given.fields().iter().map(AsRef::as_ref).collect();
         check_types(&targets(&found, columns), &given, "Insert query")?;
         let mut batches =
-            execute_stream(physical, task_of(&state, self.run)).map_err(QueryError::of_execution)?;
+            execute_stream(physical, task_of(&state, self.leave)).map_err(QueryError::of_execution)?;
         let mut rows: Vec<RecordBatch> = Vec::new();
         let mut bytes = 0_usize;
         while let Some(batch) = batches.try_next().await.map_err(QueryError::of_execution)? {
@@ -120,7 +120,7 @@ impl Context<'_> {
         let state = self.state();
         let physical = self.physical(&state, *query).await?;
         let batches =
-            execute_stream(physical, task_of(&state, self.run)).map_err(QueryError::of_execution)?;
+            execute_stream(physical, task_of(&state, self.leave)).map_err(QueryError::of_execution)?;
         batches.try_collect().await.map_err(QueryError::of_execution)
     }
 

@@ -65,9 +65,16 @@ pub(crate) struct Run {
     query: Arc<Query>,
     time_limit: Duration,
     deadline: tokio::time::Instant,
-    /// Given up at the end.
+    /// Taken by whoever does the work.
     turn: Option<Turn>,
     has_ended: bool,
+}
+
+/// What the work for a query has of it. Others have their turn once it is dropped, for until then the work goes on.
+pub(crate) struct Leave {
+    database: Database,
+    query: Arc<Query>,
+    _turn: Option<Turn>,
 }
 
 impl Database {
@@ -181,16 +188,9 @@ impl Run {
         self.query.id()
     }
 
-    pub(crate) fn enter(&self, state: QueryState) {
-        self.query.enter(state);
-    }
-
-    /// The runtime in which the query has its own memory.
-    pub(crate) fn runtime(&self) -> Arc<RuntimeEnv> {
-        let shared = &self.database.0;
-        let all = Arc::clone(&shared.memory);
-        let own = QueryMemory::new(shared.limits.memory_per_query, all, Arc::clone(&self.query));
-        Arc::new(RuntimeEnv { memory_pool: Arc::new(own), ..shared.runtime.as_ref().clone() })
+    /// What the work needs; once.
+    pub(crate) fn leave(&mut self) -> Leave {
+        Leave { database: self.database.clone(), query: Arc::clone(&self.query), _turn: self.turn.take() }
     }
 
     /// Waits until the query has to stop, and says why.
@@ -225,6 +225,24 @@ impl Run {
             self.turn = None;
             self.database.0.queries.end(&self.query, error.map(QueryFailure::of));
         }
+    }
+}
+
+impl Leave {
+    pub(crate) fn id(&self) -> QueryId {
+        self.query.id()
+    }
+
+    pub(crate) fn enter(&self, state: QueryState) {
+        self.query.enter(state);
+    }
+
+    /// The runtime in which the query has its own memory.
+    pub(crate) fn runtime(&self) -> Arc<RuntimeEnv> {
+        let shared = &self.database.0;
+        let all = Arc::clone(&shared.memory);
+        let own = QueryMemory::new(shared.limits.memory_per_query, all, Arc::clone(&self.query));
+        Arc::new(RuntimeEnv { memory_pool: Arc::new(own), ..shared.runtime.as_ref().clone() })
     }
 }
 

@@ -195,7 +195,7 @@ impl Context<'_> {
         let mut bytes = 0_usize;
         if with_data {
             let mut batches =
-                execute_stream(physical, task_of(&state, self.run)).map_err(QueryError::of_execution)?;
+                execute_stream(physical, task_of(&state, self.leave)).map_err(QueryError::of_execution)?;
             while let Some(batch) = batches.try_next().await.map_err(QueryError::of_execution)? {
                 let batch = compacted(&batch, &schema)?;
                 bytes = bytes.saturating_add(batch.get_array_memory_size());

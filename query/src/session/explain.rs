@@ -62,7 +62,7 @@ impl Context<'_> {
         };
         let state = self.state();
         let physical = self.physical(&state, query).await?;
-        let mut batches = execute_stream(std::sync::Arc::clone(&physical), task_of(&state, self.run))
+        let mut batches = execute_stream(std::sync::Arc::clone(&physical), task_of(&state, self.leave))
             .map_err(QueryError::of_execution)?;
         while batches.try_next().await.map_err(QueryError::of_execution)?.is_some() {}
         let text = DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(false).to_string();

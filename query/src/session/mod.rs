@@ -23,6 +23,7 @@ mod show;
 mod slicing;
 mod state;
 mod statements;
+mod workers;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,14 +51,16 @@ pub(crate) use plan::plan_view;
 
 use crate::catalog::{CATALOG, Catalog, Directory, LakeCatalog, MemoryCatalog, SystemCatalog, TpchCatalog};
 use crate::error::QueryError;
-use database::{Run, UNLIMITED};
+use database::{Leave, UNLIMITED};
 use state::{Defaults, Language, state_of, task_of};
 use statements::{Begun, Context};
+use workers::{begun_by_workers, holding, worked};
 
 /// Answers SQL over the tables of one lake for one client.
 ///
 /// Tables are called `raw.trades` or `depthlake.raw.trades`; in a session of this process's own, a table that only one
 /// schema has needs no schema. NULLs sort last, and numbers with a decimal point are exact decimals.
+#[derive(Clone)]
 pub struct Session {
     database: Database,
     settings: SessionSettings,
@@ -162,10 +165,10 @@ impl Session {
         values: Vec<ScalarValue>,
     ) -> Result<Answer, QueryError> {
         let mut run = self.database.run(id, text, &self.settings).await?;
-        let stopped = run.stopped();
+        let leave = run.leave();
         let answered = tokio::select! {
-            answered = self.begin(text, values, &run) => answered,
-            stopped = stopped => Err(stopped),
+            answered = self.begun(text, values, leave) => answered,
+            stopped = run.stopped() => Err(stopped),
         };
         match answered {
             Ok(Begun { columns, batches, effects, update }) => {
@@ -184,7 +187,10 @@ impl Session {
     /// [`QueryError`] where the statement cannot be planned.
     pub async fn describe(&self, text: &str) -> Result<Description, QueryError> {
         self.check_length(text)?;
-        self.context(None).described(text).await
+        let (session, text) = (self.clone(), text.to_owned());
+        let limit = self.database.limits().time_per_query;
+        let described = worked(async move { session.context(None).described(&text).await });
+        tokio::time::timeout(limit, described).await.unwrap_or(Err(QueryError::OutOfTime { limit }))
     }
 
     /// The rows of a statement.
@@ -195,22 +201,43 @@ impl Session {
         Ok(self.execute(text).await?.rows)
     }
 
-    async fn begin(&self, text: &str, values: Vec<ScalarValue>, run: &Run) -> Result<Begun, QueryError> {
+    /// Clients' statements are planned and run on threads of their own; those of this process itself are not behind them.
+    async fn begun(&self, text: &str, values: Vec<ScalarValue>, leave: Leave) -> Result<Begun, QueryError> {
+        match self.language {
+            Language::Trino => {
+                let (session, text) = (self.clone(), text.to_owned());
+                begun_by_workers(async move { session.begin(&text, values, leave).await }).await
+            }
+            Language::Engine => self.begin(text, values, leave).await,
+        }
+    }
+
+    async fn begin(&self, text: &str, values: Vec<ScalarValue>, leave: Leave) -> Result<Begun, QueryError> {
         self.check_length(text)?;
-        run.enter(QueryState::Planning);
+        leave.enter(QueryState::Planning);
+        let begun = self.begin_with(text, values, &leave).await?;
+        Ok(Begun { batches: holding(begun.batches, leave), ..begun })
+    }
+
+    async fn begin_with(
+        &self,
+        text: &str,
+        values: Vec<ScalarValue>,
+        leave: &Leave,
+    ) -> Result<Begun, QueryError> {
         match self.language {
             Language::Trino => {
                 let values: Vec<Expr> =
                     values.into_iter().map(prepared::expression).collect::<Result<_, _>>()?;
-                self.context(Some(run)).text(text, &values).await
+                self.context(Some(leave)).text(text, &values).await
             }
             Language::Engine => {
                 let state = self.engine_state();
                 let plan = engine::plan(&state, text).await?;
                 let physical = state.create_physical_plan(&plan).await.map_err(QueryError::of_planning)?;
-                run.enter(QueryState::Running);
-                let batches =
-                    execute_stream(physical, task_of(&state, Some(run))).map_err(QueryError::of_planning)?;
+                leave.enter(QueryState::Running);
+                let batches = execute_stream(physical, task_of(&state, Some(leave)))
+                    .map_err(QueryError::of_planning)?;
                 Ok(Begun::rows(batches))
             }
         }
@@ -221,8 +248,8 @@ impl Session {
         if text.len() > limit { Err(QueryError::TextTooLong { length: text.len(), limit }) } else { Ok(()) }
     }
 
-    fn context<'a>(&'a self, run: Option<&'a Run>) -> Context<'a> {
-        Context { database: &self.database, settings: &self.settings, directory: self.directory(), run }
+    fn context<'a>(&'a self, leave: Option<&'a Leave>) -> Context<'a> {
+        Context { database: &self.database, settings: &self.settings, directory: self.directory(), leave }
     }
 
     fn engine_state(&self) -> SessionState {

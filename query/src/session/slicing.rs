@@ -17,7 +17,8 @@ use datafusion::common::{Result, Statistics};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::coop::make_cooperative;
+use datafusion::physical_plan::coop::{CooperativeExec, make_cooperative};
+use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::unnest::UnnestExec;
@@ -33,7 +34,11 @@ const FIRST_ROWS: usize = 64;
 /// Rows at a time at most.
 const MOST_ROWS: usize = 8_192;
 
-/// Puts slices beneath everything that takes lists apart.
+/// Rows at a time that are compared with all of the other side of a join.
+const COMPARED_ROWS: usize = 512;
+
+/// Puts slices beneath everything that takes lists apart, or compares each row with each; and lets others have their turn where
+/// few rows become many.
 #[derive(Debug)]
 pub(super) struct SliceLists;
 
@@ -43,7 +48,16 @@ impl PhysicalOptimizerRule for SliceLists {
         plan: Arc<dyn ExecutionPlan>,
         _config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(sliced).data()
+        plan.transform_up(|plan| {
+            let sliced = sliced(plan)?;
+            let taking_turns = sliced.data.as_any().is::<UnnestExec>() || is_join(&sliced.data);
+            Ok(if taking_turns {
+                Transformed::yes(Arc::new(CooperativeExec::new(sliced.data)) as Arc<dyn ExecutionPlan>)
+            } else {
+                sliced
+            })
+        })
+        .data()
     }
 
     fn name(&self) -> &'static str {
@@ -55,7 +69,21 @@ impl PhysicalOptimizerRule for SliceLists {
     }
 }
 
+fn is_join(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let plan = plan.as_any();
+    plan.is::<CrossJoinExec>()
+        || plan.is::<NestedLoopJoinExec>()
+        || plan.is::<HashJoinExec>()
+        || plan.is::<SortMergeJoinExec>()
+}
+
 fn sliced(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    if let Some(join) = plan.as_any().downcast_ref::<NestedLoopJoinExec>() {
+        let rows = Arc::new(AtomicUsize::new(COMPARED_ROWS));
+        let right = SlicesExec { input: Arc::clone(join.right()), slicing: Slicing::ByRows, rows };
+        let children = vec![Arc::clone(join.left()), Arc::new(right) as Arc<dyn ExecutionPlan>];
+        return Ok(Transformed::yes(plan.with_new_children(children)?));
+    }
     let Some(unnest) = plan.as_any().downcast_ref::<UnnestExec>() else { return Ok(Transformed::no(plan)) };
     let lists = unnest.list_column_indices().iter().map(|list| list.index_in_input_schema).collect();
     let rows = Arc::new(AtomicUsize::new(FIRST_ROWS));
@@ -84,7 +112,7 @@ struct SlicesExec {
 /// Where a slice ends.
 #[derive(Debug, Clone)]
 enum Slicing {
-    /// After as many rows as are expected to have few enough elements.
+    /// After as many rows as are told beside it.
     ByRows,
     /// After as many rows as have few enough elements in these columns.
     ByElements(Vec<usize>),

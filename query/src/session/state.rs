@@ -13,7 +13,7 @@ use depthlake_dialect::rewrite::UnnestPlanner;
 use depthlake_dialect::semantics::{install, session_config};
 
 use crate::catalog::{ANY_SCHEMA, CATALOG, Directory, QueryCatalogs};
-use crate::session::database::Run;
+use crate::session::database::Leave;
 use crate::session::slicing::SliceLists;
 
 /// The language a text is in.
@@ -79,16 +79,16 @@ pub(crate) fn state_of(
 }
 
 /// What a query runs in: its own memory, where it is counted.
-pub(crate) fn task_of(state: &SessionState, run: Option<&Run>) -> Arc<TaskContext> {
-    let Some(run) = run else { return state.task_ctx() };
+pub(crate) fn task_of(state: &SessionState, leave: Option<&Leave>) -> Arc<TaskContext> {
+    let Some(leave) = leave else { return state.task_ctx() };
     Arc::new(TaskContext::new(
-        Some(run.id().to_string()),
+        Some(leave.id().to_string()),
         state.session_id().to_owned(),
         state.config().clone(),
         state.scalar_functions().clone(),
         state.aggregate_functions().clone(),
         state.window_functions().clone(),
-        run.runtime(),
+        leave.runtime(),
     ))
 }
 

@@ -21,7 +21,7 @@ use crate::catalog::sheet::{Sheet, schema_of};
 use crate::error::QueryError;
 use crate::session::answer::{Column, Effect, Update, columns_of};
 use crate::session::constants::Constants;
-use crate::session::database::Run;
+use crate::session::database::Leave;
 use crate::session::plan::{Planner, Scope, Wording};
 use crate::session::properties;
 use crate::session::queries::{QueryState, StopReason};
@@ -43,7 +43,7 @@ pub(super) struct Context<'a> {
     pub(super) settings: &'a SessionSettings,
     pub(super) directory: Arc<Directory>,
     /// `None` for a statement that is only described.
-    pub(super) run: Option<&'a Run>,
+    pub(super) leave: Option<&'a Leave>,
 }
 
 impl Context<'_> {
@@ -103,7 +103,7 @@ impl Context<'_> {
         let planned = schema.fields().iter().map(|field| field.name().as_str());
         let names = column_names(names, planned);
         let batches =
-            execute_stream(physical, task_of(&state, self.run)).map_err(QueryError::of_trino_planning)?;
+            execute_stream(physical, task_of(&state, self.leave)).map_err(QueryError::of_trino_planning)?;
         Ok(Begun::rows(renamed(batches, &names)))
     }
 
@@ -115,8 +115,8 @@ impl Context<'_> {
     ) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
         let plan = self.planner(state).plan(query).await?;
         let physical = state.create_physical_plan(&plan).await.map_err(QueryError::of_trino_planning)?;
-        if let Some(run) = self.run {
-            run.enter(QueryState::Running);
+        if let Some(leave) = self.leave {
+            leave.enter(QueryState::Running);
         }
         Ok(physical)
     }
@@ -312,6 +312,14 @@ fn renamed(batches: SendableRecordBatchStream, names: &[String]) -> SendableReco
 impl Begun {
     pub(super) fn rows(batches: SendableRecordBatchStream) -> Self {
         Self { columns: columns_of(&batches.schema()), batches, effects: Vec::new(), update: None }
+    }
+
+    /// What becomes an answer again once it is given batches; and its own batches.
+    pub(super) fn apart(
+        self,
+    ) -> (impl FnOnce(SendableRecordBatchStream) -> Self + Send, SendableRecordBatchStream) {
+        let Self { columns, batches, effects, update } = self;
+        (|batches| Self { columns, batches, effects, update }, batches)
     }
 
     /// Rows that are there already.

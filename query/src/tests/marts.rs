@@ -424,6 +424,76 @@ async fn a_failing_test_leaves_the_mart_as_it_was() {
     assert!(unknown.to_string().contains("marts.mart_ohlcv"), "{unknown}");
 }
 
+/// Lands a frame of the first symbol every second from one time to before another, in microseconds after noon.
+async fn land_frames(place: &Building, from: i64, until: i64) {
+    let frame = |second: i64| {
+        let at = time(second * 1_000_000);
+        format!(
+            "SELECT 'market.raw.orderbook' AS topic, 0 AS \"partition\", {second} AS \"offset\", '{}' AS symbol, \
+             {at} AS event_time, {at} AS received_at",
+            SYMBOLS[0]
+        )
+    };
+    let frames: Vec<_> = (from / 1_000_000..until / 1_000_000).map(frame).collect();
+    land(&place.lake.lake, &place.session, Table::RawOrderbookDiffs, &frames.join(" UNION ALL ")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_minute_is_judged_once_it_is_over() {
+    let place = building().await;
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = i64::try_from(since_1970.as_micros()).unwrap() - NOON;
+    let running = now - now.rem_euclid(MINUTE);
+    let judged = async || {
+        place.build(Mode::Incremental).await;
+        let sql = "SELECT CAST(minute AS BIGINT), sla_status FROM marts.mart_exchange_health ORDER BY 1";
+        rows(&place.session, sql).await
+    };
+    let well = |minutes: &[i64]| -> Vec<Vec<String>> {
+        minutes.iter().map(|minute| vec![(NOON + minute).to_string(), "ok".to_owned()]).collect()
+    };
+    land_frames(&place, running - 2 * MINUTE, running + MINUTE / 2).await;
+    let over = well(&[running - 2 * MINUTE, running - MINUTE]);
+    assert_eq!(judged().await, over, "half of the last minute has come");
+    assert_eq!(judged().await, over);
+    land_frames(&place, running + MINUTE / 2, running + MINUTE).await;
+    assert_eq!(judged().await, over, "nothing tells that the last minute is over");
+    land_frames(&place, running + MINUTE, running + 2 * MINUTE - 5_000_000).await;
+    let over = well(&[running - 2 * MINUTE, running - MINUTE, running]);
+    assert_eq!(judged().await, over);
+    place.build(Mode::Full).await;
+    assert_eq!(judged().await, over);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn minutes_are_judged_by_what_is_promised() {
+    let place = building().await;
+    let quiet = SYMBOLS[0].parse().unwrap();
+    let with = |freshness_of: BTreeMap<_, _>, gaps_per_hour| {
+        let sql = Arc::new(Session::new(place.lake.lake.clone()).unwrap());
+        let targets = Targets { freshness_of, gaps_per_hour, ..Targets::default() };
+        Builder::new(place.lake.lake.clone(), sql, targets)
+    };
+    for from in [0, 29_000_000] {
+        land_frames(&place, from, from + 9_000_000).await;
+    }
+    land_frames(&place, 40_000_000, 6 * MINUTE).await;
+    let gap =
+        format!("SELECT 'gap' AS kind, '{}' AS symbol, {} AS received_at", SYMBOLS[0], time(2 * MINUTE));
+    land(&place.lake.lake, &place.session, Table::FeedEvents, &gap).await;
+    let judged = async |freshness_of, gaps_per_hour| {
+        with(freshness_of, gaps_per_hour).build(&[], Mode::Full).await.unwrap();
+        let sql = "SELECT sla_status FROM marts.mart_exchange_health ORDER BY minute";
+        rows(&place.session, sql).await.concat()
+    };
+    let patient = || BTreeMap::from([(quiet, std::time::Duration::from_mins(1))]);
+    let (ok, breached) = ("ok", "breached");
+    assert_eq!(judged(BTreeMap::new(), 60.0).await, [breached, ok, ok, ok, ok, ok]);
+    assert_eq!(judged(patient(), 60.0).await, [ok; 6]);
+    // One gap within five minutes are twelve an hour.
+    assert_eq!(judged(patient(), 6.0).await, [ok, ok, breached, breached, breached, breached]);
+}
+
 #[tokio::test]
 async fn declarations_say_what_the_queries_are() {
     let place = building().await;
@@ -432,8 +502,8 @@ async fn declarations_say_what_the_queries_are() {
         for placeholder in [":reads_from", ":rows_from", ":until"] {
             sql = sql.replace(placeholder, "now()");
         }
-        for placeholder in ["receive_lag_p99_ms", "event_lag_p99_ms", "silent_seconds", "stale_seconds"] {
-            sql = sql.replace(&format!(":sla_{placeholder}"), "1");
+        for placeholder in [":promised_freshness_seconds", ":promised_gaps_per_hour", ":gap_minutes"] {
+            sql = sql.replace(placeholder, "1");
         }
         let mut read: Vec<_> = place.session.tables_of(&sql).unwrap();
         let mut declared = model.declaration.reads.clone();

@@ -5,10 +5,12 @@ mod client;
 mod evolution;
 mod limits;
 mod marts;
+mod numbers;
 mod refusals;
 mod snapshots;
 mod statements;
 mod tables;
+mod work;
 
 use std::fmt::Debug;
 

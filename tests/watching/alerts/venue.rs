@@ -5,6 +5,21 @@ use crate::program::Watched;
 
 const SYMBOLS: usize = 25;
 
+/// Two of them everywhere, so that nobody has to ask for it to know that the way from a fault to an alert is whole.
+#[test]
+fn an_alert_fires_and_resolves() {
+    let Some(_turn) = turn() else { return };
+    let configuration = "[lake]\ncommit_seconds = 1.0\n[health]\nfreshness_seconds = 60.0\ncommit_age_seconds = 120.0\ngaps_per_hour = 1e6\n";
+    let mut scene = Scene::of(Watched::start(3, configuration), DataOn::SharedDisk);
+    let symbols = scene.watched.venue.symbols();
+    for (symbol, nth) in symbols.iter().flat_map(|symbol| (1..=6).map(move |nth| (symbol, nth))) {
+        scene.watched.inject(&format!("malformed-frame:symbol={symbol},at={nth}"));
+    }
+    scene.fires_alone("DeadLetters", &["SymbolStale"]);
+    scene.watched.inject("disconnect");
+    scene.fires_alone("Reconnecting", &["SymbolStale"]);
+}
+
 #[test]
 #[ignore = "takes minutes, and a machine that is not busy: cargo test --test watching -- --ignored"]
 fn each_fault_of_the_venue_fires_its_alert_and_no_other() {

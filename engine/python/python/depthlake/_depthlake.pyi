@@ -111,7 +111,7 @@ class Touch:
         """The venue's id of the last update applied."""
     @property
     def publish_time(self) -> int:
-        """When this was written to the board, in nanoseconds since 1970 UTC."""
+        """When the book with the last update was written to the board, in nanoseconds since 1970 UTC."""
     @property
     def price_scale(self) -> int:
         """Decimal places of prices: ``bid_price == bid_price_units / 10**price_scale``."""
@@ -162,7 +162,7 @@ class Book:
         """When its frame was received, in nanoseconds since 1970 UTC."""
     @property
     def publish_time(self) -> int:
-        """When this was written to the board, in nanoseconds since 1970 UTC."""
+        """When the book with the last update was written to the board, in nanoseconds since 1970 UTC."""
     @property
     def price_scale(self) -> int:
         """Decimal places of all prices."""

@@ -146,3 +146,61 @@ fn files_are_found_at_any_depth_in_the_order_of_their_dates() {
     );
     assert!(files_below(&[folder.path().join("absent")]).is_err());
 }
+
+#[test]
+fn a_last_line_that_is_cut_refuses_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("BTCUSDT-aggTrades-2024-08-08.csv");
+    let whole = AGGREGATES.trim_end();
+    let last = whole.rfind('\n').unwrap() + 1;
+    for end in last + 1..whole.len() {
+        fs::write(&path, &whole[..end]).unwrap();
+        let opened = HistoryFile::open(&path, Content::Trades, None);
+        // Whether the best price matched is not read.
+        if whole[last..end].matches(',').count() == 7 {
+            assert!(opened.is_ok(), "{:?}", &whole[last..end]);
+            continue;
+        }
+        let error = opened.unwrap_err().to_string();
+        assert!(error.contains("aggTrades-2024-08-08.csv line 2: the file is cut off here"), "{error}");
+    }
+    fs::write(&path, whole).unwrap();
+    assert_eq!(records(&HistoryFile::open(&path, Content::Trades, None).unwrap())[0].1.trades.len(), 2);
+    fs::write(&path, format!("{AGGREGATES}9,61800.5\n")).unwrap();
+    let found = records(&HistoryFile::open(&path, Content::Trades, None).unwrap());
+    assert_eq!(found[0].1.refused.len(), 1, "a whole line is refused by itself");
+
+    let path = folder.path().join("all.zip");
+    archive(&path, &[("BTCUSDT-aggTrades-2024-08-08.csv", &whole[..whole.len() - 20])]);
+    let error = refusal(&path, Content::Trades);
+    assert!(
+        error.contains("all.zip/BTCUSDT-aggTrades-2024-08-08.csv line 2: the file is cut off"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_no_text_is_told_short_and_escaped() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rubbish = b"\x89PNG\x1b[31m\x00\xff,".repeat(9_000);
+    for (content, name) in [
+        (Content::Klines, "BTCUSDT-1m-2024-08-08.csv"),
+        (Content::Trades, "BTCUSDT-trades-2024-08-08.csv"),
+        (Content::Trades, "mine.csv"),
+        (Content::DailyBars, "AAPL.csv"),
+    ] {
+        let path = folder.path().join(name);
+        fs::write(&path, &rubbish).unwrap();
+        let error = refusal(&path, content);
+        assert!(error.contains(&format!("{name} line 1: this is no text; found \"\\x89PNG")), "{error}");
+        assert!(error.contains("expected ") && error.len() < 500, "{} bytes", error.len());
+        assert!(error.chars().all(|letter| !letter.is_control() && letter != '\u{fffd}'), "{error}");
+    }
+    rubbish.retain(u8::is_ascii_graphic);
+    fs::write(folder.path().join("AAPL.csv"), &rubbish).unwrap();
+    let error = refusal(&folder.path().join("AAPL.csv"), Content::DailyBars);
+    assert!(
+        error.contains("line 1: column Date is missing; found \"PNG[31m,PNG") && error.len() < 300,
+        "{error}"
+    );
+}

@@ -1,9 +1,10 @@
 //! The catalog on a server of the Iceberg REST protocol.
 //!
 //! The server keeps the metadata, so a commit is a list of updates for each table, sent in one request that moves all
-//! tables or none. It has no table of positions: they are in the summary of each table's current snapshot. So every
-//! commit makes a snapshot of every table whose position moves, with rows or without, and each table moves only from the
-//! snapshot that the committer saw: of two that append to the same position, one finds another snapshot and has lost.
+//! tables or none. It has no table of positions: they are in the summary of each table's current snapshot, and in the
+//! table's properties for where that is another engine's. So every commit makes a snapshot of every table whose position
+//! moves, with rows or without, and each table moves only from the snapshot that the committer saw: of two that append to
+//! the same position, one finds another snapshot and has lost.
 
 mod client;
 

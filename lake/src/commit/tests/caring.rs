@@ -12,6 +12,7 @@ use super::super::*;
 use super::changing::{TABLE, add, all_numbers, numbers_of};
 use super::{Place, append, position, read_by_other_engines};
 use crate::storage::path_of;
+use crate::warehouse::ListedFile;
 
 const AT_ONCE: SnapshotRetention =
     SnapshotRetention { keep_for: Duration::ZERO, fewest: 1, most: 100, grace: Duration::ZERO };
@@ -142,9 +143,29 @@ async fn orphans_are_found_by_age_and_nothing_else_is_taken_for_one() {
         orphans.iter().map(|file| path_of(&file.location)).collect::<Vec<_>>(),
         std::slice::from_ref(&orphan)
     );
-    lake.remove_orphans(orphans).await;
+    assert_eq!(lake.remove_orphans(orphans).await, []);
     assert!(!orphan.exists());
     assert_eq!(all_numbers(&lake).await, (0..20).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn orphans_that_cannot_be_removed_are_told() {
+    let place = Place::new();
+    let lake = place.open().await;
+    // A folder cannot be removed as a file.
+    let stays = place.warehouse().join("raw/trades/data/a-folder");
+    let goes = place.warehouse().join("raw/trades/data/lost.parquet");
+    std::fs::create_dir_all(&stays).unwrap();
+    std::fs::write(&goes, b"half a file").unwrap();
+    let [one, other] = [&stays, &goes].map(|path| ListedFile {
+        location: format!("file://{}", path.display()),
+        bytes: 0,
+        written_at: None,
+    });
+    let staying = lake.remove_orphans(vec![one, other]).await;
+    assert_eq!(staying.len(), 1, "{staying:?}");
+    assert!(staying[0].location.ends_with("a-folder") && !staying[0].reason.is_empty(), "{staying:?}");
+    assert!(stays.exists() && !goes.exists());
 }
 
 #[tokio::test]

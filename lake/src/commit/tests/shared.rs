@@ -5,7 +5,7 @@
 mod cut_connection;
 mod place;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::samples;
 use super::super::*;
@@ -57,6 +57,34 @@ async fn a_range_without_rows_moves_only_the_position() {
         let error = lake.change(vec![nothing]).await.unwrap_err();
         assert!(matches!(error, CommitError::Superseded { committed: 12, .. }), "{error}");
         assert_eq!(count_rows(&lake, Table::RawTrades).await, 8);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_of_another_engine_between_ours_lose_and_double_nothing() {
+    on_each(async |place: SharedPlace| {
+        let lake = place.open().await;
+        let properties = BTreeMap::from([("depthlake.mark".to_owned(), "ours".to_owned())]);
+        let first = TableChange { properties, ..samples::append(Table::RawTrades, 0, 5) };
+        lake.change(vec![first]).await.unwrap();
+        // The second time right behind another engine, and by who has seen nothing before.
+        for (lake, range) in [(lake, 5..9), (place.open().await, 9..12)] {
+            let before = count_rows(&lake, Table::RawTrades).await;
+            let Some(theirs) = place.pyiceberg_doubles(Table::RawTrades) else { return };
+            assert_eq!(theirs, before);
+            assert_eq!(position(&lake, Table::RawTrades).await, Some(range.start));
+            let again = samples::append(Table::RawTrades, range.start - 4, range.start);
+            assert_eq!(lake.change(vec![again]).await.unwrap(), Changed::AlreadyCommitted);
+            let changed = append(&lake, range.start, range.end).await.unwrap();
+            assert!(matches!(changed, Changed::Committed(_)), "{changed:?}");
+            assert_eq!(append(&lake, range.start, range.end).await.unwrap(), Changed::AlreadyCommitted);
+            assert_eq!(count_rows(&lake, Table::RawTrades).await, 2 * before + range.end - range.start);
+            assert_eq!(position(&lake, Table::RawTrades).await, Some(range.end));
+            let properties = lake.data_files(Table::RawTrades).await.unwrap().properties;
+            assert_eq!(properties["depthlake.mark"], "ours");
+        }
+        place.assert_pyiceberg_reads(&[(Table::RawTrades, 2 * (2 * 5 + 4) + 3)]);
     })
     .await;
 }

@@ -97,6 +97,23 @@ impl EmbeddedLog {
         Self::open_beginning_at(directory, options, &vec![Offset(0); Slots::new(options.partitions).count()])
     }
 
+    /// As [`EmbeddedLog::open`], but a log that is created begins at these offsets, and at 0 where none is given.
+    ///
+    /// # Errors
+    /// Those of [`EmbeddedLog::open`], and [`LogError::UnknownPartition`].
+    pub fn open_going_on_at(
+        directory: &Path,
+        options: &Options,
+        begin: &[(TopicPartition, Offset)],
+    ) -> Result<Self, LogError> {
+        let slots = Slots::new(options.partitions);
+        let mut offsets = vec![Offset(0); slots.count()];
+        for (at, offset) in begin {
+            offsets[slots.slot(*at)?] = *offset;
+        }
+        Self::open_beginning_at(directory, options, &offsets)
+    }
+
     /// As [`EmbeddedLog::open`], but a log that is created begins at these offsets, one for each slot.
     pub(super) fn open_beginning_at(
         directory: &Path,

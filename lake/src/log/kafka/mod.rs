@@ -29,6 +29,7 @@ mod reconcile;
 mod sender;
 mod session;
 mod topics;
+mod watermarks;
 mod wire;
 
 use std::fmt;
@@ -53,9 +54,11 @@ use reader::{Reader, Wanted};
 use reconcile::{Fit, Standing};
 
 use super::slots::Slots;
-use super::{EmbeddedLog, Log, LogError, Offset, Progress, Record, StoredRecord, TopicPartition};
+use super::{
+    EmbeddedLog, Log, LogError, Offset, Place, Progress, Record, StoredRecord, Taken, Topic, TopicPartition,
+};
 
-/// How often partitions that others write are looked at.
+/// How often the ends of partitions are looked at, for what others write.
 const WATCH_INTERVAL: Duration = Duration::from_millis(200);
 /// How soon a broker that did not answer at the start is asked again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
@@ -133,6 +136,27 @@ impl KafkaLog {
         waiting.sum()
     }
 
+    fn read_from(
+        &self,
+        at: TopicPartition,
+        from: Offset,
+        passed: Option<u64>,
+        max_bytes: usize,
+    ) -> Result<Taken, LogError> {
+        let slot = self.shared.slots.slot(at)?;
+        let end = self.shared.ends.end(slot);
+        if from > end {
+            let start = self.shared.reader.start(slot, end)?;
+            return Err(LogError::Beyond { at, from, start, end });
+        }
+        let taken = self.shared.reader.read(Wanted { slot, from, end, max_bytes, passed })?;
+        if taken.records.is_empty() && from < end && !self.shared.ends.is_ours(slot) {
+            // What was seen behind are no records.
+            self.shared.ends.see(slot, from);
+        }
+        Ok(taken)
+    }
+
     fn silent_for(&self, silence: Duration) -> LogError {
         let brokers = self.shared.options.brokers.to_string();
         LogError::BrokerSilent { brokers, silence, waiting: self.waiting() }
@@ -207,18 +231,21 @@ impl Log for KafkaLog {
         from: Offset,
         max_bytes: usize,
     ) -> Result<Vec<StoredRecord>, LogError> {
+        Ok(self.read_from(at, from, None, max_bytes)?.records)
+    }
+
+    fn take(&self, at: TopicPartition, from: Place, max_bytes: usize) -> Result<Taken, LogError> {
+        if at.topic == Topic::DeadLetter {
+            let records = self.read(at, from.offset, max_bytes)?;
+            return Ok(Taken { records, foreign: Vec::new(), passed: from.passed });
+        }
+        self.read_from(at, from.offset, Some(from.passed), max_bytes)
+    }
+
+    fn has_more(&self, at: TopicPartition, from: Place) -> Result<bool, LogError> {
         let slot = self.shared.slots.slot(at)?;
-        let end = self.shared.ends.end(slot);
-        if from > end {
-            let start = self.shared.reader.start(slot, end)?;
-            return Err(LogError::Beyond { at, from, start, end });
-        }
-        let records = self.shared.reader.read(Wanted { slot, from, end, max_bytes })?;
-        if records.is_empty() && from < end && !self.shared.ends.is_ours(slot) {
-            // What was seen behind are no records.
-            self.shared.ends.see(slot, from);
-        }
-        Ok(records)
+        let has_records = self.shared.ends.end(slot) != from.offset;
+        Ok(has_records || (at.topic != Topic::DeadLetter && self.shared.reader.has_unseen(slot, from)))
     }
 
     fn wait(&self, seen: Progress, timeout: Duration) -> Progress {
@@ -348,19 +375,17 @@ fn open_outbox(
     Ok((outbox, standings))
 }
 
-/// Looks now and then how far the partitions are that others write.
+/// Looks now and then how far the partitions are: those that others write, and ours, for messages that are not.
 fn spawn_watcher(shared: &Arc<Shared>) -> Result<JoinHandle<()>, LogError> {
     let watched = Arc::clone(shared);
     spawn(&shared.options, "log-watcher", move || {
         while !watched.stop.load(Ordering::Relaxed) {
             thread::sleep(WATCH_INTERVAL);
-            let others: Vec<usize> =
-                (0..watched.places.len()).filter(|slot| !watched.ends.is_ours(*slot)).collect();
-            if others.is_empty() {
-                continue;
-            }
-            match watched.reader.ends(&others) {
-                Ok(ends) => ends.into_iter().for_each(|(slot, end)| watched.ends.see(slot, end)),
+            match watched.reader.ends() {
+                Ok(ends) => {
+                    let of_others = ends.into_iter().filter(|(slot, _)| !watched.ends.is_ours(*slot));
+                    of_others.for_each(|(slot, end)| watched.ends.see(slot, end));
+                }
                 Err(error) => tracing::debug!(%error, "the ends of partitions are not to be had"),
             }
         }

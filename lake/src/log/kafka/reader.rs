@@ -1,8 +1,11 @@
 //! Reading a topic partition by the log's offsets.
 //!
 //! A message says which record it is ([`wire`](super::wire)), and records are taken in the order of their offsets: a
-//! message that repeats a record is passed over, and so is one of another program. As long as there are neither, the
-//! broker's offset of a record is the log's; else it is greater by the *surplus*, which only grows along a partition.
+//! message that repeats a record is passed over, and so is one of another program, which is handed out beside the records
+//! to who asks for it. As long as there are neither, the broker's offset of a record is the log's; else it is greater by
+//! the *surplus*, which only grows along a partition. So the next record and the surplus before it make one place at the
+//! broker, and a reader who goes on at both misses no message and gets none twice. Should the broker have lost messages of
+//! others since, that place lies too far; then the record is looked for from the least place on where it can be.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,27 +16,29 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset as BrokerOffset, TopicPartitionList};
 
 use super::client::{self, ANSWER, Quiet};
+use super::watermarks::{Span, Watermark};
 use super::{Brokers, topics, wire};
-use crate::log::{LogError, Offset, StoredRecord, Topic, TopicPartition};
+use crate::log::{Foreign, LogError, Offset, StoredRecord, Taken, Topic, TopicPartition};
 
 /// Consumers that are kept for the next read.
 const KEPT_CURSORS: usize = 8;
 /// How long the broker is given to send what is behind an end that was reached.
-const BEHIND_END: Duration = Duration::from_millis(500);
-const TIMED_OUT: KafkaError = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
+pub(super) const BEHIND_END: Duration = Duration::from_millis(500);
+pub(super) const TIMED_OUT: KafkaError = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
 
 #[derive(Debug)]
 pub(super) struct Reader {
     brokers: Brokers,
-    places: Vec<TopicPartition>,
+    pub(super) places: Vec<TopicPartition>,
     idle: Mutex<Vec<Cursor>>,
     /// Of each slot, the furthest offset of which the surplus is known, and that.
-    known: Mutex<Vec<(Offset, u64)>>,
+    pub(super) known: Mutex<Vec<(Offset, u64)>>,
+    pub(super) watermarks: Mutex<Vec<Watermark>>,
 }
 
 /// A consumer, and where it stands.
-struct Cursor {
-    consumer: BaseConsumer<Quiet>,
+pub(super) struct Cursor {
+    pub(super) consumer: BaseConsumer<Quiet>,
     position: Option<Position>,
 }
 
@@ -46,26 +51,41 @@ struct Position {
     broker_next: u64,
     /// A record that was fetched but had no room in the last read.
     held: Option<StoredRecord>,
+    /// The consumer has told that it came to the end, which it does once.
+    is_at_end: bool,
+    /// The consumer was sent here by the read that goes on, so that an end it tells of is that of now.
+    is_new: bool,
 }
 
-/// Where the broker's messages of a partition begin and end, in its own offsets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Span {
-    pub low: u64,
-    pub high: u64,
+impl Cursor {
+    /// Whether messages before one of the broker's offsets are still to be fetched.
+    pub(super) fn is_before(&self, broker_end: u64) -> bool {
+        let is_before = |position: &Position| position.held.is_none() && position.broker_next < broker_end;
+        self.position.as_ref().is_some_and(is_before)
+    }
+
+    /// Keeps a record for the next read.
+    fn hold(&mut self, stored: StoredRecord) {
+        if let Some(position) = &mut self.position {
+            position.held = Some(stored);
+        }
+    }
 }
 
-enum Polled {
-    Message {
-        broker_offset: u64,
-        stored: Option<StoredRecord>,
-    },
+impl Position {
+    /// The broker's offset of the next message to be handed out.
+    fn broker_offset(&self) -> u64 {
+        self.broker_next - u64::from(self.held.is_some())
+    }
+}
+
+pub(super) enum Polled {
+    Record(StoredRecord),
+    Foreign(Foreign),
     /// Nothing is behind what was read.
     End,
     /// The broker has nothing at the place asked for.
     OutOfRange,
-    /// Nothing came until the deadline; what the client told of last.
-    Silence(KafkaError),
 }
 
 /// What a read is about.
@@ -75,20 +95,25 @@ pub(super) struct Wanted {
     pub from: Offset,
     pub end: Offset,
     pub max_bytes: usize,
+    /// Where messages of others are wanted as well: the surplus before the first record.
+    pub passed: Option<u64>,
 }
 
 impl Reader {
     pub(super) fn new(brokers: Brokers, places: Vec<TopicPartition>) -> Self {
-        let known = vec![(Offset(0), 0); places.len()];
-        Self { brokers, places, idle: Mutex::default(), known: Mutex::new(known) }
+        let known = Mutex::new(vec![(Offset(0), 0); places.len()]);
+        let watermarks = Mutex::new(vec![Watermark::default(); places.len()]);
+        Self { brokers, places, idle: Mutex::default(), known, watermarks }
     }
 
     /// Records from an offset on, up to the end or as many as have room; none at the end alone.
-    pub(super) fn read(&self, wanted: Wanted) -> Result<Vec<StoredRecord>, LogError> {
-        let mut cursor = self.take(wanted.slot, wanted.from)?;
-        let records = self.fill(&mut cursor, wanted)?;
+    pub(super) fn read(&self, wanted: Wanted) -> Result<Taken, LogError> {
+        // Looked at before the cursor is sent anywhere: what is before it is there when the cursor comes to the end.
+        let watermark = self.watermark(wanted.slot);
+        let mut cursor = self.cursor_at(wanted)?;
+        let taken = self.fill(&mut cursor, wanted, watermark)?;
         self.keep(cursor);
-        Ok(records)
+        Ok(taken)
     }
 
     /// The offset of the first record kept. Where none is, 0 if the broker has let go of nothing, for then there never was
@@ -102,94 +127,16 @@ impl Reader {
         self.seek(&mut cursor, slot, Offset(0), low)?;
         let deadline = Instant::now() + ANSWER;
         let start = loop {
-            match self.poll(&mut cursor, deadline) {
-                Polled::Message { stored: Some(stored), .. } => break stored.offset,
-                Polled::Message { stored: None, .. } => {}
+            match self.poll(&mut cursor, deadline).map_err(self.error("read"))? {
+                Polled::Record(stored) => break stored.offset,
+                Polled::Foreign(_) => {}
                 Polled::End | Polled::OutOfRange if low == 0 => break Offset(0),
                 Polled::End | Polled::OutOfRange => break end,
-                Polled::Silence(cause) => return Err(self.error("read")(cause)),
             }
         };
         cursor.position = None;
         self.keep(cursor);
         Ok(start)
-    }
-
-    /// Visits every record that the broker has from these of its offsets on (one for each slot), the last at least, and
-    /// tells what it has.
-    pub(super) fn tails(
-        &self,
-        from: &[u64],
-        mut visit: impl FnMut(usize, StoredRecord) -> Result<(), LogError>,
-    ) -> Result<Vec<Span>, LogError> {
-        let cursor = self.any_cursor()?;
-        let spans = (0..self.places.len()).map(|slot| self.span(slot)).collect::<Result<Vec<_>, _>>()?;
-        let mut open: Vec<bool> = spans.iter().map(|span| span.low < span.high).collect();
-        let mut list = TopicPartitionList::new();
-        for ((at, span), from) in self.places.iter().zip(&spans).zip(from) {
-            if span.low < span.high {
-                let from = (*from).min(span.high - 1).max(span.low);
-                add(&mut list, *at, from).map_err(self.error("look at the end of topics"))?;
-            }
-        }
-        cursor.consumer.assign(&list).map_err(self.error("look at the end of topics"))?;
-        let mut deadline = Instant::now() + ANSWER;
-        while open.contains(&true) {
-            let Some(message) = cursor.consumer.poll(deadline.saturating_duration_since(Instant::now()))
-            else {
-                return Err(self.error("look at the end of topics")(TIMED_OUT));
-            };
-            let Ok(message) = message else { continue };
-            deadline = Instant::now() + ANSWER;
-            let is_at = |at: &TopicPartition| {
-                at.topic.name() == message.topic() && i32::from(at.partition.0) == message.partition()
-            };
-            let Some(slot) = self.places.iter().position(is_at) else { continue };
-            let (Some(span), Some(open)) = (spans.get(slot), open.get_mut(slot)) else { continue };
-            if *open && let Some(stored) = wire::record(&message) {
-                visit(slot, stored)?;
-            }
-            *open &= u64::try_from(message.offset()).is_ok_and(|offset| offset + 1 < span.high);
-        }
-        Ok(spans)
-    }
-
-    /// What the broker has of a partition.
-    pub(super) fn span(&self, slot: usize) -> Result<Span, LogError> {
-        let cursor = self.any_cursor()?;
-        let at = self.place(slot);
-        let fetched = cursor.consumer.fetch_watermarks(at.topic.name(), at.partition.0.into(), ANSWER);
-        let (low, high) = fetched.map_err(self.error("ask for offsets"))?;
-        self.keep(cursor);
-        let offset = |offset| u64::try_from(offset).unwrap_or_default();
-        Ok(Span { low: offset(low), high: offset(high) })
-    }
-
-    /// Where these slots end now, in the log's offsets: too far where messages that are no new records are at the end and
-    /// nobody has read them yet.
-    pub(super) fn ends(&self, slots: &[usize]) -> Result<Vec<(usize, Offset)>, LogError> {
-        let cursor = self.any_cursor()?;
-        let mut list = TopicPartitionList::new();
-        for slot in slots {
-            let at = self.place(*slot);
-            let added = list.add_partition_offset(at.topic.name(), at.partition.0.into(), BrokerOffset::End);
-            added.map_err(self.error("ask for offsets"))?;
-        }
-        let found = cursor.consumer.offsets_for_times(list, ANSWER).map_err(self.error("ask for offsets"))?;
-        self.keep(cursor);
-        let known = lock(&self.known);
-        let mut ends = Vec::new();
-        for slot in slots {
-            let at = self.place(*slot);
-            let element = found.find_partition(at.topic.name(), at.partition.0.into());
-            let BrokerOffset::Offset(high) = element.map_or(BrokerOffset::Invalid, |found| found.offset())
-            else {
-                continue;
-            };
-            let surplus = known.get(*slot).map_or(0, |known| known.1);
-            ends.push((*slot, Offset(u64::try_from(high).unwrap_or_default().saturating_sub(surplus))));
-        }
-        Ok(ends)
     }
 
     /// Notes what the broker's offset of a record, or of all behind it, is greater by.
@@ -207,85 +154,112 @@ impl Reader {
         offset.0 + if offset >= known.0 { known.1 } else { 0 }
     }
 
-    fn fill(&self, cursor: &mut Cursor, wanted: Wanted) -> Result<Vec<StoredRecord>, LogError> {
-        let Wanted { slot, from, end, max_bytes } = wanted;
-        let (mut deadline, mut is_at_end) = (Instant::now() + ANSWER, false);
-        let (mut records, mut held, mut next) = (Vec::new(), 0, from);
-        while next < end {
-            let stored = match cursor.position.as_mut().and_then(|position| position.held.take()) {
-                Some(stored) => stored,
-                None => match self.poll(cursor, deadline) {
-                    Polled::Message { stored: Some(stored), broker_offset } => {
-                        self.learn(slot, stored.offset, broker_offset.saturating_sub(stored.offset.0));
-                        stored
+    fn fill(&self, cursor: &mut Cursor, wanted: Wanted, watermark: Watermark) -> Result<Taken, LogError> {
+        let Wanted { slot, from, end, max_bytes, passed } = wanted;
+        let (mut taken, mut held, mut next) = (Taken::default(), 0, from);
+        let (mut gives_foreign, mut is_sought) = (passed.is_some(), false);
+        while next < end || (gives_foreign && cursor.is_before(watermark.end())) {
+            match self.next(cursor, slot)? {
+                Polled::Record(stored) if stored.offset < next => {}
+                Polled::Record(stored) => {
+                    let size = stored.record.size();
+                    let is_first = taken.records.is_empty() && taken.foreign.is_empty();
+                    if stored.offset == next && next < end && (is_first || held + size <= max_bytes) {
+                        held += size;
+                        next = Offset(next.0 + 1);
+                        taken.records.push(stored);
+                    } else if stored.offset == next || next == end || !is_first {
+                        cursor.hold(stored);
+                        break;
+                    } else if is_sought {
+                        return Err(LogError::Lost { at: self.place(slot), from: next, next: stored.offset });
+                    } else {
+                        // What is found on the way may have been given before.
+                        (gives_foreign, is_sought) = (false, true);
+                        self.seek(cursor, slot, next, next.0)?;
                     }
-                    Polled::Message { stored: None, broker_offset } => {
-                        let at = self.place(slot);
-                        // Remarks of sinks are expected there.
-                        if at.topic != Topic::DeadLetter {
-                            tracing::warn!(%at, broker_offset, "a message of another program is passed over");
-                        }
-                        continue;
-                    }
-                    // It may be an end that was reached long ago, so what is behind it is given time to come.
-                    Polled::End => {
-                        is_at_end = true;
-                        deadline = Instant::now() + BEHIND_END;
-                        continue;
-                    }
-                    // Nothing but messages that are no records was left.
-                    Polled::Silence(_) if is_at_end => {
-                        let broker_next = cursor.position.as_ref().map_or(0, |position| position.broker_next);
-                        self.learn(slot, next, broker_next.saturating_sub(next.0));
+                }
+                Polled::Foreign(foreign) if gives_foreign => {
+                    held += foreign.size();
+                    taken.foreign.push(foreign);
+                    if held > max_bytes {
                         break;
                     }
-                    Polled::Silence(cause) => return Err(self.error("read")(cause)),
-                    Polled::OutOfRange => {
-                        self.seek_within_range(cursor, wanted)?;
-                        continue;
-                    }
-                },
-            };
-            if stored.offset < next {
-                continue;
-            }
-            let size = stored.record.size();
-            let is_next = stored.offset == next;
-            if !is_next || (held + size > max_bytes && !records.is_empty()) {
-                let after = stored.offset;
-                if let Some(position) = &mut cursor.position {
-                    position.held = Some(stored);
                 }
-                if !is_next && records.is_empty() {
-                    return Err(LogError::Lost { at: self.place(slot), from: next, next: after });
+                Polled::Foreign(foreign) => self.pass_over(slot, foreign.broker_offset),
+                Polled::End => {
+                    let broker_next = cursor.position.as_ref().map_or(0, |position| position.broker_next);
+                    self.found_nothing(slot, broker_next, watermark);
+                    break;
                 }
-                break;
+                Polled::OutOfRange => gives_foreign &= self.seek_within_range(cursor, wanted)?,
             }
-            held += size;
-            next = Offset(next.0 + 1);
-            records.push(stored);
         }
         if let Some(position) = &mut cursor.position {
-            position.next = next;
+            (position.next, position.is_new) = (next, false);
+            let surplus = position.broker_offset().saturating_sub(next.0);
+            self.learn(slot, next, surplus);
+            taken.passed = surplus.max(passed.unwrap_or_default());
         }
-        Ok(records)
+        Ok(taken)
     }
 
-    /// Goes on at the first message kept, unless the offset wanted is gone.
-    fn seek_within_range(&self, cursor: &mut Cursor, wanted: Wanted) -> Result<(), LogError> {
+    /// The next message of the cursor's partition; the end only where nothing is behind now.
+    fn next(&self, cursor: &mut Cursor, slot: usize) -> Result<Polled, LogError> {
+        if let Some(held) = cursor.position.as_mut().and_then(|position| position.held.take()) {
+            return Ok(Polled::Record(held));
+        }
+        loop {
+            let Some(Position { next, broker_next, is_at_end, is_new, .. }) = cursor.position else {
+                return Ok(Polled::End);
+            };
+            let patience = if is_at_end { BEHIND_END } else { ANSWER };
+            match self.poll(cursor, Instant::now() + patience) {
+                // It may be an end that was reached long ago, so what is behind it is given time to come.
+                Ok(Polled::End) if !is_new => {}
+                Ok(polled) => return Ok(polled),
+                // Nobody is told of an end twice, unless he comes anew.
+                Err(_) if is_at_end => self.seek(cursor, slot, next, broker_next)?,
+                Err(cause) => return Err(self.error("read")(cause)),
+            }
+        }
+    }
+
+    /// Tells of a message of another program that nobody will make a dead letter of.
+    fn pass_over(&self, slot: usize, broker_offset: u64) {
+        let at = self.place(slot);
+        match at.topic {
+            // Remarks of sinks are expected there.
+            Topic::DeadLetter => {}
+            Topic::Checkpoint => {
+                tracing::warn!(%at, broker_offset, "a message of another program is passed over");
+            }
+            _ => tracing::debug!(%at, broker_offset, "a message of another program is left to the sink"),
+        }
+    }
+
+    /// Goes on at the first message kept, unless the offset wanted is gone. Returns whether that is behind the place where
+    /// the cursor was.
+    fn seek_within_range(&self, cursor: &mut Cursor, wanted: Wanted) -> Result<bool, LogError> {
         let Wanted { slot, from, end, .. } = wanted;
         let start = self.start(slot, end)?;
         if from < start {
             return Err(LogError::Released { at: self.place(slot), from, start, end });
         }
         let Span { low, .. } = self.span(slot)?;
-        self.seek(cursor, slot, from, low)
+        let is_behind = cursor.is_before(low);
+        self.seek(cursor, slot, from, low)?;
+        Ok(is_behind)
     }
 
-    /// A cursor that stands at this offset.
-    fn take(&self, slot: usize, from: Offset) -> Result<Cursor, LogError> {
+    /// A cursor that stands at what is wanted.
+    fn cursor_at(&self, Wanted { slot, from, passed, .. }: Wanted) -> Result<Cursor, LogError> {
+        let exact = passed.map(|passed| from.0 + passed);
         let stands = |cursor: &Cursor| {
-            cursor.position.as_ref().is_some_and(|position| position.slot == slot && position.next == from)
+            cursor.position.as_ref().is_some_and(|position| {
+                let is_exact = exact.is_none_or(|exact| position.broker_offset() == exact);
+                position.slot == slot && position.next == from && is_exact
+            })
         };
         let mut idle = lock(&self.idle);
         if let Some(found) = idle.iter().position(stands) {
@@ -293,12 +267,12 @@ impl Reader {
         }
         drop(idle);
         let mut cursor = self.any_cursor()?;
-        self.seek(&mut cursor, slot, from, self.least_broker_offset(slot, from))?;
+        self.seek(&mut cursor, slot, from, exact.unwrap_or_else(|| self.least_broker_offset(slot, from)))?;
         Ok(cursor)
     }
 
     /// The cursor that was used longest ago, or a new one while there are few.
-    fn any_cursor(&self) -> Result<Cursor, LogError> {
+    pub(super) fn any_cursor(&self) -> Result<Cursor, LogError> {
         let mut idle = lock(&self.idle);
         if idle.len() >= KEPT_CURSORS {
             return Ok(idle.remove(0));
@@ -311,7 +285,7 @@ impl Reader {
         Ok(Cursor { consumer, position: None })
     }
 
-    fn keep(&self, cursor: Cursor) {
+    pub(super) fn keep(&self, cursor: Cursor) {
         let mut idle = lock(&self.idle);
         idle.push(cursor);
         if idle.len() > KEPT_CURSORS {
@@ -319,18 +293,28 @@ impl Reader {
         }
     }
 
-    fn seek(&self, cursor: &mut Cursor, slot: usize, next: Offset, broker_next: u64) -> Result<(), LogError> {
+    pub(super) fn seek(
+        &self,
+        cursor: &mut Cursor,
+        slot: usize,
+        next: Offset,
+        broker_next: u64,
+    ) -> Result<(), LogError> {
         let mut list = TopicPartitionList::new();
         let assigned =
             add(&mut list, self.place(slot), broker_next).and_then(|()| cursor.consumer.assign(&list));
         assigned.map_err(self.error("read"))?;
-        cursor.position = Some(Position { slot, next, broker_next, held: None });
+        cursor.position =
+            Some(Position { slot, next, broker_next, held: None, is_at_end: false, is_new: true });
         Ok(())
     }
 
     /// The next message of the cursor's partition.
-    fn poll(&self, cursor: &mut Cursor, deadline: Instant) -> Polled {
-        let Cursor { consumer, position: Some(position) } = cursor else { return Polled::End };
+    ///
+    /// # Errors
+    /// Nothing came until the deadline; what the client told of last.
+    pub(super) fn poll(&self, cursor: &mut Cursor, deadline: Instant) -> KafkaResult<Polled> {
+        let Cursor { consumer, position: Some(position) } = cursor else { return Ok(Polled::End) };
         let at = self.place(position.slot);
         let mut cause = None;
         loop {
@@ -343,28 +327,35 @@ impl Reader {
                         && broker_offset >= position.broker_next;
                     if is_asked_for {
                         position.broker_next = broker_offset + 1;
-                        return Polled::Message { broker_offset, stored: wire::record(&message) };
+                        position.is_at_end = false;
+                        return Ok(match wire::record(&message) {
+                            Some(stored) => Polled::Record(stored),
+                            None => Polled::Foreign(wire::foreign(&message, broker_offset)),
+                        });
                     }
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) => return Polled::End,
+                Some(Err(KafkaError::PartitionEOF(_))) => {
+                    position.is_at_end = true;
+                    return Ok(Polled::End);
+                }
                 Some(Err(KafkaError::MessageConsumption(
                     RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange,
-                ))) => return Polled::OutOfRange,
+                ))) => return Ok(Polled::OutOfRange),
                 // The client tries again by itself, which these only tell of.
                 Some(Err(error)) => cause = Some(error),
                 None => {}
             }
             if Instant::now() >= deadline {
-                return Polled::Silence(cause.unwrap_or(TIMED_OUT));
+                return Err(cause.unwrap_or(TIMED_OUT));
             }
         }
     }
 
-    fn place(&self, slot: usize) -> TopicPartition {
+    pub(super) fn place(&self, slot: usize) -> TopicPartition {
         self.places[slot]
     }
 
-    fn error(&self, operation: &'static str) -> impl Fn(KafkaError) -> LogError {
+    pub(super) fn error(&self, operation: &'static str) -> impl Fn(KafkaError) -> LogError {
         topics::error(&self.brokers, operation)
     }
 }
@@ -375,11 +366,11 @@ impl std::fmt::Debug for Cursor {
     }
 }
 
-fn add(list: &mut TopicPartitionList, at: TopicPartition, offset: u64) -> KafkaResult<()> {
+pub(super) fn add(list: &mut TopicPartitionList, at: TopicPartition, offset: u64) -> KafkaResult<()> {
     let offset = BrokerOffset::Offset(i64::try_from(offset).unwrap_or(i64::MAX));
     list.add_partition_offset(at.topic.name(), at.partition.0.into(), offset)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,8 @@
 
 use std::collections::VecDeque;
 
-use super::reader::{Reader, Span};
+use super::reader::Reader;
+use super::watermarks::Span;
 use crate::log::{EmbeddedLog, Log, LogError, Offset, StoredRecord, TopicPartition};
 
 /// Of a partition that this process has never written, so many of the broker's messages are looked at.

@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 use depthlake_orderbook::time::Timestamp;
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 
-use crate::log::{Offset, RECORD_LIMIT, Record, StoredRecord};
+use crate::log::{Foreign, Offset, RECORD_LIMIT, Record, StoredRecord};
 
 /// The name of the header.
 pub(super) const HEADER: &str = "depthlake";
@@ -41,6 +41,13 @@ pub(super) fn record(message: &impl Message) -> Option<StoredRecord> {
         value: part(message.payload()),
     };
     Some(StoredRecord { offset, appended_at, record })
+}
+
+/// A message that is no record.
+pub(super) fn foreign(message: &impl Message, broker_offset: u64) -> Foreign {
+    let milliseconds = message.timestamp().to_millis().unwrap_or_default();
+    let value = message.payload().map_or_else(Bytes::new, Bytes::copy_from_slice);
+    Foreign { broker_offset, time: Timestamp(milliseconds.saturating_mul(1_000_000)), value }
 }
 
 #[cfg(test)]

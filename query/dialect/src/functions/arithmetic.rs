@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int64Array};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::compute::kernels::numeric;
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field};
+use datafusion::arrow::datatypes::i256;
+use datafusion::arrow::datatypes::{
+    DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Decimal256Type, Field, Int64Type,
+};
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::Result;
 use datafusion::error::DataFusionError;
@@ -22,17 +25,25 @@ pub(super) fn functions() -> Vec<Scalar> {
     let integers =
         |name, description, evaluate| Scalar::new(name, NUMBERS, description, evaluate).returning(wider);
     vec![
-        integers("$add", "The sum", |arguments| whole(arguments, numeric::add, '+')),
-        integers("$subtract", "The difference", |arguments| whole(arguments, numeric::sub, '-')),
-        integers("$multiply", "The product", |arguments| whole(arguments, numeric::mul, '*')),
+        integers("$add", "The sum", |arguments| whole(arguments, numeric::add, ADDITION)),
+        integers("$subtract", "The difference", |arguments| whole(arguments, numeric::sub, SUBTRACTION)),
+        integers("$multiply", "The product", |arguments| whole(arguments, numeric::mul, MULTIPLICATION)),
         Scalar::new("$divide", NUMBERS, "The quotient", divide).returning(quotient),
         Scalar::new("mod", NUMBERS, "The rest of a division", modulus).returning(rest),
         Scalar::new("$average", &["T -> same"], "An average at the scale of what was averaged", average)
             .returning(|planned| Ok(Field::new("", average_type(planned.data_type(0)), true))),
-        Scalar::new("$sum", &["T -> same"], "A sum of all digits", |arguments| {
+        Scalar::new("$sum", &["T -> same"], "A sum of all digits", sum)
+            .returning(|planned| Ok(Field::new("", sum_type(planned.data_type(0)), true))),
+        Scalar::new("$summand", &["T -> same"], "What is summed without an overflow", |arguments| {
             Ok(cast(column(arguments, 0)?, arguments.result.data_type())?)
         })
-        .returning(|planned| Ok(Field::new("", sum_type(planned.data_type(0)), true))),
+        .returning(|planned| Ok(Field::new("", summand_type(planned.data_type(0)), true))),
+        Scalar::new(
+            "$fitting",
+            &["T -> same"],
+            "A decimal, where it has no more digits than there can be",
+            fitting,
+        ),
     ]
 }
 
@@ -62,15 +73,51 @@ type Kernel = fn(
     &dyn datafusion::arrow::array::Datum,
 ) -> Result<ArrayRef, ArrowError>;
 
-fn whole(arguments: &Arguments, kernel: Kernel, operator: char) -> Result<ArrayRef> {
+/// An operator of whole numbers: its name, its sign, and what it gives where there is room.
+type Whole = (&'static str, char, fn(i128, i128) -> Option<i128>);
+
+const ADDITION: Whole = ("addition", '+', i128::checked_add);
+const SUBTRACTION: Whole = ("subtraction", '-', i128::checked_sub);
+const MULTIPLICATION: Whole = ("multiplication", '*', i128::checked_mul);
+const DIVISION: Whole = ("division", '/', i128::checked_div);
+const MODULUS: Whole = ("modulus", '%', i128::checked_rem);
+
+fn whole(arguments: &Arguments, kernel: Kernel, operator: Whole) -> Result<ArrayRef> {
     let wide = arguments.result.data_type();
     let (left, right) = (cast(column(arguments, 0)?, wide)?, cast(column(arguments, 1)?, wide)?);
     kernel(&left, &right).map_err(|error| match error {
         ArrowError::DivideByZero => division_by_zero(),
-        ArrowError::ArithmeticOverflow(_) => {
-            out_of_range(format!("{} overflow in the operator {operator}", TrinoType::of_arrow(wide)))
-        }
+        ArrowError::ArithmeticOverflow(_) => overflow(&left, &right, wide, operator),
         other => DataFusionError::from(other),
+    })
+}
+
+/// The error of the first row whose result does not fit.
+fn overflow(
+    left: &ArrayRef,
+    right: &ArrayRef,
+    wide: &DataType,
+    (name, sign, exact): Whole,
+) -> DataFusionError {
+    let (least, most) = match wide {
+        DataType::Int8 => (i64::from(i8::MIN), i64::from(i8::MAX)),
+        DataType::Int16 => (i64::from(i16::MIN), i64::from(i16::MAX)),
+        DataType::Int32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        _ => (i64::MIN, i64::MAX),
+    };
+    let of = TrinoType::of_arrow(wide);
+    let (Ok(left), Ok(right)) = (cast(left, &DataType::Int64), cast(right, &DataType::Int64)) else {
+        return out_of_range(format!("{of} {name} overflow"));
+    };
+    let (left, right) = (left.as_primitive::<Int64Type>(), right.as_primitive::<Int64Type>());
+    let mut rows = left.iter().zip(right.iter()).filter_map(|(left, right)| left.zip(right));
+    let failed = rows.find(|(left, right)| {
+        exact(i128::from(*left), i128::from(*right))
+            .is_none_or(|result| !(i128::from(least)..=i128::from(most)).contains(&result))
+    });
+    out_of_range(match failed {
+        Some((left, right)) => format!("{of} {name} overflow: {left} {sign} {right}"),
+        None => format!("{of} {name} overflow"),
     })
 }
 
@@ -126,7 +173,7 @@ fn divide(arguments: &Arguments) -> Result<ArrayRef> {
     match arguments.result.data_type() {
         DataType::Decimal128(precision, scale) => decimals(arguments, *precision, *scale, quotient_of),
         DataType::Float64 => floats(arguments, numeric::div),
-        _ => whole(arguments, numeric::div, '/'),
+        _ => whole(arguments, numeric::div, DIVISION),
     }
 }
 
@@ -134,7 +181,7 @@ fn modulus(arguments: &Arguments) -> Result<ArrayRef> {
     match arguments.result.data_type() {
         DataType::Decimal128(precision, scale) => decimals(arguments, *precision, *scale, rest_of),
         DataType::Float64 => floats(arguments, numeric::rem),
-        _ => whole(arguments, numeric::rem, '%'),
+        _ => whole(arguments, numeric::rem, MODULUS),
     }
 }
 
@@ -231,12 +278,60 @@ fn average(arguments: &Arguments) -> Result<ArrayRef> {
     Ok(Arc::new(rounded.with_precision_and_scale(*precision, *scale)?))
 }
 
-fn sum_type(data_type: &DataType) -> DataType {
+/// A type whose sums have more digits than the sums that are answered, so that none is wrong unseen. That of sums of integers,
+/// decimals of 38 digits without any behind the point, is that of no other.
+fn summand_type(data_type: &DataType) -> DataType {
     match data_type {
-        DataType::Decimal128(_, scale) => DataType::Decimal128(38, *scale),
-        DataType::UInt64 => DataType::Int64,
+        integer if integer.is_integer() => WIDE_INTEGER,
+        DataType::Decimal128(precision, scale) if *precision > 28 || (*precision == 28 && *scale == 0) => {
+            DataType::Decimal256(*precision, *scale)
+        }
         other => other.clone(),
     }
+}
+
+const WIDE_INTEGER: DataType = DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0);
+
+fn sum_type(data_type: &DataType) -> DataType {
+    match data_type {
+        data_type if *data_type == WIDE_INTEGER => DataType::Int64,
+        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => {
+            DataType::Decimal128(DECIMAL128_MAX_PRECISION, *scale)
+        }
+        other => other.clone(),
+    }
+}
+
+fn sum(arguments: &Arguments) -> Result<ArrayRef> {
+    let sums = column(arguments, 0)?;
+    match sums.data_type() {
+        data_type if *data_type == WIDE_INTEGER => {
+            let narrow = sums.as_primitive::<Decimal128Type>().iter().map(|sum| {
+                sum.map(|sum| i64::try_from(sum).map_err(|_| out_of_range("bigint addition overflow")))
+                    .transpose()
+            });
+            Ok(Arc::new(narrow.collect::<Result<Int64Array>>()?))
+        }
+        DataType::Decimal256(_, scale) => {
+            let narrow = sums.as_primitive::<Decimal256Type>().iter().map(|sum| {
+                let fitting = |sum: i256| sum.to_i128().filter(|sum| fits(*sum, DECIMAL128_MAX_PRECISION));
+                sum.map(|sum| fitting(sum).ok_or_else(|| out_of_range("Decimal overflow"))).transpose()
+            });
+            let narrow = narrow.collect::<Result<Decimal128Array>>()?;
+            Ok(Arc::new(narrow.with_precision_and_scale(DECIMAL128_MAX_PRECISION, *scale)?))
+        }
+        _ => Ok(cast(sums, arguments.result.data_type())?),
+    }
+}
+
+fn fitting(arguments: &Arguments) -> Result<ArrayRef> {
+    let values = column(arguments, 0)?;
+    if let Some(decimals) = values.as_primitive_opt::<Decimal128Type>()
+        && !decimals.iter().flatten().all(|value| fits(value, decimals.precision()))
+    {
+        return Err(out_of_range("Decimal overflow"));
+    }
+    Ok(Arc::clone(values))
 }
 
 #[cfg(test)]

@@ -30,7 +30,9 @@ pub use value::VERSION;
 
 use crate::types::TrinoType;
 use aggregate::Aggregate;
+pub(crate) use aggregate::SINGLE;
 use scalar::Scalar;
+pub(crate) use value::BYTES;
 
 fn scalars() -> Vec<Scalar> {
     let mut all = arithmetic::functions();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, new_null_array};
 use datafusion::arrow::compute::{is_null, nullif};
+use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::Result;
 use datafusion::logical_expr::Volatility;
 
@@ -16,8 +17,12 @@ use crate::types::TrinoType;
 /// The version that the dialect says it is: that of the Trino it follows, and our own.
 pub const VERSION: &str = concat!("476-depthlake-", env!("CARGO_PKG_VERSION"));
 
+/// The name of the function that gives a value as bytes, of which two are the same where the values are.
+pub(crate) const BYTES: &str = "$bytes";
+
 pub(super) fn functions() -> Vec<Scalar> {
     vec![
+        Scalar::new(BYTES, &["T -> varbinary"], "A value as bytes", bytes),
         Scalar::new("typeof", &["T -> varchar"], "The type of a value", |arguments| {
             let r#type =
                 arguments.fields.first().map_or(TrinoType::Unknown, |field| TrinoType::of_field(field));
@@ -36,6 +41,15 @@ pub(super) fn functions() -> Vec<Scalar> {
         })
         .volatility(Volatility::Stable),
     ]
+}
+
+fn bytes(arguments: &Arguments) -> Result<ArrayRef> {
+    let values = column(arguments, 0)?;
+    let converter = RowConverter::new(vec![SortField::new(values.data_type().clone())])?;
+    let rows = converter.convert_columns(std::slice::from_ref(values))?;
+    let bytes =
+        rows.iter().enumerate().map(|(row, bytes)| values.is_valid(row).then(|| bytes.data().to_vec()));
+    Vec::<u8>::collect(arguments.rows, bytes.map(Ok))
 }
 
 fn unless_null(arguments: &Arguments) -> Result<ArrayRef> {

@@ -64,7 +64,10 @@ pub(super) fn adapted(mut function: Function) -> Expr {
             Expr::Function(function)
         }
         ("avg", 1) => call("$average", vec![Expr::Function(function)]),
-        ("sum", 1) => call("$sum", vec![Expr::Function(function)]),
+        ("sum", 1) => {
+            let sum = with_argument(function, |value| call("$summand", vec![value]));
+            call("$sum", vec![sum])
+        }
         ("date", 1) => match expressions(&function).and_then(|all| all.into_iter().next()) {
             Some(value) => cast(value, "date"),
             None => Expr::Function(function),

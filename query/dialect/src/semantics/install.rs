@@ -15,8 +15,9 @@ use datafusion::scalar::ScalarValue;
 
 use super::intervals::Intervals;
 use super::operators::Arithmetic;
+use super::single_rows::{DistinctByBytes, SingleRows};
 use super::trying::{Tries, Try};
-use crate::functions::{aggregate_functions, scalar_functions};
+use crate::functions::{BYTES, SINGLE, aggregate_functions, scalar_functions};
 
 /// The options under which `DataFusion` plans as Trino does: NULLs last, decimals from literals with a point, UTC.
 #[must_use]
@@ -37,10 +38,7 @@ pub fn session_config() -> SessionConfig {
 /// # Errors
 /// Where `DataFusion` refuses a function, which it does not.
 pub fn install(builder: SessionStateBuilder) -> Result<SessionState> {
-    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(SmallIntegers)];
-    rules.extend(Analyzer::new().rules);
-    rules.push(Arc::new(Tries));
-    let mut state = builder.with_analyzer_rules(rules).build();
+    let mut state = builder.with_analyzer_rules(Vec::new()).build();
     for function in scalar_functions() {
         state.register_udf(Arc::new(function))?;
     }
@@ -54,11 +52,19 @@ pub fn install(builder: SessionStateBuilder) -> Result<SessionState> {
         multiply: state.udf("$multiply")?,
         divide: state.udf("$divide")?,
         modulus: state.udf("mod")?,
+        fitting: state.udf("$fitting")?,
     };
     state.register_expr_planner(Arc::new(arithmetic))?;
     let intervals =
         Intervals { multiply: state.udf("$multiply_interval")?, divide: state.udf("$divide_interval")? };
     state.register_expr_planner(Arc::new(intervals))?;
+    state.add_analyzer_rule(Arc::new(SmallIntegers));
+    state.add_analyzer_rule(Arc::new(SingleRows { single: state.udaf(SINGLE)? }));
+    state.add_analyzer_rule(Arc::new(DistinctByBytes { bytes: state.udf(BYTES)? }));
+    for rule in Analyzer::new().rules {
+        state.add_analyzer_rule(rule);
+    }
+    state.add_analyzer_rule(Arc::new(Tries));
     Ok(state)
 }
 

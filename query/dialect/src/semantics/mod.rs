@@ -12,6 +12,7 @@ mod lambdas;
 mod literals;
 mod operators;
 mod places;
+mod single_rows;
 mod trying;
 
 pub use adapt::adapt;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, TimeUnit};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, Operator, ScalarUDF, binary_
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::checking::{check_arithmetic, check_logical};
-use crate::functions::signature::is_decimal;
+use crate::functions::signature::{decimal_of, is_decimal};
 
 /// Plans the operators of numbers as functions of the dialect.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(super) struct Arithmetic {
     pub multiply: Arc<ScalarUDF>,
     pub divide: Arc<ScalarUDF>,
     pub modulus: Arc<ScalarUDF>,
+    /// Refuses decimals of more digits than there can be.
+    pub fitting: Arc<ScalarUDF>,
 }
 
 impl ExprPlanner for Arithmetic {
@@ -52,6 +54,16 @@ impl ExprPlanner for Arithmetic {
         let integers = is_integer(&left) && is_integer(&right);
         let decimals = (is_decimal(&left) && (is_decimal(&right) || right.is_integer()))
             || (left.is_integer() && is_decimal(&right));
+        if decimals && may_overflow(&expr.op, &left, &right) {
+            let operator = match expr.op {
+                BinaryOperator::Plus => Operator::Plus,
+                BinaryOperator::Minus => Operator::Minus,
+                _ => Operator::Multiply,
+            };
+            let result = binary_expr(expr.left, operator, expr.right);
+            let call = ScalarFunction::new_udf(Arc::clone(&self.fitting), vec![result]);
+            return Ok(PlannerResult::Planned(Expr::ScalarFunction(call)));
+        }
         let function = match expr.op {
             BinaryOperator::Plus if integers => &self.add,
             BinaryOperator::Minus if integers => &self.subtract,
@@ -63,6 +75,26 @@ impl ExprPlanner for Arithmetic {
         let call = ScalarFunction::new_udf(Arc::clone(function), vec![expr.left, expr.right]);
         Ok(PlannerResult::Planned(Expr::ScalarFunction(call)))
     }
+}
+
+/// Whether the result may need more digits than the 38 that its type has then, which `DataFusion` does not look at.
+fn may_overflow(operator: &BinaryOperator, left: &DataType, right: &DataType) -> bool {
+    let (DataType::Decimal128(left, left_scale), DataType::Decimal128(right, right_scale)) =
+        (decimal_of(left), decimal_of(right))
+    else {
+        return false;
+    };
+    let whole = |precision: u8, scale: i8| i16::from(precision) - i16::from(scale);
+    let digits = match operator {
+        BinaryOperator::Plus | BinaryOperator::Minus => {
+            whole(left, left_scale).max(whole(right, right_scale))
+                + i16::from(left_scale.max(right_scale))
+                + 1
+        }
+        BinaryOperator::Multiply => i16::from(left) + i16::from(right),
+        _ => return false,
+    };
+    digits > i16::from(DECIMAL128_MAX_PRECISION)
 }
 
 fn is_integer(data_type: &DataType) -> bool {

@@ -1,5 +1,6 @@
 /** Questions to the server over HTTP. An answer that is no success becomes a {@link Refusal} in the server's own words. */
 
+import { ask as askServer } from '../access/access';
 import type {
   Bar, DayVolume, DeadLetter, Instrument, Lake, ReplayedBook, ReplayRange, Rows, SqlAnswer, Trade, Value,
 } from './types';
@@ -31,7 +32,7 @@ async function refused(answer: Response): Promise<Refusal> {
 }
 
 async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  const answer = await fetch(`/api/v1/${path}`, { signal: signal ?? null, headers: { accept: 'application/json' } });
+  const answer = await askServer(`/api/v1/${path}`, { signal: signal ?? null, headers: { accept: 'application/json' } });
   if (!answer.ok) throw await refused(answer);
   return (await answer.json()) as T;
 }
@@ -81,7 +82,7 @@ export const breaks = (limit: number, signal?: AbortSignal) =>
 export const volume = (days: number, signal?: AbortSignal) => get<{ days: DayVolume[] }>(`lake/volume?days=${days}`, signal);
 
 async function ask(body: object, signal?: AbortSignal): Promise<Response> {
-  const answer = await fetch('/api/v1/sql', {
+  const answer = await askServer('/api/v1/sql', {
     method: 'POST',
     signal: signal ?? null,
     headers: { 'content-type': 'application/json' },

@@ -131,6 +131,14 @@ export class LiveSymbol {
     this.barVersion.value += 1;
   }
 
+  /** What a figure is now, as everything else says that shows this book; of the order flow, the last sample. */
+  newest(figure: Figure): number | null {
+    if (figure === 'lag') return this.lag;
+    if (figure === 'screen') return this.screen;
+    if (figure === 'flow') return this.figures.column('flow').at(-1) ?? null;
+    return figuresOf(this.book)[figure];
+  }
+
   private record(): void {
     if (!this.moving || !this.book.bids.length) return;
     this.depth.record(this.clock, this.book.bids, this.book.asks);

@@ -4,7 +4,8 @@ import { Book } from './book';
 import { DepthHistory } from './depth_history';
 import { orderFlow } from './order_flow';
 import { Series } from './series';
-import { judge } from './verdict';
+import type { Connection } from '../stream/connection';
+import { judge, used, type Heard } from './verdict';
 import { Window } from './window';
 import { timeRange } from '../charts/time_range';
 import { pause } from '../stream/backoff';
@@ -142,18 +143,37 @@ describe('the verdict', () => {
     lake: {},
     reasons: status === 'ok' ? [] : ['1 of 2 books are not fresh: S1 (stale)'],
   });
+  const open: Connection = { phase: 'open', since: 0 };
+  const heard = (connection: Connection, said: Health | null, now = 0): Heard => ({ connection, health: said, heardAt: 0, now });
+  it('is worth no longer than the freshness that is promised', () => {
+    const promised = (target: number) => {
+      const said = health('ok', ['live']);
+      return { ...said, service_levels: said.service_levels.map((level) => (level.name === 'freshness' ? { ...level, target } : level)) };
+    };
+    expect(judge(heard(open, promised(5000), 5000)).trust).toBe('good');
+    const late = judge(heard(open, promised(5000), 5001));
+    expect(late.trust).toBe('unknown');
+    expect(late.sentence).toContain('Nothing heard from the server for 5.0 s');
+    // One verdict a second may be missed, whatever is promised.
+    expect(judge(heard(open, promised(100), 2500)).trust).toBe('good');
+    expect(judge(heard(open, promised(100), 3001)).trust).toBe('unknown');
+  });
   it('is what the server says, with its reasons', () => {
-    expect(judge({ phase: 'open', since: 0 }, health('ok', ['live', 'live']), 0)).toMatchObject({ trust: 'good', reasons: [] });
-    const care = judge({ phase: 'open', since: 0 }, health('degraded', ['live', 'stale']), 0);
+    expect(judge(heard(open, health('ok', ['live', 'live'])))).toMatchObject({ trust: 'good', reasons: [] });
+    const care = judge(heard(open, health('degraded', ['live', 'stale'])));
     expect(care.trust).toBe('care');
     expect(care.sentence).toContain('1 of 2 books live');
     expect(care.reasons).toEqual(['1 of 2 books are not fresh: S1 (stale)']);
-    expect(judge({ phase: 'open', since: 0 }, health('failing', []), 0).trust).toBe('bad');
+    expect(judge(heard(open, health('failing', []))).trust).toBe('bad');
+  });
+  it('tells how much of a promise is used up', () => {
+    const level = (value: number | null, target: number | null) => used({ name: 'gap_rate', value, target, unit: '', status: 'ok' });
+    expect([level(3, 6), level(12, 6), level(0, 6), level(null, 6), level(1, 0), level(1, null)]).toEqual([0.5, 1, 0, null, null, null]);
   });
   it('does not outlive the connection', () => {
-    const lost = judge({ phase: 'lost', since: 0, retryAt: 0, reason: 'why' }, health('ok', ['live']), 12_000);
+    const lost = judge(heard({ phase: 'lost', since: 0, retryAt: 0, reason: 'why' }, health('ok', ['live']), 12_000));
     expect(lost.trust).toBe('unknown');
     expect(lost.sentence).toContain('12.0 s ago');
-    expect(judge({ phase: 'connecting' }, null, 0).trust).toBe('unknown');
+    expect(judge(heard({ phase: 'connecting' }, null)).trust).toBe('unknown');
   });
 });

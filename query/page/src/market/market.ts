@@ -4,18 +4,19 @@ import { signal } from '@preact/signals';
 import * as api from '../api/client';
 import type { Health, Instrument, Ticker } from '../api/types';
 import { decimalsOf } from '../format/number';
-import { rfc3339 } from '../format/time';
+import { milliseconds, rfc3339 } from '../format/time';
 import { timeValue } from '../format/value';
 import { subscribe } from '../stream/connection';
 import { Series } from './series';
 
-/** What one symbol shows. `heardAt` is this browser's clock when its last message came. */
+/** What one symbol shows. `heardAt` is this browser's clock when its last message came, `ageThen` its age at that moment. */
 export interface Listing {
   symbol: string;
   instrument: Instrument | null;
   priceDecimals: number;
   ticker: Ticker | null;
   heardAt: number;
+  ageThen: number | null;
   trail: Series;
 }
 
@@ -28,6 +29,8 @@ export const symbolCount = signal(0);
 /** Grows when more is known of the instruments. */
 export const instrumentVersion = signal(0);
 export const health = signal<Health | null>(null);
+/** This browser's clock when the last word about health came. */
+export const healthAt = signal(0);
 
 const known = new Map<string, Listing>();
 const watchers = new Set<(changed: ReadonlySet<string>) => void>();
@@ -49,11 +52,17 @@ export function watchMarket(watcher: (changed: ReadonlySet<string>) => void): ()
 /** Follows the stream for as long as the page lives. */
 export function followMarket(): void {
   subscribe({ channel: 'tickers', symbols: ['*'], conflate_ms: 200 }, (message) => {
-    take((message['tickers'] ?? []) as Partial<Ticker>[]);
+    take((message['tickers'] ?? []) as Partial<Ticker>[], milliseconds(message.time));
   });
   subscribe({ channel: 'health', symbols: ['*'] }, (message) => {
     health.value = message['health'] as Health;
+    healthAt.value = Date.now();
   });
+  learnAgain();
+}
+
+/** Asks for what the stream does not tell: when the page begins, and when somebody has logged in. */
+export function learnAgain(): void {
   void learnInstruments();
   // Without a lake the lines begin now.
   learnTrails().catch(() => undefined);
@@ -61,8 +70,7 @@ export function followMarket(): void {
 
 /** How old the newest figure of a symbol is: its age when the server sent it, and the time since. */
 export function ageOf(row: Listing, now: number): number | null {
-  const age = row.ticker?.age_ms;
-  return age === null || age === undefined ? null : age + Math.max(0, now - row.heardAt);
+  return row.ageThen === null ? null : row.ageThen + Math.max(0, now - row.heardAt);
 }
 
 /** Price of the last mid, or of the last trade where there is no book. */
@@ -85,7 +93,8 @@ export function direction(percent: number): '' | 'up' | 'down' {
   return percent > 0 ? 'up' : 'down';
 }
 
-function take(tickers: readonly Partial<Ticker>[]): void {
+/** `sentAt` is the server's clock: by it a book's age is told even where the browser's is wrong. */
+function take(tickers: readonly Partial<Ticker>[], sentAt: number): void {
   const now = Date.now();
   const changed = new Set<string>();
   for (const ticker of tickers) {
@@ -93,6 +102,8 @@ function take(tickers: readonly Partial<Ticker>[]): void {
     const row = rowOf(ticker.symbol);
     row.ticker = row.ticker ? Object.assign(row.ticker, ticker) : (ticker as Ticker);
     row.heardAt = now;
+    const age = sentAt - milliseconds(row.ticker.receive_time);
+    row.ageThen = Number.isFinite(age) ? Math.max(0, age) : null;
     const mid = midOf(row.ticker);
     if (mid > 0 && !(now - row.trail.lastTime < TRAIL_STEP)) {
       row.trail.push(now, mid);
@@ -107,7 +118,7 @@ function take(tickers: readonly Partial<Ticker>[]): void {
 function rowOf(symbol: string): Listing {
   let row = known.get(symbol);
   if (!row) {
-    row = { symbol, instrument: null, priceDecimals: 2, ticker: null, heardAt: 0, trail: new Series(240) };
+    row = { symbol, instrument: null, priceDecimals: 2, ticker: null, heardAt: 0, ageThen: null, trail: new Series(240) };
     known.set(symbol, row);
   }
   return row;

@@ -82,6 +82,7 @@ export class PastSymbol {
     const asking = new AbortController();
     this.asking = asking;
     this.loading.value = true;
+    this.failure.value = null;
     const from = Math.floor((this.wanted - PAST_SPAN * 0.6) / PAST_STEP) * PAST_STEP;
     try {
       const answer = await api.replayRange(this.symbol, rfc3339(from), rfc3339(from + PAST_SPAN), PAST_STEP, PAST_DEPTH, asking.signal);
@@ -92,6 +93,9 @@ export class PastSymbol {
       this.failure.value = this.frames.length ? null : 'Nothing was kept of this time.';
     } catch (error) {
       if (asking.signal.aborted) return;
+      // What is known of another time is not shown for this one.
+      this.keep(0, []);
+      this.until = 0;
       this.failure.value = this.outside() ?? api.explain(error);
     }
     this.loading.value = false;

@@ -15,13 +15,24 @@ export interface Verdict {
 }
 
 const KNOWN_NAMES: Record<string, string> = {
-  freshness: 'freshness',
-  commit_age: 'age of the last commit',
-  gap_rate: 'gap rate',
-  api_p95: 'API answer time (95 of 100)',
+  freshness: 'Oldest book',
+  commit_age: 'Last commit',
+  gap_rate: 'Gaps an hour',
+  api_p95: 'API, 95 of 100',
 };
 
-export function judge(connection: Connection, health: Health | null, now: number): Verdict {
+/** A verdict comes every second; one may be missed. */
+const LEAST_PATIENCE = 3_000;
+
+export interface Heard {
+  connection: Connection;
+  health: Health | null;
+  /** This browser's clock when that verdict came. */
+  heardAt: number;
+  now: number;
+}
+
+export function judge({ connection, health, heardAt, now }: Heard): Verdict {
   if (connection.phase === 'lost') {
     return {
       trust: 'unknown',
@@ -31,6 +42,11 @@ export function judge(connection: Connection, health: Health | null, now: number
     };
   }
   if (!health) return { trust: 'unknown', word: 'Asking', sentence: 'Waiting for the server’s first word.', reasons: [] };
+  // A verdict is worth no longer than a book is promised to be young.
+  const promised = health.service_levels.find(({ name }) => name === 'freshness')?.target;
+  if (typeof promised === 'number' && now - heardAt > Math.max(promised, LEAST_PATIENCE)) {
+    return { trust: 'unknown', word: 'Unknown', sentence: `Nothing heard from the server for ${span(now - heardAt)}: what is shown may stand still.`, reasons: [] };
+  }
   const live = `${health.symbols.filter(({ state }) => state === 'live').length} of ${health.symbols.length} books live`;
   const reasons = health.reasons ?? [];
   if (health.status === 'ok') {
@@ -44,6 +60,11 @@ export function judge(connection: Connection, health: Health | null, now: number
 
 export function levelName(level: ServiceLevel): string {
   return KNOWN_NAMES[level.name] ?? level.name.replaceAll('_', ' ');
+}
+
+/** How much of what is promised is used up, from 0 to 1; null where there is nothing to measure. */
+export function used({ value, target }: ServiceLevel): number | null {
+  return value === null || !target ? null : Math.max(0, Math.min(1, value / target));
 }
 
 export function levelFigure(value: number | null, unit: string): string {

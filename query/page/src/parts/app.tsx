@@ -1,8 +1,12 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import { access } from '../access/access';
 import { explain } from '../api/client';
+import { learnAgain } from '../market/market';
+import { enter } from '../stream/connection';
 import { Overview } from '../views/overview';
 import { Banner, Header, Help } from './header';
+import { Login } from './login';
 import { route } from './route';
 
 const parts = {
@@ -13,23 +17,33 @@ const parts = {
 
 const TITLES = { overview: 'Overview', symbol: 'Symbol', lake: 'Lake', sql: 'SQL', nowhere: 'Not found' };
 
+function entered(): void {
+  learnAgain();
+  enter();
+}
+
 export function App() {
   const here = route.value;
+  const asked = access.value.phase === 'asked';
   useEffect(() => {
     const name = here.view === 'symbol' && here.symbol ? here.symbol : TITLES[here.view];
-    document.title = `${name} · depthlake`;
-  }, [here]);
+    document.title = `${asked ? 'Log in' : name} · depthlake`;
+  }, [here, asked]);
   return (
     <>
       <a class="skip" href="#main">To the content</a>
       <Header />
       <Banner />
       <main id="main" tabIndex={-1}>
-        {here.view === 'overview' && <Overview />}
-        {here.view === 'symbol' && <Late key="symbol" load={parts.symbol} />}
-        {here.view === 'lake' && <Late key="lake" load={parts.lake} />}
-        {here.view === 'sql' && <Late key="sql" load={parts.sql} />}
-        {here.view === 'nowhere' && <Nowhere />}
+        {asked ? <Login entered={entered} /> : (
+          <>
+            {here.view === 'overview' && <Overview />}
+            {here.view === 'symbol' && <Late key="symbol" load={parts.symbol} />}
+            {here.view === 'lake' && <Late key="lake" load={parts.lake} />}
+            {here.view === 'sql' && <Late key="sql" load={parts.sql} />}
+            {here.view === 'nowhere' && <Nowhere />}
+          </>
+        )}
       </main>
       <Help />
     </>

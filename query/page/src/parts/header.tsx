@@ -2,9 +2,10 @@
 
 import { computed, signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { access, logOut } from '../access/access';
 import { chooseTheme, theme } from '../charts/theme';
 import { span } from '../format/time';
-import { health } from '../market/market';
+import { health, healthAt } from '../market/market';
 import { judge, type Verdict } from '../market/verdict';
 import { connection, retryNow } from '../stream/connection';
 import { now } from './clock';
@@ -12,8 +13,9 @@ import { Mark } from './mark';
 import { route } from './route';
 
 const seconds = computed(() => Math.floor(now.value / 1000) * 1000);
+const moments = computed(() => (connection.value.phase === 'lost' ? seconds.value : now.value));
 export const verdict = computed<Verdict>(() =>
-  judge(connection.value, health.value, connection.value.phase === 'lost' ? seconds.value : 0));
+  judge({ connection: connection.value, health: health.value, heardAt: healthAt.value, now: moments.value }));
 export const helpShown = signal(false);
 
 const VIEWS = [
@@ -26,6 +28,7 @@ const VIEWS = [
 export function Header() {
   const here = route.value.view;
   const { trust, word, sentence } = verdict.value;
+  const who = access.value;
   return (
     <header class="bar">
       <a class="brand" href="/" aria-label="depthlake, overview">
@@ -39,7 +42,8 @@ export function Header() {
           <a href={path} aria-current={here === view ? 'page' : undefined}>{name}</a>
         ))}
       </nav>
-      <a class={`pill pill-${trust}`} href="/" title={sentence}><Mark trust={trust} size={14} /><span>{word}</span></a>
+      {who.phase === 'in' && <a class={`pill pill-${trust}`} href="/" title={sentence}><Mark trust={trust} size={14} /><span>{word}</span></a>}
+      {who.phase === 'in' && who.user !== null && <button type="button" class="leave" title={`Logged in as ${who.user}`} onClick={logOut}>Log out<span class="unseen"> {who.user}</span></button>}
       <button type="button" class="quiet" aria-label={theme.value === 'dark' ? 'Light colours' : 'Dark colours'} title="Light or dark (t)"
         onClick={() => chooseTheme(theme.value === 'dark' ? 'light' : 'dark')}>
         <svg width="18" height="18" viewBox="0 0 18 18" aria-hidden="true">
@@ -53,7 +57,7 @@ export function Header() {
 
 export function Banner() {
   const state = connection.value;
-  const lost = state.phase === 'lost';
+  const lost = state.phase === 'lost' && access.value.phase === 'in';
   return (
     <>
       <p class="unseen" role="status">{lost ? 'Connection lost. Figures stand still.' : ''}</p>

@@ -4,6 +4,7 @@
  */
 
 import { signal } from '@preact/signals';
+import { access, ticket } from '../access/access';
 import { pause } from './backoff';
 
 export type Connection =
@@ -29,11 +30,14 @@ export interface Wish {
 
 type Listener = (message: Message) => void;
 
-/** Longer than two heartbeats without a word means that the connection is dead, whatever the socket believes. */
-const SILENCE = 12_000;
+/** The server says something every second, and a heartbeat every five. So much longer than that means that the connection is
+ * dead, whatever the socket believes. */
+const SILENCE = 8_000;
 
 let socket: WebSocket | null = null;
 let attempt = 0;
+/** Counts the times that a connection was to be opened: only the last one is. */
+let opening = 0;
 let heardAt = 0;
 let lostAt = 0;
 let retry: ReturnType<typeof setTimeout> | undefined;
@@ -53,8 +57,8 @@ export function subscribe(wish: Wish, listener: Listener): () => void {
 
 /** Opens the connection and keeps it open until the page is gone. */
 export function connect(): void {
-  open();
-  setInterval(watch, 1000);
+  void open();
+  setInterval(watch, 500);
   addEventListener('online', retryNow);
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') retryNow();
@@ -65,7 +69,15 @@ export function connect(): void {
 export function retryNow(): void {
   if (connection.value.phase !== 'lost') return;
   clearTimeout(retry);
-  open();
+  void open();
+}
+
+/** Opens the connection for whoever has logged in. */
+export function enter(): void {
+  attempt = 0;
+  connection.value = { phase: 'connecting' };
+  clearTimeout(retry);
+  void open();
 }
 
 /** The server knows a subscription by all that was said of it. */
@@ -73,9 +85,20 @@ function same(one: Wish, other: Wish): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
-function open(): void {
+async function open(): Promise<void> {
+  opening += 1;
+  const mine = opening;
+  let given;
+  try {
+    given = await ticket();
+  } catch (error) {
+    if (mine === opening) lose(error instanceof TypeError ? 'the server cannot be reached' : String((error as Error).message));
+    return;
+  }
+  // Who is asked to log in comes back by himself.
+  if (mine !== opening || !given || access.value.phase === 'asked') return;
   const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
-  const next = new WebSocket(`${scheme}//${location.host}/api/v1/stream`);
+  const next = new WebSocket(`${scheme}//${location.host}/api/v1/stream?ticket=${given.ticket}`);
   socket = next;
   heardAt = Date.now();
   next.onopen = () => {
@@ -122,5 +145,5 @@ function lose(why: string): void {
   attempt += 1;
   connection.value = { phase: 'lost', since: lostAt, retryAt: now + wait, reason: why };
   clearTimeout(retry);
-  retry = setTimeout(open, wait);
+  retry = setTimeout(() => void open(), wait);
 }

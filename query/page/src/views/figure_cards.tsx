@@ -1,10 +1,10 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { FigureLine, type LineStyle } from '../charts/figure_line';
-import { short, signed } from '../format/number';
+import { basisPoints, short, signed } from '../format/number';
 import { span } from '../format/time';
 import type { Figure } from '../market/live_symbol';
 import { PAST_SPAN } from '../market/past_symbol';
-import type { View } from './symbol';
+import { usePainter, type View } from './symbol';
 
 const LIVE_SECONDS = 180;
 
@@ -19,7 +19,7 @@ interface Shown {
 const SHOWN: Shown[] = [
   {
     name: 'Spread', meaning: 'bps', figures: ['spread'], style: { kind: 'line', colours: ['text'], centred: false },
-    say: ([value]) => (value === null || value === undefined ? '–' : short(value)),
+    say: ([value]) => basisPoints(value),
   },
   {
     name: 'Imbalance', meaning: 'five levels', figures: ['imbalance'], style: { kind: 'columns', colours: ['text'], centred: true },
@@ -57,9 +57,6 @@ function FigureCard({ view, shown }: { view: View; shown: Shown }) {
       const figures = at === null ? live.figures : past.figures;
       const columns = shown.figures.map((name) => figures.column(name));
       line.show(figures.times, columns, at === null ? LIVE_SECONDS : PAST_SPAN / 1000);
-      const place = at === null ? figures.times.length - 1 : figures.times.findLastIndex((time) => time * 1000 <= at);
-      const words = shown.say(columns.map((column) => column[place] ?? null));
-      if (value.current && value.current.textContent !== words) value.current.textContent = words;
     };
     show();
     const timer = setInterval(show, 500);
@@ -68,6 +65,13 @@ function FigureCard({ view, shown }: { view: View; shown: Shown }) {
       line.close();
     };
   }, []);
+  usePainter(view, () => {
+    const { live, past, looking } = newest.current;
+    const { at } = looking;
+    const place = at === null ? -1 : past.figures.times.findLastIndex((time) => time * 1000 <= at);
+    const words = shown.say(shown.figures.map((name) => (at === null ? live.newest(name) : (past.figures.column(name)[place] ?? null))));
+    if (value.current && value.current.textContent !== words) value.current.textContent = words;
+  });
   return (
     <section class="card figure" aria-label={shown.name}>
       <div class="card-head"><h2>{shown.name} <span class="muted">{shown.meaning}</span></h2><strong ref={value}>–</strong></div>

@@ -6,7 +6,7 @@ import { theme } from '../charts/theme';
 import { fixed } from '../format/number';
 import { ago, milliseconds, span } from '../format/time';
 import { ageOf, health, instrumentVersion, listings, symbolCount, watchMarket } from '../market/market';
-import { levelFigure, levelName } from '../market/verdict';
+import { levelFigure, levelName, used } from '../market/verdict';
 import { now } from '../parts/clock';
 import { verdict } from '../parts/header';
 import { useKeys } from '../parts/keys';
@@ -59,13 +59,22 @@ function Trust() {
             <div class={level.status === 'ok' ? '' : 'missed'}>
               <dt>{levelName(level)}</dt>
               <dd>{levelFigure(level.value, isTime(level.unit) ? level.unit : '')}</dd>
-              <dd class="target">{level.target === null ? '' : `≤ ${levelFigure(level.target, level.unit)}`}</dd>
+              <dd class="target">{level.target === null ? '' : `of at most ${levelFigure(level.target, isTime(level.unit) ? level.unit : '')}`}</dd>
+              <Meter share={used(level)} />
             </div>
           ))}
         </dl>
       )}
     </section>
   );
+}
+
+/** How near a promise is to being missed; in words it stands above. */
+function Meter({ share }: { share: number | null }) {
+  if (share === null) return null;
+  // A step at a time, so that nothing flickers.
+  const length = Math.max(0.02, Math.round(share * 50) / 50);
+  return <dd class="meter" aria-hidden="true"><i style={{ transform: `scaleX(${length})` }} /></dd>;
 }
 
 /** In words what the newest and the oldest figures are worth. */

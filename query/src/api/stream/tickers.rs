@@ -82,6 +82,7 @@ impl ShownTicker {
             || before.epoch != after.epoch
             || before.last_trade != after.last_trade
             || self.condition != condition
+            || !is_same(self.quote.events_per_second, quote.events_per_second)
     }
 
     fn has_units_of(&self, quote: &Quote) -> bool {
@@ -151,8 +152,9 @@ fn write_change(json: &mut JsonText, before: &ShownTicker, quote: &Quote, look: 
         (",\"spread_bps\":", old_features.map(|of| of.spread_bps), features.map(|of| of.spread_bps)),
         (",\"imbalance\":", before.quote.imbalance_5(), quote.imbalance_5()),
         (",\"microprice\":", old_features.map(|of| of.microprice), features.map(|of| of.microprice)),
+        (",\"updates_per_second\":", before.quote.events_per_second, quote.events_per_second),
     ] {
-        if old.map(f64::to_bits) != new.map(f64::to_bits) {
+        if !is_same(old, new) {
             json.raw(name);
             json.double(new);
         }
@@ -163,6 +165,10 @@ fn write_change(json: &mut JsonText, before: &ShownTicker, quote: &Quote, look: 
         json.plain(condition.name());
     }
     json.raw("}");
+}
+
+fn is_same(old: Option<f64>, new: Option<f64>) -> bool {
+    old.map(f64::to_bits) == new.map(f64::to_bits)
 }
 
 fn write_units(json: &mut JsonText, units: Option<i64>, scale: Scale) {
@@ -204,5 +210,25 @@ mod tests {
             {"symbol": "BTCUSDT", "update_id": 78, "publish_time": "2024-08-08T23:54:15.208Z"}
         ]);
         assert_eq!((message["seq"].as_u64(), &message["tickers"]), (Some(7), &expected));
+    }
+
+    #[test]
+    fn a_book_that_falls_silent_has_another_rate() {
+        let symbol = Symbol::new("BTCUSDT").unwrap();
+        let row = row(100, 0.5, BoardState::Live);
+        let look = Look { now: NOW, is_writer_alive: true, references: &|_| None };
+        let mut shown = ShownTickers::default();
+        let busy = [Quote { symbol, row, events_per_second: Some(12.5) }];
+        shown.know(&[&busy[0]], &look);
+        let silent = [Quote { symbol, row, events_per_second: Some(0.0) }];
+        let changed = shown.changed(&silent, &look);
+        let topic = Topic { channel: Channel::Tickers, symbol: None, depth: 0, pace: Pace::AtOnce };
+        let mut json = JsonText::default();
+        shown.write_changes(&changed, (&mut json, &topic), 1, &look);
+        let message: Value = serde_json::from_slice(json.as_slice()).unwrap();
+        let expected = serde_json::json!([
+            {"symbol": "BTCUSDT", "update_id": row.update_id.0, "updates_per_second": 0.0}
+        ]);
+        assert_eq!(message["tickers"], expected);
     }
 }

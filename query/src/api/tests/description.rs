@@ -33,7 +33,7 @@ const ANSWERS: [(&str, &str, u16); 20] = [
 ];
 
 /// What is described and has no answer of JSON to a plain request.
-const OTHERS: [&str; 4] = ["/api/v1/sql", "/api/v1/events", "/healthz", "/readyz"];
+const OTHERS: [&str; 5] = ["/api/v1/sql", "/api/v1/stream/ticket", "/api/v1/events", "/healthz", "/readyz"];
 
 #[tokio::test]
 async fn what_is_sent_is_what_is_described() {
@@ -63,6 +63,10 @@ async fn what_is_sent_is_what_is_described() {
     let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
     let content = &description["paths"]["/api/v1/sql"]["post"]["responses"]["200"]["content"];
     check(&description, &content["application/json"]["schema"], &answer, "sql");
+    let answer = served.client.post(served.url("/api/v1/stream/ticket")).send().await.unwrap();
+    let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    let content = &description["paths"]["/api/v1/stream/ticket"]["post"]["responses"]["200"]["content"];
+    check(&description, &content["application/json"]["schema"], &answer, "ticket");
 }
 
 /// Asserts that a value is as its schema says: of the part of JSON Schema that the description uses. An object must not have

@@ -1,6 +1,7 @@
 //! The API on a real socket, asked by real clients.
 
 mod description;
+mod login;
 mod past;
 mod rest;
 mod streams;
@@ -34,13 +35,17 @@ impl Served {
     }
 
     async fn over(lake: LakeInFolder) -> Self {
+        Self::guarded(lake, Access::open()).await
+    }
+
+    async fn guarded(lake: LakeInFolder, access: Access) -> Self {
         let board = SampleBoard::new();
         let watched = Watched { board: Some(board.path().to_owned()), ..Watched::default() };
         let parts = ApiParts {
             market: Market::at(board.path()),
             database: Database::open(lake.lake.clone(), DatabaseOptions::default()).unwrap(),
             health: HealthMonitor::start(watched, Targets::default()),
-            access: Access::open(),
+            access,
             events: None,
         };
         let state = ApiState::start(parts).unwrap();

@@ -83,9 +83,20 @@ impl SharedPlace {
 
     /// Has `PyIceberg` read tables by the catalog, where it is installed.
     pub(super) fn assert_pyiceberg_reads(&self, expected: &[(Table, u64)]) {
+        let tables: Vec<_> = expected.iter().map(|(table, _)| *table).collect();
+        let Some(rows) = self.pyiceberg("count", &tables) else { return };
+        assert_eq!(rows, expected.iter().map(|(_, rows)| *rows).collect::<Vec<_>>());
+    }
+
+    /// Has `PyIceberg` append the rows of a table to it once more; returns how many, or `None` where it cannot.
+    pub(super) fn pyiceberg_doubles(&self, table: Table) -> Option<u64> {
+        self.pyiceberg("double", &[table])?.pop()
+    }
+
+    fn pyiceberg(&self, what: &str, tables: &[Table]) -> Option<Vec<u64>> {
         let Some(python) = env::var_os("DEPTHLAKE_PYTHON") else {
             eprintln!("SKIPPED: PyIceberg, for DEPTHLAKE_PYTHON is not set");
-            return;
+            return None;
         };
         let mut properties = if self.catalog.starts_with("http") {
             serde_json::json!({ "type": "rest", "uri": self.catalog })
@@ -101,23 +112,22 @@ impl SharedPlace {
             properties["s3.region"] = "us-east-1".into();
         }
         let mut script = Command::new(python)
-            .args(["-", &properties.to_string()])
-            .args(expected.iter().map(|(table, _)| table.to_string()))
+            .args(["-", &properties.to_string(), what])
+            .args(tables.iter().map(Table::to_string))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        script.stdin.take().unwrap().write_all(include_bytes!("read_catalog.py")).unwrap();
+        script.stdin.take().unwrap().write_all(include_bytes!("other_engine.py")).unwrap();
         let output = script.wait_with_output().unwrap();
         let told = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
         if told.starts_with("SKIPPED") {
             eprintln!("{told}");
-            return;
+            return None;
         }
-        let rows: Vec<u64> = told.lines().map(|line| line.parse().unwrap()).collect();
-        assert_eq!(rows, expected.iter().map(|(_, rows)| *rows).collect::<Vec<_>>());
+        Some(told.lines().map(|line| line.parse().unwrap()).collect())
     }
 }
 

@@ -64,9 +64,11 @@ fn nobody_waits_for_ever_for_a_broker_that_is_away() {
     let error = log.sync().unwrap_err();
     assert!(matches!(error, LogError::Stalled(_)), "{error}");
     assert!(error.to_string().ends_with("10 records wait in the outbox"), "{error}");
+    assert!(matches!(log.trouble(), Some(LogError::BrokerSilent { waiting: 10, .. })), "{:?}", log.trouble());
     append_numbered(&log, RAW, 10..20);
     mock.cluster.broker_up(-1).unwrap();
     eventually("the broker has all", || log.durable_end(RAW).unwrap() == Offset(20));
+    assert!(log.trouble().is_none(), "{:?}", log.trouble());
 }
 
 #[test]

@@ -45,8 +45,38 @@ fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {
     client::config(&brokers).create().unwrap()
 }
 
+/// Sends a record of the log again, as a broker that has lost an answer would have it.
+pub fn send_repeated(brokers: &str, at: TopicPartition, stored: &StoredRecord) {
+    let payload = std::str::from_utf8(&stored.record.value).unwrap();
+    send_foreign(brokers, at, payload, Some(wire::header(stored)));
+}
+
+/// The messages of a partition that are no records, with the broker's offsets.
+pub fn foreign_messages(brokers: &str, at: TopicPartition) -> Vec<(u64, Vec<u8>)> {
+    use rdkafka::error::KafkaError;
+    use rdkafka::message::Message;
+    use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+    let consumer = client::consumer(&Brokers::of_list(brokers).unwrap()).unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(at.topic.name(), at.partition.0.into(), Offset::Beginning).unwrap();
+    consumer.assign(&list).unwrap();
+    let mut found = Vec::new();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    loop {
+        assert!(Instant::now() < deadline, "{at} has no end within a minute");
+        match consumer.poll(Duration::from_millis(50)) {
+            Some(Ok(message)) if wire::record(&message).is_none() => {
+                let value = message.payload().unwrap_or_default().to_vec();
+                found.push((u64::try_from(message.offset()).unwrap(), value));
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => return found,
+            _ => {}
+        }
+    }
+}
+
 /// Sends a message that the log knows nothing of.
-fn send_foreign(
+pub fn send_foreign(
     brokers: &str,
     at: TopicPartition,
     payload: &str,

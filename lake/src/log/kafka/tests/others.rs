@@ -89,6 +89,7 @@ fn a_second_writer_is_noticed_and_nothing_is_mixed() {
     let error = log.sync().unwrap_err();
     assert!(error.to_string().contains("another process writes to market.raw.orderbook[0]"), "{error}");
     assert!(matches!(log.append(RAW, &Record::default()), Err(LogError::Failed(_))));
+    assert!(matches!(log.trouble(), Some(LogError::Failed(_))), "{:?}", log.trouble());
     assert_eq!(log.durable_end(RAW).unwrap(), Offset(10));
 }
 
@@ -149,4 +150,25 @@ fn who_follows_reads_and_does_not_write() {
     let refused = follower.append(TRADE, &Record::default()).unwrap_err();
     assert!(matches!(refused, LogError::Following { at: TRADE, .. }), "{refused}");
     follower.sync().unwrap();
+}
+
+#[test]
+fn a_place_that_lies_too_far_hides_no_record() {
+    let mock = Mock::new();
+    let log = mock.open();
+    append_numbered(&log, RAW, 0..10);
+    log.sync().unwrap();
+    let offsets = |from: u64, passed: u64| -> Vec<u64> {
+        let taken = log.take(RAW, crate::log::Place { offset: Offset(from), passed }, usize::MAX).unwrap();
+        assert_eq!((taken.foreign, taken.passed), (Vec::new(), passed));
+        taken.records.iter().map(|stored| stored.offset.0).collect()
+    };
+    // As where messages of others that were passed have been lost by the broker since.
+    for (from, passed) in [(0, 1), (3, 5), (0, 9), (9, 100), (5, 6)] {
+        assert_eq!(offsets(from, passed), (from..10).collect::<Vec<_>>(), "from {from}, {passed} passed");
+    }
+    assert_eq!(offsets(10, 0), Vec::<u64>::new());
+    append_numbered(&log, RAW, 10..11);
+    log.sync().unwrap();
+    assert_eq!(offsets(5, 5), (5..11).collect::<Vec<_>>());
 }

@@ -155,3 +155,38 @@ fn nothing_is_lost_or_doubled_by_a_broker_that_is_killed() {
     assert_eq!(follower.durable_end(TRADE).unwrap(), Offset(3 * RECORDS));
     assert_eq!(check_numbered(&follower, TRADE), []);
 }
+
+#[test]
+fn transactions_of_another_program_stop_nothing() {
+    use rdkafka::producer::{BaseProducer, Producer};
+    let Some(broker) = Broker::start() else { return };
+    let place = Cleared { broker: &broker, folder: tempfile::tempdir().unwrap() };
+    let log = open(&place.options());
+    let mut config = client::config(&Brokers::of_list(&broker.address).unwrap());
+    let producer: BaseProducer = config.set("transactional.id", "another program").create().unwrap();
+    producer.init_transactions(client::ANSWER).unwrap();
+    for begin in [0, 20] {
+        append_numbered(&log, RAW, begin..begin + 10);
+        log.sync().unwrap();
+        // Its end takes an offset as well, and is given to nobody.
+        producer.begin_transaction().unwrap();
+        let message = BaseRecord::<(), str>::to(RAW.topic.name()).partition(RAW.partition.0.into());
+        producer.send(message.payload("of another program")).map_err(|(error, _)| error).unwrap();
+        producer.commit_transaction(client::ANSWER).unwrap();
+        append_numbered(&log, RAW, begin + 10..begin + 20);
+        log.sync().unwrap();
+    }
+    producer.begin_transaction().unwrap();
+    let message = BaseRecord::<(), str>::to(RAW.topic.name()).partition(RAW.partition.0.into());
+    producer.send(message.payload("taken back")).map_err(|(error, _)| error).unwrap();
+    producer.flush(client::ANSWER).unwrap();
+    producer.abort_transaction(client::ANSWER).unwrap();
+    assert_eq!(check_numbered(&log, RAW), []);
+    drop(log);
+    let log = open(&place.options());
+    append_numbered(&log, RAW, 40..50);
+    log.sync().unwrap();
+    assert_eq!(check_numbered(&log, RAW), []);
+    let follower = KafkaLog::follow(&place.options()).unwrap();
+    assert_eq!(check_numbered(&follower, RAW), []);
+}

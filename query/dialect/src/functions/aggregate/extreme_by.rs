@@ -152,7 +152,8 @@ impl Extreme {
             rows
         };
         for row in best {
-            let key = ScalarValue::try_from_array(keys, row)?;
+            let mut key = ScalarValue::try_from_array(keys, row)?;
+            key.compact();
             let place = self.kept.partition_point(|(_, kept)| {
                 kept.partial_cmp(&key).is_some_and(|order| order == wanted || order == Ordering::Equal)
             });
@@ -192,7 +193,8 @@ impl Accumulator for Extreme {
     }
 
     fn size(&self) -> usize {
-        size_of_val(self) + self.kept.iter().map(|(value, key)| value.size() + key.size()).sum::<usize>()
+        // What is kept, and the columns that it becomes in the end.
+        size_of_val(self) + 2 * self.kept.iter().map(|(value, key)| value.size() + key.size()).sum::<usize>()
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {

@@ -154,7 +154,8 @@ impl Accumulator for Entries {
     }
 
     fn size(&self) -> usize {
-        size_of_val(self) + self.bytes + self.keys.len() * 64
+        // What is kept, and the columns that it becomes in the end.
+        size_of_val(self) + 2 * self.bytes + self.keys.len() * 64
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
