@@ -4,8 +4,7 @@ import { signal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { theme } from '../charts/theme';
 import { fixed } from '../format/number';
-import { ago, milliseconds, span } from '../format/time';
-import { ageOf, health, instrumentVersion, listings, symbolCount, watchMarket } from '../market/market';
+import { health, instrumentVersion, listings, symbolCount, watchMarket } from '../market/market';
 import { levelFigure, levelName, used } from '../market/verdict';
 import { now } from '../parts/clock';
 import { verdict } from '../parts/header';
@@ -50,7 +49,7 @@ function Trust() {
         <div>
           <p class="trust-sentence" role="status">{sentence}</p>
           {reasons.length > 0 && <ul>{reasons.map((reason) => <li>{reason}</li>)}</ul>}
-          {trust === 'good' && <p class="muted"><Freshest /></p>}
+          {trust === 'good' && <p class="muted"><Pace /></p>}
         </div>
       </div>
       {said && (
@@ -77,22 +76,12 @@ function Meter({ share }: { share: number | null }) {
   return <dd class="meter" aria-hidden="true"><i style={{ transform: `scaleX(${length})` }} /></dd>;
 }
 
-/** In words what the newest and the oldest figures are worth. */
-function Freshest() {
-  const at = now.value;
-  let oldest = 0;
+/** How much is going on. What the promises measure stands beside it, and only there: measured twice, it would differ. */
+function Pace() {
+  now.value;
   let rate = 0;
-  for (const row of listings()) {
-    oldest = Math.max(oldest, ageOf(row, at) ?? 0);
-    rate += row.ticker?.updates_per_second ?? 0;
-  }
-  const commit = milliseconds(health.value?.lake.last_commit);
-  return (
-    <>
-      {fixed(rate, 0)} updates a second · no book older than {span(Math.ceil(oldest / 100) * 100)}
-      {Number.isFinite(commit) && ` · lake written ${ago(commit, at)}`}
-    </>
-  );
+  for (const row of listings()) rate += row.ticker?.updates_per_second ?? 0;
+  return <>{fixed(rate, 0)} updates a second · every promise judged once a second</>;
 }
 
 function Markets() {
