@@ -11,7 +11,7 @@ use crate::statement::Position;
 pub struct DialectError {
     kind: ErrorKind,
     message: String,
-    subject: Option<Subject>,
+    subject: Option<Box<Subject>>,
     position: Option<Position>,
 }
 
@@ -66,12 +66,12 @@ impl DialectError {
     /// The same about a part of a statement.
     #[must_use]
     pub(crate) fn about(mut self, subject: Subject) -> Self {
-        self.subject = Some(subject);
+        self.subject = Some(Box::new(subject));
         self
     }
 
     pub(crate) fn subject(&self) -> Option<&Subject> {
-        self.subject.as_ref()
+        self.subject.as_deref()
     }
 
     /// The same at a place.

@@ -194,7 +194,7 @@ impl Path {
                 None => {}
             },
             (Step::Members, Value::Object(members)) => {
-                found.extend(members.into_iter().map(|(_, value)| value))
+                found.extend(members.into_iter().map(|(_, value)| value));
             }
             (Step::Member(_) | Step::Members, Value::Array(items)) if !self.is_strict => {
                 for item in items.into_iter().filter(Value::is_object) {

@@ -240,8 +240,9 @@ fn regexp_position(arguments: &Arguments) -> Result<ArrayRef> {
         let (start, occurrence) = (number(starts, "start position")?, number(occurrences, "occurrence")?);
         let text = texts.value(row);
         let Some((from, _)) = text.char_indices().nth(start - 1) else { return Ok(Some(-1)) };
-        let found = patterns.get(written.value(row))?.find_iter(text).filter(|found| found.start() >= from);
-        let before = found.skip(occurrence - 1).next().and_then(|found| text.get(..found.start()));
+        let mut found =
+            patterns.get(written.value(row))?.find_iter(text).filter(|found| found.start() >= from);
+        let before = found.nth(occurrence - 1).and_then(|found| text.get(..found.start()));
         Ok(before.map_or(Some(-1), |before| i64::try_from(before.chars().count() + 1).ok()))
     });
     i64::collect(arguments.rows, values)

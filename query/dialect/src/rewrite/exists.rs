@@ -1,24 +1,24 @@
-//! `EXISTS` among the columns of a query: as a count, for the planner knows it in conditions only.
+//! `EXISTS` among the columns of a query: as a subquery of one value, for the planner knows it in conditions only.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Query, Select, SelectItem, SetExpr, TableFactor, UnaryOperator, VisitMut, VisitorMut,
+    Expr, GroupByExpr, Query, Select, SelectItem, SetExpr, TableFactor, VisitMut, VisitorMut,
 };
 
 use super::template::parsed;
 
-/// Counts what an `EXISTS` among the columns asks for; those in queries within stay as they are.
-pub(super) fn exists_counted(select: &mut Select) {
-    let _ = VisitMut::visit(&mut select.projection, &mut Counting { depth: 0, count: 0 });
+/// Asks for a value where an `EXISTS` among the columns asks for a row; those in queries within stay as they are.
+pub(super) fn exists_replaced(select: &mut Select) {
+    let _ = VisitMut::visit(&mut select.projection, &mut Replacing { depth: 0, count: 0 });
 }
 
-struct Counting {
+struct Replacing {
     depth: usize,
     count: usize,
 }
 
-impl VisitorMut for Counting {
+impl VisitorMut for Replacing {
     type Break = ();
 
     fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
@@ -34,23 +34,21 @@ impl VisitorMut for Counting {
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if self.depth == 0
             && let Expr::Exists { subquery, negated } = expr
-            && let Some(counted) = counted(subquery, self.count)
+            && let Some(found) = found(subquery, self.count)
         {
             self.count += 1;
-            let counted = Expr::Subquery(Box::new(counted));
-            *expr = if *negated {
-                Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(counted) }
-            } else {
-                counted
-            };
+            let found = Box::new(Expr::Subquery(Box::new(found)));
+            *expr = if *negated { Expr::IsNull(found) } else { Expr::IsNotNull(found) };
         }
         ControlFlow::Continue(())
     }
 }
 
-/// The planner takes two counts of one name for one another, so each has a number.
-fn counted(query: &Query, number: usize) -> Option<Query> {
-    let text = format!(r#"SELECT count(*) > 0 AS "$exists_{number}" FROM (SELECT 1) AS "$exists""#);
+/// A query that gives a value where another gives a row, and NULL where it gives none.
+///
+/// The planner can join one count of nothing to a query, and no second one; of such values any number.
+fn found(query: &Query, number: usize) -> Option<Query> {
+    let text = format!(r#"SELECT max(1) AS "$exists_{number}" FROM (SELECT 1) AS "$exists""#);
     let mut around = parsed(&text)?;
     let SetExpr::Select(outer) = around.body.as_mut() else { return None };
     if let SetExpr::Select(select) = query.body.as_ref()

@@ -28,14 +28,12 @@ pub fn laterals_joined(plan: LogicalPlan, written: &Query) -> Result<LogicalPlan
         let Some((name, subquery)) = lateral(&join) else {
             return Ok(Transformed::no(LogicalPlan::Join(join)));
         };
-        match joined(&join, name.as_ref(), subquery)? {
-            Some(plan) => Ok(Transformed::yes(plan)),
-            None => {
-                let message = "a LATERAL query with a limit, a window or an outer condition is not supported";
-                let error = DialectError::new(ErrorKind::NotSupported, message);
-                Err(error.at(place(written)).into())
-            }
+        if let Some(plan) = joined(&join, name.as_ref(), subquery)? {
+            return Ok(Transformed::yes(plan));
         }
+        let message = "a LATERAL query with a limit, a window or an outer condition is not supported";
+        let error = DialectError::new(ErrorKind::NotSupported, message);
+        Err(error.at(place(written)).into())
     });
     joined.data()
 }

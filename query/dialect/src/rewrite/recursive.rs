@@ -34,7 +34,7 @@ fn named(first: &mut SetExpr, columns: &[TableAliasColumnDef]) -> bool {
 
 /// Any other first part as `SELECT * FROM (…) AS t (n)`.
 fn wrapped(first: &mut SetExpr, names: Vec<TableAliasColumnDef>) {
-    let Some(mut around) = selected_from(Ident::with_quote('"', "$first")) else { return };
+    let Some(mut around) = selected_from(&Ident::with_quote('"', "$first")) else { return };
     if let SetExpr::Select(select) = around.body.as_mut()
         && let Some(table) = select.from.first_mut()
         && let TableFactor::Derived { subquery, alias: Some(alias), .. } = &mut table.relation

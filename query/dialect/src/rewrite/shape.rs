@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::Location;
 use thiserror::Error;
 
-use super::exists::exists_counted;
+use super::exists::exists_replaced;
 use super::recursive::names_in_first_part;
 use super::ties::ranked;
 use super::using::owners_named;
@@ -151,7 +151,7 @@ fn is_all(limit: &Expr) -> bool {
 fn body(body_of_query: &mut SetExpr) {
     match body_of_query {
         SetExpr::Select(select) => {
-            exists_counted(select);
+            exists_replaced(select);
             unnests_in_parentheses(select);
         }
         SetExpr::SetOperation { left, right, .. } => {

@@ -5,7 +5,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 /// `SELECT * FROM (SELECT 1) AS name`, in which another query takes the place of the inner one.
-pub(super) fn selected_from(name: Ident) -> Option<Query> {
+pub(super) fn selected_from(name: &Ident) -> Option<Query> {
     parsed(&format!("SELECT * FROM (SELECT 1) AS {name}"))
 }
 

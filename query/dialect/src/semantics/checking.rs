@@ -24,7 +24,8 @@ pub fn check_types(
     written: &datafusion::sql::sqlparser::ast::Query,
 ) -> std::result::Result<(), DialectError> {
     let mut found = None;
-    let looked = plan.apply_with_subqueries(|node| {
+    // What cannot be looked at is told by who plans it further.
+    let _ = plan.apply_with_subqueries(|node| {
         let schema = merge_schema(&node.inputs());
         if let LogicalPlan::Union(union) = node {
             found = found.take().or_else(|| mismatched_columns(&union.inputs));
@@ -37,17 +38,9 @@ pub fn check_types(
         })?;
         Ok(if found.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     });
-    match found {
-        Some(error) => {
-            let place = error.subject().and_then(|subject| position(written, subject));
-            Err(error.at(place))
-        }
-        // What cannot be looked at is told by who plans it further.
-        None => {
-            debug_assert!(looked.is_ok());
-            Ok(())
-        }
-    }
+    let Some(error) = found else { return Ok(()) };
+    let place = error.subject().and_then(|subject| position(written, subject));
+    Err(error.at(place))
 }
 
 /// The type of a value where it can be told.
@@ -251,8 +244,7 @@ fn refused(message: String, subject: Subject) -> DialectError {
 /// What a value is called in the text, where it is a column or literal.
 fn sign(expr: &Expr) -> Option<String> {
     match expr {
-        Expr::Column(column) => Some(column.name.to_lowercase()),
-        Expr::OuterReferenceColumn(_, column) => Some(column.name.to_lowercase()),
+        Expr::Column(column) | Expr::OuterReferenceColumn(_, column) => Some(column.name.to_lowercase()),
         Expr::Literal(value, _) => match value.try_as_str() {
             Some(text) => text.map(str::to_owned),
             None => Some(value.to_string()),

@@ -43,7 +43,9 @@ fn place(expr: &Expr, subject: &Subject) -> Option<Location> {
             Expr::BinaryOp { left, op, right },
             Subject::Operator { operator, left: of_left, right: of_right },
         ) => {
-            let is_it = is_operator(op, operator) && is_signed(left, of_left) && is_signed(right, of_right);
+            let is_it = is_operator(op, operator)
+                && is_signed(left, of_left.as_deref())
+                && is_signed(right, of_right.as_deref());
             is_it.then(|| between(left, &op.to_string(), right))
         }
         (
@@ -56,10 +58,10 @@ fn place(expr: &Expr, subject: &Subject) -> Option<Location> {
         )
         | (Expr::Between { expr, .. }, Subject::Form { form: Form::Between, value })
         | (Expr::Like { expr, .. }, Subject::Form { form: Form::Like, value }) => {
-            is_signed(expr, value).then(|| start(expr))
+            is_signed(expr, value.as_deref()).then(|| start(expr))
         }
         (Expr::UnaryOp { expr, .. }, Subject::Form { form: Form::Not, value }) => {
-            is_signed(expr, value).then(|| start(expr))
+            is_signed(expr, value.as_deref()).then(|| start(expr))
         }
         (Expr::Case { case_token, .. }, Subject::Form { form: Form::Case, .. }) => {
             Some(case_token.0.span.start)
@@ -75,18 +77,16 @@ fn is_operator(written: &BinaryOperator, planned: &str) -> bool {
 }
 
 /// Whether an operand can be the column or literal that is looked for.
-fn is_signed(expr: &Expr, sign: &Option<String>) -> bool {
+fn is_signed(expr: &Expr, sign: Option<&str>) -> bool {
     let Some(sign) = sign else { return true };
     match expr {
-        Expr::Identifier(name) => name.value.to_lowercase() == *sign,
-        Expr::CompoundIdentifier(names) => {
-            names.last().is_some_and(|name| name.value.to_lowercase() == *sign)
-        }
+        Expr::Identifier(name) => name.value.to_lowercase() == sign,
+        Expr::CompoundIdentifier(names) => names.last().is_some_and(|name| name.value.to_lowercase() == sign),
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(text) | Value::Number(text, _) => text == sign,
-            other => other.to_string() == *sign,
+            other => other.to_string() == sign,
         },
-        Expr::Nested(inner) => is_signed(inner, &Some(sign.clone())),
+        Expr::Nested(inner) => is_signed(inner, Some(sign)),
         _ => true,
     }
 }

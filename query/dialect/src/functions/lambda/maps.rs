@@ -24,7 +24,7 @@ pub(super) const MAP_FILTER: HigherOrder = HigherOrder {
     return_type: "map(K,V)",
     description: "The entries for which a function is true",
     returns: |planned| {
-        let (key, value) = entry(planned, 0)?;
+        let (key, value) = entry(planned, 0);
         check_boolean(planned.body(0, &[key, value])?.data_type())?;
         Ok(Field::new("", planned.data_type(0).clone(), true))
     },
@@ -54,7 +54,7 @@ pub(super) const TRANSFORM_KEYS: HigherOrder = HigherOrder {
     return_type: "map(K2,V)",
     description: "The map under the keys that a function gives",
     returns: |planned| {
-        let (key, value) = entry(planned, 0)?;
+        let (key, value) = entry(planned, 0);
         let body = planned.body(0, &[key, value.clone()])?;
         Ok(Field::new("", map_type(&body.field, &value), true))
     },
@@ -74,7 +74,7 @@ pub(super) const TRANSFORM_VALUES: HigherOrder = HigherOrder {
     return_type: "map(K,V2)",
     description: "The map with the values that a function gives",
     returns: |planned| {
-        let (key, value) = entry(planned, 0)?;
+        let (key, value) = entry(planned, 0);
         let body = planned.body(0, &[key.clone(), value])?;
         Ok(Field::new("", map_type(&key, &body.field), true))
     },
@@ -93,7 +93,7 @@ pub(super) const MAP_ZIP_WITH: HigherOrder = HigherOrder {
     return_type: "map(K,V3)",
     description: "A map of what a function gives for the values that two maps have under each key",
     returns: |planned| {
-        let (key, left, right) = pairs(planned)?;
+        let (key, left, right) = pairs(planned);
         let body = planned.body(0, &[key.clone(), left, right])?;
         Ok(Field::new("", map_type(&key, &body.field), true))
     },
@@ -149,18 +149,18 @@ fn range(maps: &MapArray, row: usize) -> Option<Range<usize>> {
 }
 
 /// The fields of the keys and values of a map among the values.
-fn entry(planned: &Planned, place: usize) -> Result<(Field, Field)> {
+fn entry(planned: &Planned, place: usize) -> (Field, Field) {
     match entry_fields(planned.data_type(place)) {
-        Some((key, value)) => Ok((key.as_ref().clone(), value.as_ref().clone())),
+        Some((key, value)) => (key.as_ref().clone(), value.as_ref().clone()),
         // The only map without a type is NULL.
-        None => Ok((Field::new("", DataType::Null, true), Field::new("", DataType::Null, true))),
+        None => (Field::new("", DataType::Null, true), Field::new("", DataType::Null, true)),
     }
 }
 
 /// The fields of the keys, which are the first map's, and of the values of each.
-fn pairs(planned: &Planned) -> Result<(Field, Field, Field)> {
-    let ((key, left), (_, right)) = (entry(planned, 0)?, entry(planned, 1)?);
-    Ok((key, left, right))
+fn pairs(planned: &Planned) -> (Field, Field, Field) {
+    let ((key, left), (_, right)) = (entry(planned, 0), entry(planned, 1));
+    (key, left, right)
 }
 
 /// Keys that only one map has come with NULL for the other's value.
@@ -190,7 +190,7 @@ fn zip_with(arguments: &Arguments) -> Result<ArrayRef> {
         }
         lengths.push(Some(places.len() - start));
     }
-    let (key, of_left, of_right) = pairs(&arguments.planned)?;
+    let (key, of_left, of_right) = pairs(&arguments.planned);
     let body = arguments.planned.body(0, &[key, of_left, of_right])?;
     let keys = take(&keys, &places.iter().map(|place| place.0).collect::<UInt64Array>(), None)?;
     let parameters = vec![

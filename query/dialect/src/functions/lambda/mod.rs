@@ -77,28 +77,28 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
 /// A function that takes functions, for the planner: the [`Lambdas`], the values, what is taken from outside.
 struct Function {
     name: String,
-    function: &'static HigherOrder,
+    definition: &'static HigherOrder,
     signature: Signature,
 }
 
 impl Function {
-    fn of(function: &'static HigherOrder) -> Self {
+    fn of(definition: &'static HigherOrder) -> Self {
         let signature = Signature::user_defined(Volatility::Immutable);
-        Self { name: format!("{MARK}{}", function.name), function, signature }
+        Self { name: format!("{MARK}{}", definition.name), definition, signature }
     }
 
     fn mismatch(&self, args: &ReturnFieldArgs) -> DataFusionError {
         let given = args.arg_fields.iter().zip(args.scalar_arguments.iter().copied());
-        let given = given.skip(1).take(self.function.value_count());
+        let given = given.skip(1).take(self.definition.value_count());
         let given: Vec<String> = given
             .map(|(field, constant)| type_of_argument(field, constant).to_string())
-            .chain(self.function.parameters.iter().map(|_| "<function>".to_owned()))
+            .chain(self.definition.parameters.iter().map(|_| "<function>".to_owned()))
             .collect();
-        let name = self.function.name;
+        let name = self.definition.name;
         let message = format!(
             "Unexpected parameters ({}) for function {name}. Expected: {name}({})",
             given.join(", "),
-            self.function.argument_types
+            self.definition.argument_types
         );
         let subject = Subject::Function(name.to_owned());
         DialectError::new(ErrorKind::FunctionNotFound, message).about(subject).into()
@@ -119,12 +119,12 @@ impl ScalarUDFImpl for Function {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Err(type_mismatch(format!("the type of {} needs its arguments", self.function.name)))
+        Err(type_mismatch(format!("the type of {} needs its arguments", self.definition.name)))
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let coerced = types.iter().enumerate().map(|(place, given)| {
-            let kind = place.checked_sub(1).and_then(|place| self.function.values.get(place));
+            let kind = place.checked_sub(1).and_then(|place| self.definition.values.get(place));
             kind.map_or_else(|| given.clone(), |kind| kind.coerced(given))
         });
         Ok(coerced.collect())
@@ -133,12 +133,12 @@ impl ScalarUDFImpl for Function {
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
         let fits = |(place, kind): (usize, &Kind)| types.get(place + 1).is_some_and(|given| kind.fits(given));
-        if !self.function.values.iter().enumerate().all(fits) {
+        if !self.definition.values.iter().enumerate().all(fits) {
             return Err(self.mismatch(&args));
         }
         let text = args.scalar_arguments.first().copied().flatten().and_then(text_of);
-        let planned = Planned::new(self.function.value_count(), text.as_deref(), args.arg_fields)?;
-        Ok(Arc::new((self.function.returns)(&planned)?.with_name(self.function.name)))
+        let planned = Planned::new(self.definition.value_count(), text.as_deref(), args.arg_fields)?;
+        Ok(Arc::new((self.definition.returns)(&planned)?.with_name(self.definition.name)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -156,14 +156,14 @@ impl ScalarUDFImpl for Function {
             let none = datafusion::arrow::array::new_empty_array(args.return_field.data_type());
             return Ok(ColumnarValue::Array(none));
         }
-        let planned = Planned::new(self.function.value_count(), text.as_deref(), &args.arg_fields)?;
+        let planned = Planned::new(self.definition.value_count(), text.as_deref(), &args.arg_fields)?;
         let is_nothing =
             |(kind, field): (&Kind, &FieldRef)| *kind == Kind::Map && field.data_type().is_null();
-        if self.function.values.iter().zip(&planned.values).any(is_nothing) {
+        if self.definition.values.iter().zip(&planned.values).any(is_nothing) {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from(args.return_type())?));
         }
         let arguments = Arguments::new(planned, &args, rows)?;
-        let column = (self.function.evaluate)(&arguments)?;
+        let column = (self.definition.evaluate)(&arguments)?;
         if constant {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&column, 0)?));
         }
@@ -196,15 +196,11 @@ impl Hash for Function {
 }
 
 fn as_list(column: &ArrayRef) -> Result<&ListArray> {
-    match column.as_list_opt::<i32>() {
-        Some(list) => Ok(list),
-        None => internal_err!("an array was promised"),
-    }
+    let Some(list) = column.as_list_opt::<i32>() else { return internal_err!("an array was promised") };
+    Ok(list)
 }
 
 fn as_map(column: &ArrayRef) -> Result<&MapArray> {
-    match column.as_map_opt() {
-        Some(map) => Ok(map),
-        None => internal_err!("a map was promised"),
-    }
+    let Some(map) = column.as_map_opt() else { return internal_err!("a map was promised") };
+    Ok(map)
 }
