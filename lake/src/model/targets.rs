@@ -51,11 +51,11 @@ impl Targets {
         if self.freshness_of.is_empty() {
             return usual;
         }
-        let cases = self.freshness_of.iter();
-        let cases: String = cases
-            .map(|(symbol, promised)| format!(" WHEN '{symbol}' THEN {}", double(promised.as_secs_f64())))
-            .collect();
-        format!("CASE symbol{cases} ELSE {usual} END")
+        let case = |(symbol, promised): (&Symbol, &Duration)| {
+            format!("WHEN '{symbol}' THEN {}", double(promised.as_secs_f64()))
+        };
+        let cases: Vec<String> = self.freshness_of.iter().map(case).collect();
+        format!("CASE symbol {} ELSE {usual} END", cases.join(" "))
     }
 }
 
