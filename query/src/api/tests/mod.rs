@@ -34,13 +34,17 @@ impl Served {
     }
 
     async fn over(lake: LakeInFolder) -> Self {
+        Self::with(lake, Access::open()).await
+    }
+
+    async fn with(lake: LakeInFolder, access: Access) -> Self {
         let board = SampleBoard::new();
         let watched = Watched { board: Some(board.path().to_owned()), ..Watched::default() };
         let parts = ApiParts {
             market: Market::at(board.path()),
             database: Database::open(lake.lake.clone(), DatabaseOptions::default()).unwrap(),
             health: HealthMonitor::start(watched, Targets::default()),
-            access: Access::open(),
+            access,
             events: None,
         };
         let state = ApiState::start(parts).unwrap();
