@@ -124,6 +124,9 @@ async fn bad_input_gets_an_answer_and_harms_nobody() {
     let refused = |request: RequestBuilder| async { request.send().await.unwrap().status() };
     assert_eq!(refused(ask(&client, &serving, "")).await, StatusCode::BAD_REQUEST);
     let bytes = client.post(format!("{}/v1/statement", serving.url)).body(b"SELECT '\xff'".to_vec());
+    let nobody = client.post(format!("{}/v1/statement", serving.url)).body("SELECT 1");
+    assert_eq!(refused(nobody).await, StatusCode::UNAUTHORIZED);
+    let bytes = bytes.header("X-Trino-User", "ana");
     assert_eq!(refused(bytes).await, StatusCode::BAD_REQUEST);
     for (name, value) in
         [("X-Trino-Session", "no pair"), ("X-Trino-Prepared-Statement", "a=%ff"), ("X-Trino-Schema", "marts")]
@@ -131,6 +134,8 @@ async fn bad_input_gets_an_answer_and_harms_nobody() {
         let sent = ask(&client, &serving, "SELECT 1").header(name, value);
         assert_eq!(refused(sent).await, StatusCode::BAD_REQUEST, "{name}");
     }
+    let unknown = ask(&client, &serving, "SELECT 1").header("X-Trino-Session", "no_such_property=1");
+    assert_eq!(whole(&client, unknown).await["error"]["errorName"], "INVALID_SESSION_PROPERTY");
     // Names in headers are names, whatever is in them.
     let injected = ask(&client, &serving, "SELECT count(*) FROM trades")
         .header("X-Trino-Catalog", "depthlake\"; DROP TABLE x; --")

@@ -80,7 +80,12 @@ impl Lake {
         let pointers = self.inner.catalog.pointers().await?;
         let mut tables = Vec::with_capacity(Table::ALL.len());
         for table in Table::ALL {
-            tables.push(status(&*self.inner.version(table, &pointers).await?));
+            let version = match self.inner.version(table, &pointers).await {
+                // A commit since the catalog was asked may have replaced what it told.
+                Err(LakeError::Table { .. }) => self.inner.current(table).await?.0,
+                version => version?,
+            };
+            tables.push(status(&version));
         }
         Ok(tables)
     }

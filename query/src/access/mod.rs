@@ -166,6 +166,11 @@ impl Access {
     }
 }
 
+/// Whether a request says whose it is, be it true or not.
+pub(crate) fn names_user(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::AUTHORIZATION) || named_user(headers).is_ok_and(|user| user.is_some())
+}
+
 /// Middleware that lets only those in whom `access` knows, and puts their [`Principal`] among the request's extensions.
 pub async fn authenticated(State(access): State<Access>, mut request: Request, next: Next) -> Response {
     match access.authenticate(request.headers()).await {

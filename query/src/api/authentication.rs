@@ -8,11 +8,14 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use depthlake_lake::table::Table;
 use percent_encoding::percent_decode_str;
 
 use super::problem::Problem;
 use super::state::ApiState;
 use crate::access::{Denied, Principal};
+use crate::catalog::CATALOG;
+use crate::table::LIVE;
 
 /// What is behind the door.
 const GUARDED: &str = "/api/";
@@ -49,6 +52,11 @@ pub(crate) async fn authenticated(
     }
     match principal(&state, request.uri(), request.headers()).await {
         Ok(principal) => {
+            if let Some(schema) = schema_behind(request.uri().path())
+                && !principal.grants.reads(CATALOG, schema)
+            {
+                return Problem::forbidden(schema).into_response();
+            }
             request.extensions_mut().insert(principal);
             next.run(request).await
         }
@@ -61,6 +69,17 @@ pub(crate) async fn authenticated(
             response.extensions_mut().insert(problem);
             response
         }
+    }
+}
+
+/// The schema that is shown at an address, where it is answered without a statement, which would be refused by itself.
+fn schema_behind(path: &str) -> Option<&'static str> {
+    let mut parts = path.strip_prefix("/api/v1/")?.split('/');
+    match parts.next()? {
+        "symbols" | "ticker" | "tickers" | "book" => Some(LIVE),
+        "bars" => Some(Table::Bars.namespace()),
+        "replay" => Some("raw"),
+        _ => None,
     }
 }
 

@@ -65,9 +65,13 @@ pub(crate) struct LiquidityParameters {
 /// The tables with their sizes, and what is done to them again and again.
 #[utoipa::path(get, path = "/api/v1/lake", tag = TAG_LAKE,
     responses((status = 200, body = LakeAnswer), (status = 500, body = ProblemAnswer)))]
-pub(crate) async fn overview(State(state): State<ApiState>) -> Result<Response, Problem> {
+pub(crate) async fn overview(
+    State(state): State<ApiState>,
+    Asker(principal): Asker,
+) -> Result<Response, Problem> {
     let tables = state.database.lake().tables().await;
-    let tables = tables.map_err(|error| Problem::internal(error.to_string()))?;
+    let mut tables = tables.map_err(|error| Problem::internal(error.to_string()))?;
+    tables.retain(|status| principal.grants.reads(CATALOG, status.table.namespace()));
     let mut json = JsonText::with_capacity(4_096);
     json.raw("{\"tables\":[");
     for (index, status) in tables.iter().enumerate() {

@@ -30,6 +30,12 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request cannot be understood", detail)
     }
 
+    /// 403: a schema that may not be read.
+    pub(crate) fn forbidden(schema: &str) -> Self {
+        let detail = format!("Access Denied: the schema {schema} is not granted");
+        Self::of_status(StatusCode::FORBIDDEN, detail)
+    }
+
     /// 404: a symbol that is not on the board, with the names that come nearest.
     pub(crate) fn unknown_symbol(text: &str, nearest: &[&str]) -> Self {
         let known = match nearest {
@@ -112,6 +118,7 @@ impl From<QueryError> for Problem {
         let trino = error.trino();
         let status = match (&error, trino.kind) {
             (QueryError::QueueFull { .. }, _) => return Self::too_many(error.to_string()),
+            _ if trino.name == "PERMISSION_DENIED" => StatusCode::FORBIDDEN,
             (_, ErrorKind::User) => StatusCode::BAD_REQUEST,
             (_, ErrorKind::InsufficientResources) => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::INTERNAL_SERVER_ERROR,

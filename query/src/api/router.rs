@@ -22,9 +22,7 @@ use utoipa_axum::routes;
 use super::problem::{self, Problem};
 use super::state::ApiState;
 use super::{answer, authentication, bars, health, lake, market, replay, sql, stream, tickets, trades};
-
-/// The largest body taken: a statement of SQL is no longer.
-const MOST_BODY: usize = 2 << 20;
+use crate::server::MOST_BODY;
 
 /// Answers shorter than this are sent as they are: a packet takes them whole.
 const LEAST_COMPRESSED: u16 = 1_400;
@@ -58,6 +56,8 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/v1", any(nothing_here))
         .route("/api/v1/", any(nothing_here))
         .route("/api/v1/{*rest}", any(nothing_here))
+        .route("/api", any(nothing_here))
+        .route("/api/{*rest}", any(nothing_here))
         .method_not_allowed_fallback(wrong_method)
         .layer(layers)
 }

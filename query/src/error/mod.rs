@@ -12,13 +12,14 @@ use datafusion::common::{Column, Diagnostic, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
 use depthlake_dialect::DialectError;
-use depthlake_lake::commit::LakeError;
+use depthlake_lake::commit::{LakeError, Moment};
 use depthlake_lake::table::Table;
 use strsim::damerau_levenshtein;
 use thiserror::Error;
 
 pub use trino::{ErrorKind, TrinoError};
 
+use crate::json_text::rfc3339;
 use crate::session::queries::StopReason;
 
 /// A place in the text of a statement.
@@ -197,9 +198,21 @@ fn external(error: Box<dyn std::error::Error + Send + Sync>) -> QueryError {
         Err(other) => other,
     };
     match error.downcast::<LakeError>() {
-        Ok(error) => QueryError::Lake(error),
+        Ok(error) => match *error {
+            LakeError::NoSnapshot { table, moment } => no_snapshot(table, moment),
+            _ => QueryError::Lake(error),
+        },
         Err(other) => QueryError::Failed { message: other.to_string() },
     }
+}
+
+/// A state of a table that was asked for and is not kept.
+fn no_snapshot(table: Table, moment: Moment) -> QueryError {
+    let what = match moment {
+        Moment::Snapshot(id) => format!("snapshot {id}"),
+        Moment::Time(time) => format!("snapshot at or before {}", rfc3339(time)),
+    };
+    QueryError::refused("INVALID_ARGUMENTS", format!("Table {table} keeps no {what}"))
 }
 
 /// What goes wrong in a value is the asker's, and known to Trino by a name.

@@ -1,10 +1,12 @@
 //! What the planner has to say, in Trino's words.
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use depthlake_dialect::parse::SyntaxError;
 
 use depthlake_dialect::functions::listing;
+use depthlake_dialect::types::TrinoType;
 
 use super::{Position, QueryError, external, innermost, message_of, nearest, position_of, schema};
 
@@ -78,6 +80,20 @@ fn of_schema(error: &SchemaError, position: Option<Position>) -> QueryError {
     }
 }
 
+/// The type of a condition, of which the planner tells the text and the type.
+fn type_of_condition(condition: &str, found: &str) -> String {
+    // The planner's numbers are wider than those that were written.
+    if condition
+        .strip_prefix("Int64(")
+        .is_some_and(|number| number.trim_end_matches(')').parse::<i32>().is_ok())
+    {
+        return TrinoType::Integer.to_string();
+    }
+    found
+        .parse::<DataType>()
+        .map_or_else(|_| found.to_owned(), |found| TrinoType::of_arrow(&found).to_string())
+}
+
 /// What the planner only says in words.
 fn of_message(message: String, position: Option<Position>) -> QueryError {
     if let Some(function) =
@@ -85,6 +101,16 @@ fn of_message(message: String, position: Option<Position>) -> QueryError {
     {
         let message = format!("Function '{function}' not registered");
         return QueryError::Trino { name: "FUNCTION_NOT_FOUND", message, position };
+    }
+    if let Some((condition, found)) = message
+        .strip_prefix("Cannot create filter with non-boolean predicate '")
+        .and_then(|rest| rest.rsplit_once("' returning "))
+    {
+        let message = format!(
+            "WHERE clause must evaluate to a boolean: actual type {}",
+            type_of_condition(condition, found)
+        );
+        return QueryError::Trino { name: "TYPE_MISMATCH", message, position };
     }
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     let name = if says(&["must be in GROUP BY", "must appear in the GROUP BY"]) {

@@ -12,6 +12,7 @@
 mod cancel;
 mod catalog;
 mod connection;
+mod copy;
 mod dialect;
 mod encode;
 mod error;

@@ -3,13 +3,15 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CloseCursor, Expr, FetchDirection, Ident, ObjectName, Reset, Set, Statement, Value, Visit, Visitor,
+    CloseCursor, CopySource, CopyTarget, Expr, FetchDirection, Ident, ObjectName, Reset, Set, Statement,
+    Value, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion_pg_catalog::pg_catalog::PG_CATALOG_TABLES;
 use depthlake_dialect::parse::is_within_bounds;
 
+use super::copy::{CopyForm, query_of};
 use super::dialect;
 
 /// A statement, by who answers it.
@@ -42,6 +44,13 @@ pub(super) enum Request {
         cursor: String,
         rows: Option<usize>,
     },
+    /// Writes the rows of a query as lines.
+    Copy {
+        query: Box<Self>,
+        form: CopyForm,
+    },
+    /// A copy that this door does not make; says why.
+    NoCopy(&'static str),
     /// Closes a cursor, or all.
     Close {
         cursor: Option<String>,
@@ -62,6 +71,10 @@ impl Request {
                 Some(statement) => Self::of_statement(statement, text),
                 None => Self::Nothing(""),
             },
+            // Rows would follow the statement.
+            _ if text.trim_start().get(..5).is_some_and(|word| word.eq_ignore_ascii_case("copy ")) => {
+                Self::NoCopy("this COPY is not supported: COPY (query) TO STDOUT is")
+            }
             _ => Self::Session(text.to_owned()),
         }
     }
@@ -91,6 +104,9 @@ impl Request {
             Statement::Close { cursor: CloseCursor::Specific { name } } => {
                 Self::Close { cursor: Some(name.value) }
             }
+            Statement::Copy { source, to, target, options, legacy_options, .. } => {
+                of_copy(source, (to, &target), CopyForm::of(&options, &legacy_options))
+            }
             Statement::Query(_) if is_about_the_catalog(&statement) => Self::Catalog(text.to_owned()),
             statement => Self::Session(dialect::translated(statement, text)),
         }
@@ -109,6 +125,7 @@ impl Request {
             Self::Declare { .. } => "DECLARE CURSOR",
             Self::Fetch { .. } => "FETCH",
             Self::Close { .. } => "CLOSE CURSOR",
+            Self::Copy { .. } | Self::NoCopy(_) => "COPY",
             Self::Nothing(tag) => tag,
         }
     }
@@ -155,6 +172,25 @@ fn of_declare(declared: datafusion::sql::sqlparser::ast::Declare, text: &str) ->
             Request::Declare { cursor: name.value, query: Box::new(Request::of_statement(query, &text)) }
         }
         _ => Request::Session(text.to_owned()),
+    }
+}
+
+fn of_copy(source: CopySource, (to, target): (bool, &CopyTarget), form: Option<CopyForm>) -> Request {
+    if !to {
+        return Request::NoCopy("COPY FROM is not supported: tables are only read here");
+    }
+    if *target != CopyTarget::Stdout {
+        return Request::NoCopy("COPY to files and programs is not supported: copy TO STDOUT");
+    }
+    let Some(form) = form else {
+        return Request::NoCopy("these options of COPY are not supported: FORMAT is text or csv");
+    };
+    match query_of(source) {
+        Some(query) => {
+            let text = query.to_string();
+            Request::Copy { query: Box::new(Request::of_statement(query, &text)), form }
+        }
+        None => Request::NoCopy("the table to copy has no name that can be read"),
     }
 }
 

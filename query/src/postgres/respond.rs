@@ -13,6 +13,7 @@ use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::data::DataRow;
 
 use super::connection::Connection;
+use super::copy::copied;
 use super::request::Request;
 use super::types::{ColumnType, fields};
 use super::{Door, encode, error};
@@ -101,6 +102,14 @@ pub(super) async fn respond(
             }
             Response::Execution(tag())
         }
+        Request::Copy { query, form } => {
+            let text_only = Format::UnifiedText;
+            match Box::pin(respond(door, connection, query, text, values, &text_only)).await? {
+                Response::Query(rows) => Response::CopyOut(copied(rows, form.clone())),
+                _ => return Err(error::plain("42601", "only the rows of a query can be copied")),
+            }
+        }
+        Request::NoCopy(why) => return Err(error::plain("0A000", *why)),
         Request::Nothing("") => Response::EmptyQuery,
         Request::Nothing(_) => Response::Execution(tag()),
     })

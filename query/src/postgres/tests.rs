@@ -112,6 +112,119 @@ fn ana() -> Access {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_are_copied_as_lines() {
+    let served = Served::start(Access::open(), None).await;
+    let ask = async |text: &str| served.psql("ana", &["--command", text], &[]).await;
+    let two = "SELECT trade_id, symbol, CAST(NULL AS varchar) AS nothing, 'a, \"b\"' AS text FROM normalized.trades ORDER BY trade_id LIMIT 2";
+    let Some(copied) = ask(&format!("COPY ({two}) TO STDOUT")).await else { return };
+    assert_eq!(copied, (true, "0\tADAUSDT\t\\N\ta, \"b\"\n1\tSOLUSDT\t\\N\ta, \"b\"".to_owned()));
+    let csv =
+        "trade_id,symbol,nothing,text\n0,ADAUSDT,,\"a, \"\"b\"\"\"\n1,SOLUSDT,,\"a, \"\"b\"\"\"".to_owned();
+    for form in ["(FORMAT csv, HEADER)", "WITH CSV HEADER", "WITH (FORMAT CSV, HEADER TRUE, ENCODING 'UTF8')"]
+    {
+        assert_eq!(
+            ask(&format!("COPY ({two}) TO STDOUT {form}")).await.unwrap(),
+            (true, csv.clone()),
+            "{form}"
+        );
+    }
+    assert_eq!(ask(&format!("\\copy ({two}) TO STDOUT CSV HEADER")).await.unwrap(), (true, csv));
+    let (is_well, lines) = ask("COPY normalized.trades (trade_id, price) TO STDOUT").await.unwrap();
+    assert_eq!((is_well, lines.lines().count()), (true, 1_000));
+    assert_eq!(ask("COPY (SELECT 1 WHERE false) TO STDOUT CSV").await.unwrap(), (true, String::new()));
+    for (refused, why) in [
+        ("COPY normalized.trades FROM STDIN", "not supported"),
+        ("COPY (SELECT 1) TO '/tmp/x'", "not supported"),
+        ("COPY (SELECT 1) TO PROGRAM 'cat'", "not supported"),
+        ("COPY (SELECT 1) TO STDOUT (FORMAT binary)", "not supported"),
+        ("COPY (SELECT nothing FROM normalized.trades) TO STDOUT", "nothing"),
+    ] {
+        let (is_well, said) = ask(refused).await.unwrap();
+        assert!(!is_well && said.contains(why), "{refused}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn psql_describes_what_comes_through_a_pipe() {
+    let served = Served::start(Access::open(), None).await;
+    let input = "\\d\n\\d normalized.trades\n\\dt *.*\nSELECT count(*) FROM normalized.trades;\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("input");
+    std::fs::write(&file, input).unwrap();
+    let command = format!(
+        "psql --no-psqlrc -h 127.0.0.1 -p {} -U ana -d depthlake -v ON_ERROR_STOP=1 < {}",
+        served.port,
+        file.display()
+    );
+    let asked = move || Command::new("sh").args(["-c", &command]).output().unwrap();
+    let output = tokio::task::spawn_blocking(asked).await.unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    if said.contains("not found") {
+        eprintln!("SKIPPED: there is no psql");
+        return;
+    }
+    assert!(output.status.success(), "{said}");
+    for expected in ["normalized", "numeric(18,8)", "1000"] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+}
+
+/// What dashboards ask, each in its own way, and what the answer begins with.
+const DASHBOARDS: [(&str, &str); 12] = [
+    // Grafana: what server this is, what it has, and a panel.
+    ("SELECT current_setting('server_version_num')::int/100 as version", ""),
+    ("SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'", "0"),
+    (
+        "SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) FROM information_schema.tables WHERE table_schema = 'normalized' AND table_name = 'trades'",
+        "normalized.trades",
+    ),
+    (
+        "SELECT quote_ident(column_name) AS \"column\", data_type AS \"type\" FROM information_schema.columns WHERE quote_ident(table_schema) || '.' || quote_ident(table_name) = 'normalized.trades' AND column_name = 'trade_id'",
+        "trade_id|bigint",
+    ),
+    (
+        "SELECT floor(extract(epoch from event_time)/60)*60 AS \"time\", avg(price) AS \"price\" FROM normalized.trades WHERE event_time BETWEEN '2000-01-01T00:00:00Z' AND '2100-01-01T00:00:00.000Z' GROUP BY 1 ORDER BY 1 LIMIT 1",
+        "",
+    ),
+    (
+        "SELECT date_trunc('minute', event_time) AS \"time\", symbol AS metric, sum(quantity) FROM normalized.trades WHERE event_time >= '2000-01-01T00:00:00Z' GROUP BY 1, 2 ORDER BY 1 LIMIT 1",
+        "",
+    ),
+    // Metabase: schemas, tables that may be read, time zone, and a question of its editor.
+    (
+        "SELECT nspname FROM pg_namespace WHERE nspname = 'normalized' AND has_schema_privilege(nspname, 'USAGE')",
+        "normalized",
+    ),
+    (
+        "SELECT n.nspname, c.relname, c.relkind FROM pg_catalog.pg_class c INNER JOIN pg_catalog.pg_namespace n ON c.relnamespace = n.oid WHERE c.relkind IN ('r', 'p', 'v', 'f', 'm') AND n.nspname = 'normalized' AND c.relname = 'trades'",
+        "normalized|trades|r",
+    ),
+    ("SHOW TIMEZONE", ""),
+    ("SELECT to_char(current_timestamp, 'YYYY-MM-DD HH24:MI:SS.MS TZ') IS NOT NULL", "t"),
+    (
+        "SELECT \"source\".\"symbol\" AS \"symbol\", COUNT(*) AS \"count\" FROM (SELECT \"normalized\".\"trades\".\"symbol\" AS \"symbol\" FROM \"normalized\".\"trades\") AS \"source\" GROUP BY \"source\".\"symbol\" ORDER BY \"source\".\"symbol\" ASC",
+        "ADAUSDT|247",
+    ),
+    (
+        "SELECT CAST(DATE_TRUNC('month', \"normalized\".\"trades\".\"event_time\") AS date) AS \"event_time\", COUNT(*) AS \"count\" FROM \"normalized\".\"trades\" GROUP BY CAST(DATE_TRUNC('month', \"normalized\".\"trades\".\"event_time\") AS date) ORDER BY CAST(DATE_TRUNC('month', \"normalized\".\"trades\".\"event_time\") AS date) ASC",
+        "",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dashboards_are_answered_in_their_ways() {
+    let served = Served::start(Access::open(), None).await;
+    let mut unanswered = Vec::new();
+    for (text, expected) in DASHBOARDS {
+        let Some((is_well, said)) = served.psql("ana", &["--command", text], &[]).await else { return };
+        if !is_well || !said.starts_with(expected) {
+            unanswered.push(format!("{text}\n    {said}"));
+        }
+    }
+    assert!(unanswered.is_empty(), "{}", unanswered.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn psql_asks_and_describes() {
     let served = Served::start(Access::open(), None).await;
     let ask = async |text: &str| served.psql("ana", &["--command", text], &[]).await;

@@ -11,16 +11,24 @@
 
 pub(crate) mod connections;
 mod file_handles;
+mod lingering;
 mod listening;
 mod options;
 mod stalling;
 mod tls;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::DefaultBodyLimit;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use bytes::Bytes;
+use futures::{StreamExt, stream};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -37,10 +45,12 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 
 pub use axum::Router;
 pub use listening::listen;
+pub(crate) use options::MOST_BODY;
 pub use options::{Limits, ServerOptions, TlsOptions};
 pub use tls::{TlsError, server_config};
 
 use connections::{Connection, Connections, Counted, Ended};
+use lingering::{Linger, Lingering};
 use stalling::Stalling;
 
 /// How long a listener that cannot take a connection (no file handles are left) pauses.
@@ -153,9 +163,28 @@ fn assembled(routers: Vec<Router>, limits: &Limits) -> Router {
     let all = routers.into_iter().fold(Router::new(), Router::merge);
     all.layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(limits.body))
+        .layer(from_fn_with_state(limits.body, too_large_at_once))
         .layer(RequestBodyTimeoutLayer::new(limits.header_time))
         .layer(CatchPanicLayer::new())
 }
+
+/// Puts a body that is known to be too large away unread, and another in its place that is too large as well: so whoever wants
+/// the body refuses it in its own words.
+async fn too_large_at_once(State(limit): State<usize>, mut request: Request, next: Next) -> Response {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if length.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > limit) {
+        request.headers_mut().remove(header::CONTENT_LENGTH);
+        let blanks = Ok::<_, Infallible>(Bytes::from_static(&BLANKS));
+        *request.body_mut() = Body::from_stream(stream::repeat(blanks).take(limit / BLANKS.len() + 1));
+        if let Some(linger) = request.extensions().get::<Linger>() {
+            linger.want();
+        }
+    }
+    next.run(request).await
+}
+
+/// A piece of a body that says nothing.
+static BLANKS: [u8; 32 << 10] = [b' '; 32 << 10];
 
 /// As many connections as are allowed, and at most half of the handles that the process has, for files need some too.
 fn capacity(limits: &Limits) -> usize {
@@ -210,17 +239,19 @@ impl Handling {
     }
 
     async fn speak(&self, stream: TcpStream, connection: &Connection) -> Ended {
+        let linger = Linger::default();
+        let stream = Lingering::new(stream, linger.clone());
         let stream = Stalling::new(stream, self.limits.write_time);
         match &self.tls {
-            None => self.exchange(stream, connection).await,
+            None => self.exchange(stream, connection, linger).await,
             Some(tls) => match tls.accept(stream).await {
-                Ok(stream) => self.exchange(stream, connection).await,
+                Ok(stream) => self.exchange(stream, connection, linger).await,
                 Err(_) => Ended::ByClient,
             },
         }
     }
 
-    async fn exchange<S>(&self, stream: S, connection: &Connection) -> Ended
+    async fn exchange<S>(&self, stream: S, connection: &Connection, linger: Linger) -> Ended
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -230,8 +261,16 @@ impl Handling {
         let service = tower::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
             let counted = requests.begin();
             request.extensions_mut().insert(scheme);
-            let answered = router.clone().oneshot(request.map(axum::body::Body::new));
-            async move { answered.await.map(|response| response.map(|body| Counted::new(body, counted))) }
+            request.extensions_mut().insert(linger.clone());
+            let answered = router.clone().oneshot(request.map(Body::new));
+            let linger = linger.clone();
+            async move {
+                let response = answered.await?;
+                if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                    linger.want();
+                }
+                Ok::<_, Infallible>(response.map(|body| Counted::new(body, counted)))
+            }
         });
         let served =
             self.http.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));

@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Bytes of a request's body, unless another limit is set.
+pub(crate) const MOST_BODY: usize = 4 << 20;
+
 /// Where and how to listen.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
@@ -55,7 +58,7 @@ impl Default for Limits {
             header_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(75),
             write_time: Duration::from_mins(1),
-            body: 4 << 20,
+            body: MOST_BODY,
             farewell: Duration::from_secs(5),
         }
     }

@@ -85,10 +85,25 @@ async fn a_body_beyond_the_limit_is_refused_without_being_read() {
     stream.write_all(b"POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n").await.unwrap();
     let answer = closed(&mut stream).await;
     assert!(answer.starts_with(b"HTTP/1.1 413 "), "{}", String::from_utf8_lossy(&answer));
+    for bytes in [2_000, 30_000_000] {
+        // A client that looks at the answer only once it has sent everything.
+        let mut stream = server.connect().await;
+        let head =
+            format!("POST /size HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {bytes}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&vec![b'x'; bytes]).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 413 "), "{}", String::from_utf8_lossy(&answer));
+    }
     let mut stream = server.connect().await;
     stream.write_all(b"POST /size HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n").await.unwrap();
     let chunk = [b"200\r\n".as_slice(), &[b'x'; 512], b"\r\n"].concat();
-    while stream.write_all(&chunk).await.is_ok() {}
+    for _ in 0..8_192 {
+        stream.write_all(&chunk).await.unwrap();
+    }
+    let answer = closed(&mut stream).await;
+    assert!(answer.starts_with(b"HTTP/1.1 413 "), "{}", String::from_utf8_lossy(&answer));
     server.stop().await;
 }
 

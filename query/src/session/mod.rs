@@ -42,6 +42,7 @@ use depthlake_lake::model::{ROWS_UNDER_TEST, Sql, SqlError};
 pub use answer::{Answer, Column, Description, Effect, Update};
 pub use database::{Database, DatabaseOptions};
 pub use limits::Limits;
+pub(crate) use properties::{check as check_properties, is_zone};
 pub use queries::{Queries, QueryFailure, QueryId, QueryInfo, QueryState, StopReason};
 pub use rows::Rows;
 pub use settings::{Door, OWN_PROMPT, SessionSettings};

@@ -87,16 +87,36 @@ pub(super) fn set(property: &Name, value: &Expr) -> Result<Effect, QueryError> {
         )
     };
     let value = text(value).ok_or_else(not_constant)?;
-    let is_right = match known.name {
-        "query_max_run_time" | "query_max_execution_time" => duration(&value).is_some(),
-        "time_zone_id" => is_zone(&value),
-        _ => known.r#type != "integer" || value.parse::<i64>().is_ok(),
-    };
-    if !is_right {
+    if !known.takes(&value) {
         let message = format!("{property} is invalid: {value}");
         return Err(QueryError::refused_at("INVALID_SESSION_PROPERTY", message, START));
     }
     Ok(Effect::SetSession(property.to_string(), value))
+}
+
+/// Refuses properties that a client has set otherwise than by a statement, where there are none of their names or their values
+/// cannot be meant. Those of catalogs are the catalogs' own.
+pub(crate) fn check(properties: &BTreeMap<String, String>) -> Result<(), QueryError> {
+    for (name, value) in properties.iter().filter(|(name, _)| !name.contains('.')) {
+        let invalid = |message| Err(QueryError::refused("INVALID_SESSION_PROPERTY", message));
+        match KNOWN.iter().find(|known| known.name == name) {
+            None => return invalid(format!("Session property '{name}' does not exist")),
+            Some(known) if !known.takes(value) => return invalid(format!("{name} is invalid: {value}")),
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+impl Property {
+    /// Whether it can have this value.
+    fn takes(&self, value: &str) -> bool {
+        match self.name {
+            "query_max_run_time" | "query_max_execution_time" => duration(value).is_some(),
+            "time_zone_id" => is_zone(value),
+            _ => self.r#type != "integer" || value.parse::<i64>().is_ok(),
+        }
+    }
 }
 
 /// What `RESET SESSION` changes.
@@ -166,7 +186,8 @@ fn known(property: &Name) -> Result<&'static Property, QueryError> {
     })
 }
 
-fn is_zone(zone: &str) -> bool {
+/// Whether there is such a time zone.
+pub(crate) fn is_zone(zone: &str) -> bool {
     chrono_tz::Tz::from_str(zone).is_ok() || datafusion::arrow::array::timezone::Tz::from_str(zone).is_ok()
 }
 

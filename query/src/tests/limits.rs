@@ -67,6 +67,25 @@ async fn a_query_has_so_much_time() {
 }
 
 #[tokio::test]
+async fn what_is_gathered_has_so_much_memory() {
+    let (_lake, database) = opened(Limits { memory_per_query: 4 << 20, ..Limits::default() }).await;
+    let session = reader(&database);
+    for gathered in [
+        "count(DISTINCT (orderkey, linenumber, comment)), count(*)",
+        "array_agg(comment)",
+        "map_agg(orderkey, comment)",
+        "multimap_agg(linenumber, comment)",
+        "histogram(comment)",
+        "max_by(rpad(comment, 5000, 'x'), orderkey, 10000)",
+    ] {
+        let text = format!("SELECT {gathered} FROM tpch.sf1.lineitem");
+        let (name, message) = fails(&session, &text).await;
+        assert_eq!(name, "EXCEEDED_LOCAL_MEMORY_LIMIT", "{text}: {message}");
+        assert_eq!(rows(session.execute("SELECT 1").await.unwrap()).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_text_has_so_many_bytes() {
     let (_lake, database) = opened(Limits { text_length: 20, ..Limits::default() }).await;
     let text = format!("SELECT 1 -- {}", "x".repeat(20));

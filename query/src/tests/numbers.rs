@@ -122,3 +122,37 @@ async fn rows_and_arrays_are_counted_by_their_values() {
     let sql = "SELECT count(DISTINCT IF(n > 1, ROW(n, 2))) FROM (VALUES 1, 2, 2) AS t(n)";
     assert_eq!(value::<u64>(&session, sql).await, 1);
 }
+
+#[tokio::test]
+async fn conditions_are_boolean() {
+    let (_lake, session) = session().await;
+    refuses(
+        &session,
+        "TYPE_MISMATCH",
+        &[
+            ("SELECT 1 WHERE 1", "WHERE clause must evaluate to a boolean: actual type integer"),
+            (
+                "SELECT symbol FROM normalized.trades WHERE trade_id",
+                "WHERE clause must evaluate to a boolean: actual type bigint",
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_state_that_is_not_kept_is_named() {
+    let (_lake, session) = session().await;
+    for (sql, named) in [
+        ("SELECT * FROM normalized.trades FOR VERSION AS OF 17", "17"),
+        (
+            "SELECT * FROM normalized.trades FOR TIMESTAMP AS OF TIMESTAMP '2001-01-01 00:00:00 UTC'",
+            "2001-01-01",
+        ),
+        ("SELECT * FROM normalized.\"trades@17\"", "17"),
+    ] {
+        let error = error(&session, sql).await;
+        assert_eq!(error.trino().name, "INVALID_ARGUMENTS", "{sql}: {error}");
+        assert!(error.to_string().contains(named), "{sql}: {error}");
+    }
+}

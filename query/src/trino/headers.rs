@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::signature::Precisions;
 use crate::access::Principal;
-use crate::session::{Door, Effect, SessionSettings};
+use crate::session::{Door, Effect, SessionSettings, is_zone};
 
 /// What `URLEncoder` of Java leaves as it is, but for the space.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
@@ -75,9 +75,16 @@ impl ClientContext {
         settings.properties = header("session").pairs()?;
         settings.prepared = header("prepared-statement").pairs()?;
         let property = settings.properties.get(TIME_ZONE).cloned();
-        settings.time_zone = property.or(header("time-zone").name_value()?);
+        let zone = header("time-zone").name_value()?;
+        if zone.as_deref().is_some_and(|zone| !is_zone(zone)) {
+            return Err(header("time-zone").invalid("expected a time zone, such as UTC or Europe/Berlin"));
+        }
+        settings.time_zone = property.or(zone);
         settings.transaction =
             header("transaction-id").name_value()?.filter(|id| !id.eq_ignore_ascii_case("none"));
+        if settings.transaction.as_deref().is_some_and(|id| uuid::Uuid::parse_str(id).is_err()) {
+            return Err(header("transaction-id").invalid("expected NONE, or what START TRANSACTION gave"));
+        }
         settings.client_tags = header("client-tags").list()?;
         let capabilities = header("client-capabilities").list()?;
         let knows = capabilities.iter().any(|capability| capability == "PARAMETRIC_DATETIME");
@@ -226,6 +233,8 @@ mod tests {
             ("X-Trino-Session", "=1"),
             ("X-Trino-Session", "a=%ff"),
             ("X-Trino-Prepared-Statement", "a"),
+            ("X-Trino-Time-Zone", "Mars/Olympus"),
+            ("X-Trino-Transaction-Id", "7"),
             ("X-Trino-Catalog", long.as_str()),
         ] {
             let error = context(&[(name, value)]).unwrap_err().to_string();

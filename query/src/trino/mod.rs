@@ -34,9 +34,9 @@ use tower_http::compression::predicate::SizeAbove;
 
 pub use info::VERSION;
 
-use crate::access::{Access, Principal, authenticated};
+use crate::access::{Access, Principal, authenticated, names_user};
 use crate::server::Scheme;
-use crate::session::Database;
+use crate::session::{Database, check_properties};
 use headers::ClientContext;
 use page::{Envelope, Failure, Page};
 use statement::{NoPage, Statement};
@@ -95,6 +95,10 @@ async fn begin(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
+    if protocol.access.is_open() && !names_user(&parts.headers) {
+        return (StatusCode::UNAUTHORIZED, "Basic authentication or X-Trino-User must be sent")
+            .into_response();
+    }
     let text = match text_of(body).await {
         Ok(text) => text,
         Err(refusal) => return refusal,
@@ -104,6 +108,9 @@ async fn begin(
         Ok(context) => context,
         Err(error) => return refused(&error.to_string()),
     };
+    if let Err(error) = check_properties(&context.settings.properties) {
+        return failed(&protocol, &base, &Failure::of(&error));
+    }
     let statement = match protocol.statements.begin(context, text) {
         Ok(statement) => statement,
         Err(failure) => return failed(&protocol, &base, &failure),

@@ -22,6 +22,7 @@ use super::request::Wish;
 use super::socket::too_many;
 use super::topic::{Channel, Topic};
 use crate::api::TAG_STREAM;
+use crate::api::authentication::Asker;
 use crate::api::extract::Parameters;
 use crate::api::problem::Problem;
 use crate::api::schema::ProblemAnswer;
@@ -47,15 +48,18 @@ pub(crate) struct EventParameters {
 /// Opens a stream of server-sent events: the messages of the WebSocket, one an event.
 #[utoipa::path(get, path = "/api/v1/events", tag = TAG_STREAM, params(EventParameters),
     responses((status = 200, description = "Events of JSON messages", content_type = "text/event-stream", body = String),
-        (status = 400, body = ProblemAnswer), (status = 503, body = ProblemAnswer)))]
+        (status = 400, body = ProblemAnswer), (status = 403, body = ProblemAnswer),
+        (status = 503, body = ProblemAnswer)))]
 pub(crate) async fn events(
     State(state): State<ApiState>,
+    Asker(principal): Asker,
     Parameters(parameters): Parameters<EventParameters>,
 ) -> Result<Response, Problem> {
     let EventParameters { channel, symbols, depth, conflate_ms } = parameters;
     let names = symbols.iter().flat_map(|names| names.split(',')).map(str::trim);
     let symbols = names.filter(|name| !name.is_empty()).map(str::to_owned).collect();
     let wish = Wish { channel, symbols, depth, conflate_ms };
+    wish.check(&principal).map_err(Problem::forbidden)?;
     let topics = wish.topics(&state).map_err(Problem::bad_request)?;
     if topics.len() > MOST_TOPICS {
         return Err(Problem::bad_request(format!("a stream may be about {MOST_TOPICS} things at most")));

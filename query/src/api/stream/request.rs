@@ -5,8 +5,10 @@ use depthlake_orderbook::symbol::Symbol;
 use serde::Deserialize;
 
 use super::topic::{Channel, Pace, Topic};
+use crate::access::Principal;
 use crate::api::market::{MOST_LEVELS, known_symbol};
 use crate::api::state::ApiState;
+use crate::catalog::CATALOG;
 
 const NO_EVENTS: &str =
     "trades and bars are streamed by the process that keeps the books; this one only reads its board";
@@ -42,6 +44,12 @@ impl ClientMessage {
 }
 
 impl Wish {
+    /// Refuses what somebody may not be told; names the schema.
+    pub(crate) fn check(&self, principal: &Principal) -> Result<(), &'static str> {
+        let denied = |schema: &&str| !principal.grants.reads(CATALOG, schema);
+        self.channel.schema().filter(denied).map_or(Ok(()), Err)
+    }
+
     /// The topics that are meant.
     pub(crate) fn topics(&self, state: &ApiState) -> Result<Vec<Topic>, String> {
         let milliseconds = self.conflate_ms.unwrap_or(0);

@@ -17,12 +17,16 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use super::client::{Client, QUEUE};
 use super::hub::{MOST_CLIENTS, MOST_TOPICS, Seat};
 use super::request::{ClientMessage, Wish};
-use super::topic::Topic;
+use super::topic::{Channel, Topic};
+use crate::access::Principal;
 use crate::api::TAG_STREAM;
+use crate::api::authentication::Asker;
 use crate::api::problem::Problem;
 use crate::api::schema::ProblemAnswer;
 use crate::api::state::ApiState;
+use crate::catalog::CATALOG;
 use crate::json_text::JsonText;
+use crate::table::LIVE;
 
 /// The largest message a client may send.
 const MOST_BYTES: usize = 64 << 10;
@@ -51,14 +55,19 @@ const MOST_AT_ONCE: usize = 64;
 /// Opens a stream. The client then sends `{"op":"subscribe","channel":"book","symbols":["BTCUSDT"],"depth":20}` and the like.
 #[utoipa::path(get, path = "/api/v1/stream", tag = TAG_STREAM,
     responses((status = 101, description = "A WebSocket of JSON messages"),
-        (status = 400, body = ProblemAnswer), (status = 426, body = ProblemAnswer),
+        (status = 400, body = ProblemAnswer), (status = 403, body = ProblemAnswer), (status = 426, body = ProblemAnswer),
         (status = 503, body = ProblemAnswer)))]
 pub(crate) async fn stream(
     State(state): State<ApiState>,
+    Asker(principal): Asker,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let upgrade =
         upgrade.map_err(|rejection| Problem::of_status(rejection.status(), rejection.body_text()))?;
+    let schemas = [Channel::Tickers, Channel::Trades].map(Channel::schema);
+    if !schemas.into_iter().flatten().any(|schema| principal.grants.reads(CATALOG, schema)) {
+        return Err(Problem::forbidden(LIVE));
+    }
     let seat = state.hub.seat().ok_or_else(too_many)?;
     let upgrade = upgrade
         .max_message_size(MOST_BYTES)
@@ -66,7 +75,7 @@ pub(crate) async fn stream(
         .read_buffer_size(READ_AT_ONCE)
         .write_buffer_size(0);
     Ok(upgrade.on_upgrade(move |socket| async move {
-        Connection::new(state, seat, socket).serve().await;
+        Connection::new(state, principal, seat, socket).serve().await;
     }))
 }
 
@@ -77,6 +86,7 @@ pub(super) fn too_many() -> Problem {
 /// One client for as long as it is connected.
 struct Connection {
     state: ApiState,
+    principal: Principal,
     socket: WebSocket,
     client: Arc<Client>,
     queue: Receiver<Utf8Bytes>,
@@ -94,10 +104,19 @@ enum End {
 }
 
 impl Connection {
-    fn new(state: ApiState, seat: Seat, socket: WebSocket) -> Self {
+    fn new(state: ApiState, principal: Principal, seat: Seat, socket: WebSocket) -> Self {
         let (client, queue) = Client::new();
         let client = Arc::new(client);
-        Self { state, socket, client, queue, topics: HashSet::new(), heard: Instant::now(), _seat: seat }
+        Self {
+            state,
+            principal,
+            socket,
+            client,
+            queue,
+            topics: HashSet::new(),
+            heard: Instant::now(),
+            _seat: seat,
+        }
     }
 
     async fn serve(mut self) {
@@ -199,6 +218,8 @@ impl Connection {
     }
 
     fn subscribe(&mut self, wish: &Wish) -> Result<(), String> {
+        wish.check(&self.principal)
+            .map_err(|schema| format!("Access Denied: the schema {schema} is not granted"))?;
         let topics = wish.topics(&self.state)?;
         let more = topics.iter().filter(|topic| !self.topics.contains(topic)).count();
         if self.topics.len() + more > MOST_TOPICS {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use depthlake_orderbook::symbol::Symbol;
 use serde::Deserialize;
 
+use crate::table::LIVE;
+
 /// A kind of news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -36,6 +38,15 @@ pub(crate) enum Pace {
 }
 
 impl Channel {
+    /// The schema whose rows are told; `None` for what everybody may know.
+    pub(crate) const fn schema(self) -> Option<&'static str> {
+        match self {
+            Self::Tickers | Self::Book => Some(LIVE),
+            Self::Trades | Self::Bars => Some("normalized"),
+            Self::Health => None,
+        }
+    }
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Tickers => "tickers",

@@ -12,6 +12,7 @@ use reqwest::{Method, StatusCode, header};
 use serde_json::json;
 
 use super::{Served, problem};
+use crate::access::{Access, AccessConfiguration, SchemaPattern, TokenHash, UserConfiguration};
 use crate::live::samples::row;
 use crate::samples::{append, empty_lake, trades};
 
@@ -223,10 +224,60 @@ async fn sql_is_answered_as_json_and_as_files() {
         StatusCode::BAD_REQUEST,
     );
     assert!(wrong.await["error_name"].is_string());
-    problem(ask(json!({"query": "DROP TABLE raw.trades"})).await.unwrap(), StatusCode::BAD_REQUEST).await;
+    problem(ask(json!({"query": "DROP TABLE raw.trades"})).await.unwrap(), StatusCode::FORBIDDEN).await;
     problem(ask(json!({"question": "?"})).await.unwrap(), StatusCode::UNPROCESSABLE_ENTITY).await;
-    let huge = json!({"query": "x".repeat(3 << 20)});
+    let huge = json!({"query": "x".repeat(5 << 20)});
     problem(ask(huge).await.unwrap(), StatusCode::PAYLOAD_TOO_LARGE).await;
     let text = served.client.post(served.url("/api/v1/sql")).body("SELECT 1").send().await.unwrap();
     problem(text, StatusCode::UNSUPPORTED_MEDIA_TYPE).await;
+}
+
+#[tokio::test]
+async fn who_is_not_granted_the_live_books_is_not_told_of_them() {
+    let token = "a-token";
+    let read = vec![SchemaPattern::try_from("marts".to_owned()).unwrap()];
+    let user =
+        UserConfiguration { password: None, tokens: vec![TokenHash::of(token)], read, write: Vec::new() };
+    let configuration = AccessConfiguration { users: [("eve".to_owned(), user)].into(), jwt: None };
+    let served = Served::guarded(empty_lake().await, Access::new(&configuration).unwrap()).await;
+    for path in [
+        "symbols",
+        "tickers",
+        "ticker/BTCUSDT",
+        "book/BTCUSDT?depth=5",
+        "bars/BTCUSDT",
+        "trades/BTCUSDT",
+        "replay/BTCUSDT?at=2024-08-08T00:00:00Z",
+        "dead-letters",
+        "events?channel=tickers",
+        "events?channel=trades",
+    ] {
+        let asked = served.client.get(served.url(&format!("/api/v1/{path}"))).bearer_auth(token);
+        let told = problem(asked.send().await.unwrap(), StatusCode::FORBIDDEN).await;
+        assert!(told["detail"].as_str().unwrap().contains("Access Denied"), "{path}: {told}");
+    }
+    let stream = served.client.get(served.url("/api/v1/stream")).bearer_auth(token);
+    let stream = stream.header("Connection", "Upgrade").header("Upgrade", "websocket");
+    let stream =
+        stream.header("Sec-WebSocket-Version", "13").header("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==");
+    problem(stream.send().await.unwrap(), StatusCode::FORBIDDEN).await;
+    for path in ["health", "liquidity/BTCUSDT"] {
+        let asked = served.client.get(served.url(&format!("/api/v1/{path}"))).bearer_auth(token);
+        assert_eq!(asked.send().await.unwrap().status(), StatusCode::OK, "{path}");
+    }
+    let tables = served.client.get(served.url("/api/v1/lake")).bearer_auth(token).send().await.unwrap();
+    let tables: serde_json::Value = serde_json::from_str(&tables.text().await.unwrap()).unwrap();
+    let tables = tables["tables"].as_array().unwrap();
+    assert!(
+        !tables.is_empty()
+            && tables.iter().all(|table| table["table"].as_str().unwrap().starts_with("marts."))
+    );
+}
+
+#[tokio::test]
+async fn other_versions_are_problems_as_well() {
+    let served = Served::start().await;
+    for path in ["/api", "/api/v2", "/api/v2/book/BTCUSDT"] {
+        served.problem(path, StatusCode::NOT_FOUND).await;
+    }
 }
