@@ -79,7 +79,7 @@ fn where_messages_are_json_every_line_is() {
     ];
     for (arguments, expected) in cases {
         let all = [arguments, &["--log-format", "json"]].concat();
-        let told = text(&finish(here, &all).stderr).to_owned();
+        let told = text(&finish(here, &all).stderr);
         let mut messages = Vec::new();
         for line in told.lines() {
             let object: serde_json::Value =

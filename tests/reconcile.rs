@@ -244,10 +244,12 @@ fn a_young_lake_says_that_there_is_nothing_to_compare_yet() {
     let run = ["run", "--data", "data", "--symbols", "BTCUSDT", "--rate", "3", "--no-serve"];
     let running = support::depthlake(folder, &run).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let running = running.unwrap();
-    support::wait("the run has the log", || {
-        let told = finish(folder, &["reconcile", "--data", "data", "--layer", "raw"]);
-        text(&told.stdout).contains("because the log is in use by a running depthlake")
+    // Who compares before that takes the log for a moment, and the run is refused.
+    support::wait("the run has the log and shows its books", || {
+        text(&finish(folder, &["top", "--once", "--data", "data"]).stdout).contains("writer alive")
     });
+    let told = succeed(folder, &["reconcile", "--data", "data", "--layer", "raw"]);
+    assert!(told.contains("because the log is in use by a running depthlake"), "{told}");
     let told = succeed(folder, &["reconcile", "--data", "data"]);
     support::stop(running);
     let line = told.lines().find(|line| line.starts_with("normalized with raw  ")).unwrap();

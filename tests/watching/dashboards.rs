@@ -1,5 +1,5 @@
 //! Each dashboard is read, and each of its queries asked of a running program: none may be empty or wrong. Questions in SQL are
-//! asked as Grafana's data source for PostgreSQL does: by that door, with its macros expanded.
+//! asked as Grafana's data source for `PostgreSQL` does: by that door, with its macros expanded.
 
 use std::path::Path;
 use std::process::Command;
@@ -73,7 +73,7 @@ fn no_panel_is_empty_or_wrong() {
             let filter = "$__timeFilter(";
             assert!(panel.query.contains(filter), "{} shows more than is looked at", panel.place);
             until(&format!("{} has rows: {}", panel.place, panel.query), || {
-                rows(postgres, &expanded(&panel.query)).filter(|&rows| rows > 0)
+                (rows(postgres, &expanded(&panel.query)) > 0).then_some(())
             });
         }
     }
@@ -83,20 +83,20 @@ fn is_finite(series: &Value) -> bool {
     series["value"][1].as_str().and_then(|text| text.parse::<f64>().ok()).is_some_and(f64::is_finite)
 }
 
-/// How many rows a query gives at the door for PostgreSQL.
-fn rows(port: u16, query: &str) -> Option<usize> {
+/// How many rows a query gives at the door for `PostgreSQL`.
+fn rows(port: u16, query: &str) -> usize {
     let address = format!("postgres://grafana@127.0.0.1:{port}/depthlake?sslmode=disable");
     let arguments = [address.as_str(), "--csv", "--tuples-only", "--command", query];
     let output = Command::new("psql").args(arguments).output().unwrap();
     assert!(output.status.success(), "{query}: {}", text(&output.stderr));
-    Some(text(&output.stdout).lines().count())
+    text(&output.stdout).lines().count()
 }
 
-/// A query with the macros of Grafana's data source for PostgreSQL in their places.
+/// A query with the macros of Grafana's data source for `PostgreSQL` in their places.
 fn expanded(query: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let time = |since_1970: Duration| utc(Timestamp(i64::try_from(since_1970.as_nanos()).unwrap()));
-    let (from, to) = (time(now - LOOKED_AT), time(now));
+    let (from, to) = (time(now.saturating_sub(LOOKED_AT)), time(now));
     let interval = format!("{INTERVAL}s");
     let mut text = query.replace("$__interval", &interval);
     while let Some((before, rest)) = text.split_once("$__") {

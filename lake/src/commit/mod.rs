@@ -166,9 +166,15 @@ impl Lake {
     /// table with [`Lake::column_drifts`] may fail.
     ///
     /// # Errors
-    /// As [`Lake::open_at`], but for tables that are laid out otherwise.
+    /// As [`Lake::open_at`], a moved lake among them, but for tables that are laid out otherwise.
     pub async fn open_unchecked(address: &LakeAddress) -> Result<Self, LakeError> {
-        Self::connect(address, Upkeep::new()).await
+        let lake = Self::connect(address, Upkeep::new()).await?;
+        let pointers = lake.inner.catalog.pointers().await?;
+        for table in Table::ALL {
+            let version = lake.inner.version(table, &pointers).await?;
+            lake.inner.check_place(&version)?;
+        }
+        Ok(lake)
     }
 
     async fn open_with(address: &LakeAddress, upkeep: Upkeep) -> Result<Self, LakeError> {
@@ -299,15 +305,21 @@ impl Inner {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(version.table, version);
     }
 
+    /// Refuses a table that is elsewhere: a copied or moved lake still names the files of the first one.
+    fn check_place(&self, version: &TableVersion) -> Result<(), LakeError> {
+        let (location, root) = (version.metadata.location(), self.warehouse.location());
+        if location.strip_prefix(root).is_none_or(|rest| !rest.starts_with('/')) {
+            let (location, warehouse) = (location.to_owned(), root.to_owned());
+            return Err(LakeError::OutsideWarehouse { table: version.table, location, warehouse });
+        }
+        Ok(())
+    }
+
     /// Refuses a table that is elsewhere, or laid out otherwise than this version would; of its columns `evolution` judges.
     fn check_layout(&self, version: &TableVersion) -> Result<(), LakeError> {
+        self.check_place(version)?;
         let table = version.table;
         let found = &version.metadata;
-        let root = self.warehouse.location();
-        if found.location().strip_prefix(root).is_none_or(|rest| !rest.starts_with('/')) {
-            let (location, warehouse) = (found.location().to_owned(), root.to_owned());
-            return Err(LakeError::OutsideWarehouse { table, location, warehouse });
-        }
         let expected = new_metadata(table, found.location().to_owned())
             .map_err(LakeError::table(table, "lay out the metadata"))?;
         let parts: [(_, PartOfLayout); 2] = [

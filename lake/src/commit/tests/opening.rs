@@ -77,8 +77,11 @@ async fn a_missing_or_different_warehouse_is_refused() {
     let missing = Lake::open(&place.catalog(), &elsewhere).await.unwrap_err();
     assert!(matches!(missing, LakeError::WarehouseMissing { .. }), "{missing}");
     fs::create_dir(&elsewhere).unwrap();
-    let different = Lake::open(&place.catalog(), &elsewhere).await.unwrap_err();
-    assert!(matches!(different, LakeError::OutsideWarehouse { .. }), "{different}");
+    let address = LakeAddress::local(&place.catalog(), &elsewhere);
+    for different in [Lake::open_at(&address).await, Lake::open_unchecked(&address).await] {
+        let error = different.unwrap_err();
+        assert!(matches!(error, LakeError::OutsideWarehouse { .. }), "{error}");
+    }
 }
 
 #[tokio::test]
