@@ -103,6 +103,7 @@ pub async fn run(
     let contracts = tokio::task::block_in_place(|| contracts::open(layout.schema_registry.as_deref()))?;
     let lake = place.open().await?;
     let folder = DataFolder::at(&place.folder);
+    // Before the log is looked at, which others write and carry meanwhile.
     let known = deployment::committed(&lake).await?;
     let opened = tokio::task::block_in_place(|| {
         lost_log::checked(OpenLog::follow(&folder, layout)?, &folder, layout, &known)

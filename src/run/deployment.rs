@@ -135,15 +135,13 @@ impl Deployment {
         // Before anything is produced.
         let contracts = tokio::task::block_in_place(|| contracts::open(layout.schema_registry.as_deref()))?;
         let folder = DataFolder::at(&place.folder);
+        let opened = tokio::task::block_in_place(|| OpenLog::open(&folder, layout))?;
         let lake = if layout.roles.carry_to_lake() { Some(place.open().await?) } else { None };
-        // Before the log is looked at, which others may carry on.
         let known = match &lake {
             Some(lake) => committed(lake).await?,
             None => Vec::new(),
         };
-        let opened = tokio::task::block_in_place(|| {
-            lost_log::checked(OpenLog::open(&folder, layout)?, &folder, layout, &known)
-        })?;
+        let opened = tokio::task::block_in_place(|| lost_log::checked(opened, &folder, layout, &known))?;
         let log = opened.log();
         let mut resumed = tokio::task::block_in_place(|| resume::resume(&*log, &contracts))?;
         let (live_books, outlets, events) =
