@@ -8,9 +8,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use depthlake_engine::board::{BoardError, Reader};
 use depthlake_engine::clock;
-use depthlake_lake::model;
 use depthlake_orderbook::time::Timestamp;
-use depthlake_query::health::{self, Health, Observation, Status, SymbolHealth};
+use depthlake_query::health::{self, Health, Observation, ServiceLevelName, Status, SymbolHealth};
 use reqwest::{StatusCode, Url};
 use tokio::time::timeout;
 
@@ -23,8 +22,6 @@ use crate::top::duration;
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A rate of gaps is measured over at least this time.
-const SHORTEST_WINDOW: Duration = model::Targets::GAP_WINDOW;
 /// Symbols that are named; of more only the number is told.
 const MOST_NAMED: usize = 10;
 
@@ -81,17 +78,15 @@ fn without_credentials(mut url: Url) -> Url {
 async fn look(options: &StatusOptions, configuration: &Configuration) -> Result<Health> {
     let place = options.lake.place(configuration)?;
     let now = clock::now();
-    let mut seen = Observation::at(now);
     let reader = match Reader::open(&DataFolder::at(&place.folder).board()) {
         Ok(reader) => Some(reader),
         Err(BoardError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    if let Some(reader) = &reader {
-        seen.engine = Some(reader.is_writer_alive(now));
-        seen.symbols = health::observe_board(reader, now);
-        seen.gaps_per_hour = gaps_per_hour(reader, &seen, now);
-    }
+    let mut seen = match &reader {
+        Some(reader) => health::observe_engine(reader, now),
+        None => Observation::at(now),
+    };
     match timeout(PATIENCE, last_commit(&place)).await {
         Ok(Ok(last_commit)) => seen.last_commit = last_commit,
         Ok(Err(error)) if reader.is_none() => return Err(error),
@@ -121,14 +116,6 @@ fn commit_age(newest: Option<Timestamp>, last_commit: Option<Timestamp>, now: Ti
     u64::try_from(age).ok().map(Duration::from_nanos)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a rate")]
-fn gaps_per_hour(reader: &Reader, seen: &Observation, now: Timestamp) -> Option<f64> {
-    let since_start = Duration::from_nanos(u64::try_from(now - reader.started()).unwrap_or_default());
-    let hours = since_start.max(SHORTEST_WINDOW).as_secs_f64() / 3_600.0;
-    let gaps: u64 = seen.symbols.iter().map(|symbol| symbol.gaps).sum();
-    (!seen.symbols.is_empty()).then(|| gaps as f64 / hours / seen.symbols.len() as f64)
-}
-
 fn screen(health: &Health) -> String {
     let mut text = format!("depthlake is {}\n", in_words(health.status));
     // Writing to a text cannot fail.
@@ -137,8 +124,11 @@ fn screen(health: &Health) -> String {
     }
     _ = writeln!(text, "\n{:<12} {:>12} {:>12}  {:<9} since", "promise", "measured", "promised", "status");
     for level in &health.service_levels {
-        let figure =
-            |value: f64| if level.unit == "ms" { milliseconds(value) } else { format!("{value:.1}/h") };
+        let figure = |value: f64| match level.name {
+            ServiceLevelName::GapRate => format!("{value:.1}/h"),
+            ServiceLevelName::Agreement => format!("{value:.0} wrong"),
+            _ => milliseconds(value),
+        };
         let since = duration((health.time - level.since).max(0));
         _ = writeln!(
             text,
@@ -203,7 +193,13 @@ mod tests {
         let age = Some(Duration::from_millis(age));
         Observation {
             engine: Some(true),
-            symbols: vec![SymbolObservation { symbol, state: BoardState::Live, age, gaps: 0 }],
+            symbols: vec![SymbolObservation {
+                symbol,
+                state: BoardState::Live,
+                age,
+                gaps: 0,
+                disagreements: 0,
+            }],
             last_commit: Some(Timestamp(NOW.0 - 3_000_000_000)),
             commit_age: Some(Duration::from_secs(3)),
             gaps_per_hour: Some(0.0),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use depthlake_lake::commit::PartitionOfTable;
 use depthlake_lake::log::{Log, LogError, Offset, Partition, StoredRecord, TopicPartition};
 use depthlake_lake::record::{Contracts, DecodeError, Fault, Rows, Unusable};
@@ -72,6 +72,8 @@ impl Judge<'_> {
                 read => read?,
             };
             let Some(last) = records.iter().map(|stored| stored.offset).rfind(|offset| *offset < end) else {
+                // At a broker, what was seen behind may turn out to be no records.
+                ensure!(log.durable_end(at)? <= next, "the log of {at} gave nothing from {next} on");
                 break;
             };
             let kept: Vec<StoredRecord> =

@@ -134,6 +134,10 @@ pub async fn run(options: &ReconcileOptions, configuration: &Configuration) -> R
         judge.marts(configuration.health.targets()?.feed, true).await?;
     }
     judge.keep(BTreeMap::new()).await?;
+    let times = judge.times();
+    if !times.is_empty() {
+        println!("compared is what was received{times}");
+    }
     print!("{}", report_pairs(&judge.pairs(&layers, log_away.as_deref()).await?));
     print!("{}", report(&judge.compared, &judge.breaks));
     let is_accepted = |broken: &Break| options.accepts(broken);

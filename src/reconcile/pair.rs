@@ -122,6 +122,11 @@ impl Judge<'_> {
     }
 
     fn out_of_time(&self) -> String {
+        format!("nothing was received{}", self.times())
+    }
+
+    /// From when until when what was received is compared, and why no later; empty where everything is.
+    pub fn times(&self) -> String {
         let (start, end) = (self.scope.received.start, self.scope.received.end);
         let from = if start > Timestamp(0) { format!(" from {}", utc(start)) } else { String::new() };
         let until = if end < Timestamp(i64::MAX) { format!(" until {}", utc(end)) } else { String::new() };
@@ -130,6 +135,6 @@ impl Judge<'_> {
         } else {
             ""
         };
-        format!("nothing was received{from}{until}{left_alone}")
+        format!("{from}{until}{left_alone}")
     }
 }

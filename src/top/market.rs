@@ -4,7 +4,7 @@ use std::path::Path;
 
 use depthlake_engine::board::{BoardError, BoardRow, BoardState};
 use depthlake_orderbook::time::Timestamp;
-use depthlake_query::health::{self, Observation, ServiceLevel, ServiceLevelName, Status, Targets, judge};
+use depthlake_query::health::{self, Health, Status, Targets, judge};
 use depthlake_query::live;
 
 use super::columns::{duration, microseconds};
@@ -55,13 +55,10 @@ impl Market {
         self.books.iter().filter(|book| book.row.state == BoardState::Live).count()
     }
 
-    /// How well the books are, by what is promised of them.
-    pub fn freshness(&self, now: Timestamp) -> Option<ServiceLevel> {
-        let board = self.live.board()?;
-        let mut seen = Observation::at(now);
-        seen.engine = Some(matches!(board.writer(now), Writer::Alive { .. }));
-        seen.symbols = health::observe_board(board.reader(), now);
-        judge(&seen, &self.targets, None).level(ServiceLevelName::Freshness).cloned()
+    /// How well the books are, by what is promised of them: that they are fresh, without many gaps, and agree with the venue.
+    pub fn health(&self, now: Timestamp) -> Option<Health> {
+        let seen = health::observe_engine(self.live.board()?.reader(), now);
+        Some(judge(&seen, &self.targets, None))
     }
 
     /// The median over all books of the time from the last event at the venue to its receipt, in nanoseconds. Of clocks that
@@ -124,6 +121,7 @@ pub mod tests {
     use depthlake_orderbook::event::{Level, Taker, Touch, UpdateId};
     use depthlake_orderbook::features::Features;
     use depthlake_orderbook::symbol::Symbol;
+    use depthlake_query::health::ServiceLevelName;
 
     use super::*;
 
@@ -200,11 +198,14 @@ pub mod tests {
     #[test]
     fn books_are_judged_by_what_is_promised_of_them() {
         let board = TestBoard::new();
+        let status = |health: Health| health.level(ServiceLevelName::GapRate).unwrap().status;
+        assert_eq!(board.open().health(NOW).map(status), Some(Status::Failing), "three gaps a book");
         let promised = |milliseconds| {
             let freshness = Duration::from_millis(milliseconds);
             let mut targets = Targets::default();
             targets.feed.freshness = freshness;
-            Market::open(board.writer.path(), targets).unwrap().freshness(NOW).unwrap().target
+            let health = Market::open(board.writer.path(), targets).unwrap().health(NOW).unwrap();
+            health.level(ServiceLevelName::Freshness).unwrap().target
         };
         assert_eq!([100, 200].map(promised).map(f64::to_bits), [100.0, 200.0].map(f64::to_bits));
         assert_eq!(board.open().venue_lag(), Some(12_000_000));

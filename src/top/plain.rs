@@ -38,7 +38,7 @@ fn summary(market: &Market, now: Timestamp) -> String {
     let events =
         market.events_per_second().map_or_else(String::new, |rate| format!(", {} events/s", compact(rate)));
     let (writer, live, all) = (text_of(market.writer(now), now), market.live(), market.books().len());
-    let health = word_of(market.freshness(now).map(|level| level.status));
+    let health = word_of(market.health(now).map(|health| health.status));
     let latencies = market.latencies();
     let latencies = if latencies.is_empty() { latencies } else { format!(", {latencies}") };
     format!("{writer}, {live}/{all} live{events}{latencies}, books {health}")

@@ -67,7 +67,7 @@ fn header_line(market: &Market, view: &View, now: Timestamp) -> Line<'static> {
     let (live, total) = (market.live(), market.books().len());
     let live_colour = if live == total { Color::Green } else { Color::Yellow };
     let events = market.events_per_second().map_or_else(|| "–".to_owned(), compact);
-    let status = market.freshness(now).map(|level| level.status);
+    let status = market.health(now).map(|health| health.status);
     let health = match status {
         Some(Status::Ok) => word_of(status).green(),
         Some(Status::Degraded) => word_of(status).yellow().bold(),

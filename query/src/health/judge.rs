@@ -2,7 +2,7 @@
 //!
 //! A promise is *ok* while its target is kept, *failing* where it is missed five times over, else *degraded*. Freshness fails
 //! when more than half of the symbols are not fresh, and with the engine itself. While something cannot be written, no commit
-//! is soon enough.
+//! is soon enough. A single best price that the venue contradicts is one too many.
 
 use std::time::Duration;
 
@@ -34,6 +34,9 @@ pub fn judge(seen: &Observation, targets: &Targets, before: Option<&Health>) -> 
             Some(gaps),
             "gaps per symbol and hour",
         ));
+    }
+    if seen.engine.is_some() {
+        levels.push(level(ServiceLevelName::Agreement, 0.0, Some(disagreements(seen)), "best prices"));
     }
     if let Some(p95) = seen.api_p95 {
         levels.push(level(
@@ -117,17 +120,28 @@ fn reasons(seen: &Observation, levels: &[ServiceLevel], symbols: &[SymbolHealth]
     reasons.extend(seen.troubles.iter().cloned());
     let stale: Vec<_> = symbols.iter().filter(|symbol| symbol.status != Status::Ok).collect();
     if let (false, [first, ..]) = (stale.is_empty(), stale.as_slice()) {
-        let more = stale.len() - 1;
-        let others = if more == 0 { String::new() } else { format!(" and {more} more") };
         reasons.push(format!(
-            "{} of {} books are not fresh: {} ({}){others}",
+            "{} of {} books are not fresh: {} ({}){}",
             stale.len(),
             symbols.len(),
             first.symbol,
-            first.state
+            first.state,
+            and_more(stale.len())
         ));
     }
-    for level in levels.iter().filter(|level| level.name != ServiceLevelName::Freshness) {
+    let differing: Vec<_> = seen.symbols.iter().filter(|symbol| symbol.disagreements > 0).collect();
+    if let [first, ..] = differing.as_slice() {
+        reasons.push(format!(
+            "best prices of {} of {} books differed from the venue's own: {} ({} times){}",
+            differing.len(),
+            symbols.len(),
+            first.symbol,
+            first.disagreements,
+            and_more(differing.len())
+        ));
+    }
+    let told = [ServiceLevelName::Freshness, ServiceLevelName::Agreement];
+    for level in levels.iter().filter(|level| !told.contains(&level.name)) {
         let value = level.value.unwrap_or_default();
         if value <= level.target {
             continue;
@@ -140,6 +154,19 @@ fn reasons(seen: &Observation, levels: &[ServiceLevel], symbols: &[SymbolHealth]
         ));
     }
     reasons
+}
+
+/// Beside the first of so many.
+fn and_more(count: usize) -> String {
+    match count {
+        0 | 1 => String::new(),
+        _ => format!(" and {} more", count - 1),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a handful")]
+fn disagreements(seen: &Observation) -> f64 {
+    seen.symbols.iter().map(|symbol| symbol.disagreements).sum::<u64>() as f64
 }
 
 fn milliseconds(duration: Duration) -> f64 {

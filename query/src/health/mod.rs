@@ -18,6 +18,6 @@ pub use judge::judge;
 #[cfg(test)]
 pub(crate) use monitor::PROMPT_ROUTES;
 pub use monitor::{HealthMonitor, Watched};
-pub use observe::{Observation, SymbolObservation, observe_board, observe_disk};
+pub use observe::{Observation, SymbolObservation, observe_disk, observe_engine};
 pub use report::{Health, LakeHealth, ServiceLevel, ServiceLevelName, Status, SymbolHealth};
 pub use targets::Targets;

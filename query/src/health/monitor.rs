@@ -14,7 +14,7 @@ use depthlake_orderbook::time::Timestamp;
 use tokio::sync::watch;
 
 use super::judge::judge;
-use super::observe::{Observation, observe_board, observe_disk};
+use super::observe::{Observation, SymbolObservation, observe_board, observe_disk};
 use super::report::{Health, ServiceLevelName, Status};
 use super::targets::Targets;
 use crate::metrics::{RequestFigures, TableFigures};
@@ -134,7 +134,7 @@ struct Look {
     watched: Watched,
     targets: Targets,
     reader: Mutex<Option<Reader>>,
-    gaps: VecDeque<(Timestamp, u64)>,
+    books: VecDeque<Vec<SymbolObservation>>,
     requests: VecDeque<Distribution>,
     broker: Standstill,
     stall: Stall,
@@ -146,7 +146,7 @@ impl Look {
             watched,
             targets,
             reader: Mutex::default(),
-            gaps: VecDeque::new(),
+            books: VecDeque::new(),
             requests: VecDeque::new(),
             broker: Standstill::default(),
             stall: Stall::default(),
@@ -191,7 +191,7 @@ impl Look {
         let mut known = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(other) = known.as_ref().and_then(|reader| reader.replacement().ok().flatten()) {
             *known = Some(other);
-            self.gaps.clear();
+            self.books.clear();
         }
         if known.is_none() {
             *known = Reader::open(path).ok();
@@ -203,12 +203,14 @@ impl Look {
         seen.engine = Some(is_alive);
         let Some(reader) = &*known else { return };
         seen.symbols = observe_board(reader, seen.now);
-        let gaps = seen.symbols.iter().map(|symbol| symbol.gaps).sum();
-        self.gaps.push_back((seen.now, gaps));
-        if self.gaps.len() > WINDOW {
-            self.gaps.pop_front();
+        self.books.push_back(seen.symbols.clone());
+        if self.books.len() > WINDOW {
+            self.books.pop_front();
         }
-        seen.gaps_per_hour = gaps_per_hour(&self.gaps, seen.symbols.len());
+        if let Some(earliest) = self.books.front() {
+            seen.gaps_per_hour = gaps_per_hour(earliest, &seen.symbols);
+            forget_disagreements_before(earliest, &mut seen.symbols);
+        }
     }
 
     fn api_p95(&mut self) -> Option<Duration> {
@@ -226,17 +228,30 @@ impl Look {
 /// Gaps of a symbol in an hour, by those between the first and the last look. One gap shortly after the start is taken for one of
 /// a whole window.
 #[expect(clippy::cast_precision_loss, reason = "a rate")]
-fn gaps_per_hour(looks: &VecDeque<(Timestamp, u64)>, symbols: usize) -> Option<f64> {
-    let (&(_, first), &(_, last)) = (looks.front()?, looks.back()?);
+fn gaps_per_hour(first: &[SymbolObservation], last: &[SymbolObservation]) -> Option<f64> {
+    let gaps = |books: &[SymbolObservation]| books.iter().map(|book| book.gaps).sum::<u64>();
     let window = LOOK_INTERVAL.as_secs_f64() * WINDOW as f64;
-    let gaps = last.saturating_sub(first) as f64;
-    (symbols > 0).then(|| gaps * 3_600.0 / window / symbols as f64)
+    let between = gaps(last).saturating_sub(gaps(first)) as f64;
+    (!last.is_empty()).then(|| between * 3_600.0 / window / last.len() as f64)
+}
+
+/// Leaves those disagreements that came after the first look.
+fn forget_disagreements_before(first: &[SymbolObservation], last: &mut [SymbolObservation]) {
+    for book in last {
+        let before = first.iter().find(|earlier| earlier.symbol == book.symbol);
+        let known = before.map_or(0, |earlier| earlier.disagreements);
+        book.disagreements = book.disagreements.saturating_sub(known);
+    }
 }
 
 impl Checks {
     fn count(&self, health: &Health) {
         for level in &health.service_levels {
             let [good, bad] = &self.0[level.name as usize];
+            // It has no budget that could be used up: each is told by an alert of its own.
+            if level.name == ServiceLevelName::Agreement {
+                continue;
+            }
             if level.name == ServiceLevelName::Freshness && !health.symbols.is_empty() {
                 let fresh = health.symbols.iter().filter(|symbol| symbol.status == Status::Ok).count();
                 good.add(fresh as u64);
@@ -295,6 +310,8 @@ mod tests {
     use axum::http::Request;
     use axum::middleware::from_fn_with_state;
     use axum::routing::any;
+    use depthlake_engine::board::BoardState;
+    use depthlake_orderbook::symbol::Symbol;
     use tower::ServiceExt;
 
     use super::*;
@@ -319,6 +336,21 @@ mod tests {
         assert_eq!(look.api_p95(), None);
         ask("/api/v1/book/BTCUSDT").await;
         assert!(look.api_p95().is_some());
+    }
+
+    #[test]
+    fn only_disagreements_since_the_first_look_count() {
+        let book = |name, disagreements| SymbolObservation {
+            symbol: Symbol::new(name).unwrap(),
+            state: BoardState::Live,
+            age: None,
+            gaps: 0,
+            disagreements,
+        };
+        let first = [book("BTCUSDT", 3), book("ETHUSDT", 0)];
+        let mut last = [book("ETHUSDT", 0), book("BTCUSDT", 5), book("SOLUSDT", 1)];
+        forget_disagreements_before(&first, &mut last);
+        assert_eq!(last.map(|book| book.disagreements), [0, 2, 1]);
     }
 
     #[test]

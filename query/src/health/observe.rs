@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use depthlake_engine::board::{BoardState, Reader};
+use depthlake_lake::model::Targets;
 use depthlake_orderbook::symbol::Symbol;
 use depthlake_orderbook::time::Timestamp;
 
@@ -34,6 +35,9 @@ pub struct SymbolObservation {
     pub age: Option<Duration>,
     /// Since the engine started.
     pub gaps: u64,
+    /// Best prices that differed from those the venue told with the same update: since the engine started, or since the look
+    /// that this one is compared with.
+    pub disagreements: u64,
 }
 
 impl Observation {
@@ -63,9 +67,21 @@ pub fn observe_disk(folder: &Path) -> Option<String> {
     is_full.then(|| format!("the disk of {} is full", folder.display()))
 }
 
+/// The engine and its books by the board alone: gaps and disagreements are those since it started.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "a rate")]
+pub fn observe_engine(reader: &Reader, now: Timestamp) -> Observation {
+    let symbols = observe_board(reader, now);
+    let since_start = Duration::from_nanos(u64::try_from(now - reader.started()).unwrap_or_default());
+    let hours = since_start.max(Targets::GAP_WINDOW).as_secs_f64() / 3_600.0;
+    let gaps: u64 = symbols.iter().map(|symbol| symbol.gaps).sum();
+    let gaps_per_hour = (!symbols.is_empty()).then(|| gaps as f64 / hours / symbols.len() as f64);
+    Observation { engine: Some(reader.is_writer_alive(now)), symbols, gaps_per_hour, ..Observation::at(now) }
+}
+
 /// All books of a board. One that is half-written by a dead writer is left out.
 #[must_use]
-pub fn observe_board(reader: &Reader, now: Timestamp) -> Vec<SymbolObservation> {
+pub(super) fn observe_board(reader: &Reader, now: Timestamp) -> Vec<SymbolObservation> {
     let observe = |(symbol, slot)| {
         let row = reader.read(slot).ok()?.value;
         let age = u64::try_from((now - row.receive_time).max(0)).ok().map(Duration::from_nanos);
@@ -74,6 +90,7 @@ pub fn observe_board(reader: &Reader, now: Timestamp) -> Vec<SymbolObservation> 
             state: row.state,
             age: age.filter(|_| row.receive_time.0 > 0),
             gaps: row.counters.gaps,
+            disagreements: row.counters.ticker_disagreements,
         })
     };
     reader.iter().filter_map(observe).collect()

@@ -37,6 +37,8 @@ pub enum ServiceLevelName {
     Freshness,
     CommitAge,
     GapRate,
+    /// Whether best prices are those that the venue tells.
+    Agreement,
     ApiP95,
 }
 
@@ -76,7 +78,8 @@ pub struct LakeHealth {
 }
 
 impl ServiceLevelName {
-    pub const ALL: [Self; 4] = [Self::Freshness, Self::CommitAge, Self::GapRate, Self::ApiP95];
+    pub const ALL: [Self; 5] =
+        [Self::Freshness, Self::CommitAge, Self::GapRate, Self::Agreement, Self::ApiP95];
 
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -84,6 +87,7 @@ impl ServiceLevelName {
             Self::Freshness => "freshness",
             Self::CommitAge => "commit_age",
             Self::GapRate => "gap_rate",
+            Self::Agreement => "agreement",
             Self::ApiP95 => "api_p95",
         }
     }

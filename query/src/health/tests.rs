@@ -11,7 +11,7 @@ use super::*;
 const NOW: Timestamp = Timestamp(1_723_161_255_208_000_123);
 
 fn symbol(name: &str, state: BoardState, age: Option<Duration>) -> SymbolObservation {
-    SymbolObservation { symbol: Symbol::new(name).unwrap(), state, age, gaps: 0 }
+    SymbolObservation { symbol: Symbol::new(name).unwrap(), state, age, gaps: 0, disagreements: 0 }
 }
 
 fn well() -> Observation {
@@ -35,6 +35,16 @@ fn all_is_well_where_every_target_is_kept() {
     assert_eq!(health.reasons, Vec::<String>::new());
     assert_eq!(health.service_levels.len(), ServiceLevelName::ALL.len());
     assert!(health.symbols.iter().all(|symbol| symbol.status == Status::Ok));
+}
+
+#[test]
+fn one_best_price_that_the_venue_contradicts_is_too_many() {
+    let mut seen = well();
+    seen.symbols[2].disagreements = 2;
+    let health = judge(&seen, &Targets::default(), None);
+    assert_eq!((health.status, health.is_ready()), (Status::Failing, false));
+    let reason = "best prices of 1 of 3 books differed from the venue's own: XRPUSDT (2 times)";
+    assert_eq!(health.reasons, [reason]);
 }
 
 #[test]

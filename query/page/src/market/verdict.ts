@@ -18,6 +18,7 @@ const KNOWN_NAMES: Record<string, string> = {
   freshness: 'Oldest book',
   commit_age: 'Last commit',
   gap_rate: 'Gaps an hour',
+  agreement: 'Against the venue',
   api_p95: 'API, 95 of 100',
 };
 

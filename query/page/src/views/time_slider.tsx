@@ -34,6 +34,8 @@ export function TimeSlider({ bounds, looking, loading, failure, look }: Props) {
   const clamp = (time: number) => (bounds ? Math.max(bounds.earliest, Math.min(bounds.latest, time)) : time);
   const moveTo = (time: number) => look({ ...looking, at: clamp(time), playing: false });
   const [unread, setUnread] = useState<string | null>(null);
+  /** What somebody is writing; what is shown moves no further meanwhile. */
+  const [draft, setDraft] = useState<string | null>(null);
   const typed = (text: string) => {
     const time = Date.parse(`${text.trim().replace(' ', 'T').replace(/Z$/, '')}Z`);
     setUnread(Number.isFinite(time) ? null : `“${text}” is no time: expected one like 2026-11-21 10:00:00.`);
@@ -41,13 +43,15 @@ export function TimeSlider({ bounds, looking, loading, failure, look }: Props) {
   };
   useEffect(() => setUnread(null), [at]);
   const value = at ?? bounds?.latest ?? 0;
+  const isWithin = bounds !== null && at !== null && at >= bounds.earliest && at <= bounds.latest;
+  const moment = at === null ? '' : rfc3339(at).slice(0, 19).replace('T', ' ');
   const words = at === null ? 'live' : `${date(at)} ${clock(at)} UTC`;
   return (
     <section class="card slider" aria-label="Time">
       <button type="button" class={at === null ? 'live on' : 'live'} aria-pressed={at === null} title="Back to live (l)" onClick={() => look({ ...looking, at: null, playing: false })}>
         <i aria-hidden="true" />Live
       </button>
-      <button type="button" disabled={!bounds || at === null} onClick={() => look({ ...looking, playing: !playing })}>{playing ? 'Pause' : 'Play'}</button>
+      <button type="button" disabled={!isWithin} onClick={() => look({ ...looking, playing: !playing })}>{playing ? 'Pause' : 'Play'}</button>
       <label>
         <span class="unseen">Speed</span>
         <select value={speed} disabled={!bounds} onChange={(event) => look({ ...looking, speed: Number(event.currentTarget.value) })}>
@@ -65,7 +69,14 @@ export function TimeSlider({ bounds, looking, loading, failure, look }: Props) {
         }} />
       <label class="moment">
         <span class="unseen">Time looked at, UTC</span>
-        <input type="text" size={19} autocomplete="off" spellcheck={false} placeholder="2026-11-21 10:00:00" value={at === null ? '' : rfc3339(at).slice(0, 19).replace('T', ' ')} onChange={(event) => typed(event.currentTarget.value)} />
+        <input type="text" size={19} autocomplete="off" spellcheck={false} placeholder="2026-11-21 10:00:00" value={draft ?? moment}
+          onFocus={() => {
+            setDraft(moment);
+            if (playing) look({ ...looking, playing: false });
+          }}
+          onInput={(event) => setDraft(event.currentTarget.value)}
+          onBlur={() => setDraft(null)}
+          onChange={(event) => typed(event.currentTarget.value)} />
       </label>
       <p class="said" role="status">{unread ?? (failure && at !== null ? failure : loading ? 'Reading from the lake…' : '')}</p>
     </section>
