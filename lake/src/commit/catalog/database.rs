@@ -7,7 +7,7 @@
 use std::io;
 use std::path::Path;
 
-use sqlx::{AnyConnection, AnyPool, Executor};
+use sqlx::{Any, AnyConnection, AnyPool, Executor, Transaction};
 use tokio::time::timeout;
 
 use super::dialect::{Dialect, PATIENCE, connect_postgres, connect_sqlite};
@@ -75,7 +75,7 @@ impl DatabaseCatalog {
     pub(super) async fn state(&self) -> Result<(Pointers, Positions), LakeError> {
         fail::fail_point!("catalog::before_read", |_| Err(self.failed("read")(late())));
         let read = async {
-            let mut transaction = self.pool.begin_with(self.dialect.begin_read()).await?;
+            let mut transaction = self.begin(self.dialect.begin_read()).await?;
             let pointers = read_pointers(&mut transaction).await?;
             Ok((pointers, read_positions(&mut transaction).await?))
         };
@@ -85,7 +85,7 @@ impl DatabaseCatalog {
 
     pub(super) async fn register(&self, tables: &Pointers) -> Result<(), LakeError> {
         let register = async {
-            let mut transaction = self.pool.begin_with(self.dialect.begin_write()).await?;
+            let mut transaction = self.begin(self.dialect.begin_write()).await?;
             for (table, location) in tables {
                 let namespace = sqlx::query(
                     "INSERT INTO iceberg_namespace_properties VALUES ($1, $2, 'exists', 'true')
@@ -111,7 +111,7 @@ impl DatabaseCatalog {
         positions: &[PositionMove],
     ) -> Result<Advance, AdvanceError> {
         let prepare = async {
-            let mut transaction = self.pool.begin_with(self.dialect.begin_write()).await?;
+            let mut transaction = self.begin(self.dialect.begin_write()).await?;
             if let Some(statement) = self.dialect.insist_on_disk() {
                 transaction.execute(statement).await?;
             }
@@ -139,8 +139,16 @@ impl DatabaseCatalog {
         }
     }
 
+    /// Begins a transaction, by a task of its own: who is given up between the beginning and its acknowledgement would leave it open
+    /// in a connection that others get next, and they could not begin theirs.
+    async fn begin(&self, statement: &'static str) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(statement).await });
+        begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+    }
+
     async fn lay_out(&self) -> Result<(), sqlx::Error> {
-        let mut transaction = self.pool.begin_with(self.dialect.begin_write()).await?;
+        let mut transaction = self.begin(self.dialect.begin_write()).await?;
         for statement in self.dialect.lock_layout().into_iter().chain(LAYOUT) {
             transaction.execute(statement).await?;
         }
@@ -277,4 +285,38 @@ async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Resul
 
 fn late() -> sqlx::Error {
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the database does not answer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use super::*;
+
+    /// Lets a future be woken so often, and gives it up then.
+    async fn given_up_after<T>(wakes: usize, future: impl Future<Output = T>) {
+        let (mut future, mut wakes) = (pin!(future), wakes);
+        poll_fn(|context| {
+            if wakes == 0 || future.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            wakes -= 1;
+            Poll::Pending
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_is_given_up_at_any_moment_leaves_nothing_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = DatabaseCatalog::sqlite(&folder.path().join("catalog.db")).await.unwrap();
+        for wakes in (0..8).cycle().take(200) {
+            given_up_after(wakes, catalog.state()).await;
+            given_up_after(wakes, catalog.advance(&[], &[])).await;
+            catalog.state().await.unwrap();
+            assert_eq!(catalog.advance(&[], &[]).await.unwrap(), Advance::Moved);
+        }
+    }
 }
