@@ -66,17 +66,15 @@ fn status_shows_who_asks() {
 #[test]
 fn failures_of_the_server_are_counted() {
     let watched = Watched::start(3, "[lake]\ncommit_seconds = 1.0\n");
-    let volume = "/api/v1/lake/volume";
     until("there is something in the lake", || {
-        watched.get(volume).filter(|answer| answer.contains("raw.orderbook_diffs"))
+        watched.get("/api/v1/lake/volume").filter(|answer| answer.contains("raw.orderbook_diffs"))
     });
     let lake = watched.folder.path().join("data/lake");
     fs::rename(lake.join("warehouse"), lake.join("elsewhere")).unwrap();
     until("an answer is a failure, and counted as one", || {
-        watched.get(volume);
-        let counted =
-            format!("depthlake_http_requests_total{{route=\"{volume}\",method=\"GET\",status=\"500\"}}");
-        watched.get("/metrics")?.contains(&counted).then_some(())
+        watched.get("/api/v1/lake/raw.orderbook_diffs/latest");
+        let counted = "depthlake_http_requests_total{route=\"/api/v1/lake/{table}/latest\",method=\"GET\",status=\"500\"}";
+        watched.get("/metrics")?.contains(counted).then_some(())
     });
     assert!(watched.get("/api/v1/tickers").is_some(), "the live books go on");
 }
