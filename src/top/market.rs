@@ -199,7 +199,7 @@ pub mod tests {
     fn books_are_judged_by_what_is_promised_of_them() {
         let board = TestBoard::new();
         let status = |health: Health| health.level(ServiceLevelName::GapRate).unwrap().status;
-        assert_eq!(board.open().health(NOW).map(status), Some(Status::Failing), "three gaps a book");
+        assert_eq!(board.open().health(NOW).map(status), Some(Status::Degraded), "three gaps of one book");
         let promised = |milliseconds| {
             let freshness = Duration::from_millis(milliseconds);
             let mut targets = Targets::default();
