@@ -144,7 +144,7 @@ async fn bad_input_gets_an_answer_and_harms_nobody() {
     assert!(answer["error"]["errorName"].as_str().unwrap().ends_with("NOT_FOUND"), "{answer}");
 
     let mut large = TcpStream::connect(serving.address()).unwrap();
-    large.write_all(b"POST /v1/statement HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n").unwrap();
+    large.write_all(b"POST /v1/statement HTTP/1.1\r\nHost: x\r\nX-Trino-User: ana\r\nContent-Length: 100000000\r\n\r\n").unwrap();
     let mut told = Vec::new();
     let _ = large.read_to_end(&mut told);
     assert!(told.starts_with(b"HTTP/1.1 413"), "{}", text(&told));
